@@ -1,0 +1,210 @@
+package graph
+
+import (
+	"fmt"
+	"sort"
+	"unsafe"
+
+	"github.com/pkg/errors"
+
+	"github.com/stheno-ml/stheno/internal/exec"
+)
+
+// buffer is a stretch of the arena that is in use from one instruction to another. Several values share one
+// buffer, one after the other, where an op writes over its input.
+type buffer struct {
+	size        int // bytes
+	first, last int // instructions
+	offset      int // bytes from the start of the arena
+}
+
+// liveness finds for each value the last instruction that reads it.
+func (p *program) liveness() {
+	for k, i := range p.instrs {
+		i.out.def, i.out.last = k, k
+		for _, v := range i.in {
+			v.last = k
+		}
+	}
+	for _, v := range p.outputs {
+		v.last = len(p.instrs)
+	}
+}
+
+// takeOver lets results lie in the memory of an input that dies there, where the op allows it.
+func (p *program) takeOver() {
+	for k, i := range p.instrs {
+		r, ok := i.run.(exec.InPlacer)
+		if !ok || i.out.kind != planned {
+			continue
+		}
+		for _, a := range r.InPlace() {
+			if a < len(i.in) && p.mayTake(k, i, a) {
+				i.reuses = a
+				break
+			}
+		}
+	}
+}
+
+func (p *program) mayTake(k int, i *instr, a int) bool {
+	v := i.in[a]
+	if v.kind != planned || v.last != k || v.bytes() != i.out.bytes() || v.dtype != i.out.dtype || v.order != i.out.order {
+		return false
+	}
+	for b, other := range i.in { // the same value twice: the op may read one after writing the other
+		if b != a && other == v {
+			return false
+		}
+	}
+	return true
+}
+
+// place gives every planned value and every scratch a buffer, and every buffer an offset: the largest first,
+// each in the smallest gap that it fits between the buffers that are in use at the same time (best fit).
+func (p *program) place() {
+	for k, i := range p.instrs {
+		if i.out.kind == planned {
+			if i.reuses >= 0 {
+				i.out.buffer = i.in[i.reuses].buffer
+				i.out.buffer.last = max(i.out.buffer.last, i.out.last)
+			} else {
+				i.out.buffer = p.newBuffer(i.out.bytes(), k, i.out.last)
+			}
+		}
+		if i.run == nil {
+			continue
+		}
+		i.call.In = make([]exec.Array, len(i.in))
+		for j, v := range i.in {
+			i.call.In[j] = v.empty()
+		}
+		i.call.Out = i.out.empty()
+		if s, ok := i.run.(exec.Scratcher); ok {
+			if n := s.ScratchBytes(&i.call); n > 0 {
+				i.scratch = p.newBuffer(n, k, k)
+			}
+		}
+	}
+	order := append([]*buffer(nil), p.buffers...)
+	sort.SliceStable(order, func(a, b int) bool { return order[a].size > order[b].size })
+	var placed []*buffer // by offset
+	for _, b := range order {
+		b.offset = bestGap(placed, b)
+		p.arena = max(p.arena, b.offset+b.size)
+		at := sort.Search(len(placed), func(i int) bool { return placed[i].offset > b.offset })
+		placed = append(placed, nil)
+		copy(placed[at+1:], placed[at:])
+		placed[at] = b
+	}
+}
+
+func (v *value) empty() exec.Array {
+	a := exec.Empty(v.shape, v.dtype)
+	a.Order = v.order
+	return a
+}
+
+func (p *program) newBuffer(bytes, first, last int) *buffer {
+	b := &buffer{size: (bytes + exec.Align - 1) &^ (exec.Align - 1), first: first, last: last}
+	p.buffers = append(p.buffers, b)
+	return b
+}
+
+func bestGap(placed []*buffer, b *buffer) int {
+	best, bestSize := -1, 0
+	end := 0 // of what lies below, as far as it is in use together with b
+	for _, q := range placed {
+		if q.last < b.first || b.last < q.first {
+			continue
+		}
+		if gap := q.offset - end; gap >= b.size && (best < 0 || gap < bestSize) {
+			best, bestSize = end, gap
+		}
+		end = max(end, q.offset+q.size)
+	}
+	if best < 0 {
+		return end
+	}
+	return best
+}
+
+// bind allocates the arena and points every call at its memory.
+func (p *program) bind() ([]byte, error) {
+	arena := exec.AlignedBytes(p.arena)
+	for _, i := range p.instrs {
+		v := i.out
+		var err error
+		switch v.kind {
+		case planned:
+			v.array = v.empty().At(unsafe.Pointer(&arena[v.buffer.offset]))
+			if v.order == exec.RowMajor {
+				v.host, err = hostOf(&v.array)
+			}
+		case own:
+			v.host, v.array, err = exec.NewValue(nil, v.dtype)
+		}
+		if err != nil {
+			return nil, errors.Wrapf(err, "%s", i.where())
+		}
+		if i.scratch != nil {
+			o := i.scratch.offset
+			i.call.Scratch = arena[o : o+i.scratch.size : o+i.scratch.size]
+		}
+	}
+	for _, i := range p.instrs {
+		if i.run != nil {
+			for j, v := range i.in {
+				if v.kind != leaf && v.kind != dynamic {
+					i.call.In[j] = v.array
+				}
+			}
+			i.call.Out = i.out.array
+		}
+	}
+	return arena, nil
+}
+
+// Plan is what is known of a tape's memory before its first run.
+type Plan struct {
+	Instructions int
+	Arena        int // bytes of the one block that holds all results, gradients and scratch
+	Live         int // bytes in use at the fullest instruction: no plan can need less
+	Unshared     int // bytes if every result had memory of its own
+	Leaves       int // bytes of inputs and variables, kept outside the tape
+	InPlace      int // results that lie over an input
+	Merged       int // nodes computed once for several equal ones
+	Dead         int // nodes of the graph that are not computed
+}
+
+func (p Plan) String() string {
+	mib := func(b int) float64 { return float64(b) / (1 << 20) }
+	return fmt.Sprintf("%d instructions, arena %.1f MiB (fullest moment %.1f, unshared %.1f), inputs and variables %.1f MiB, %d in place, %d merged, %d dead",
+		p.Instructions, mib(p.Arena), mib(p.Live), mib(p.Unshared), mib(p.Leaves), p.InPlace, p.Merged, p.Dead)
+}
+
+func (p *program) plan() Plan {
+	plan := Plan{Instructions: len(p.instrs), Arena: p.arena, Merged: p.merged, Dead: p.dead}
+	for _, v := range p.leaves {
+		plan.Leaves += v.bytes()
+	}
+	change := make([]int, len(p.instrs)+2)
+	for _, b := range p.buffers {
+		change[b.first] += b.size
+		change[b.last+1] -= b.size
+	}
+	live := 0
+	for _, c := range change {
+		live += c
+		plan.Live = max(plan.Live, live)
+	}
+	for _, i := range p.instrs {
+		if i.out.kind == planned {
+			plan.Unshared += i.out.bytes()
+		}
+		if i.reuses >= 0 {
+			plan.InPlace++
+		}
+	}
+	return plan
+}

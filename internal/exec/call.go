@@ -1,0 +1,108 @@
+package exec
+
+import (
+	"unsafe"
+
+	"github.com/pkg/errors"
+	"gorgonia.org/tensor"
+)
+
+// Call is one execution of an op: inputs in argument order, the output to fill, and scratch memory of the
+// size that the op asked for. Out may share memory with one input where the op allowed that.
+type Call struct {
+	In      []Array
+	Out     Array
+	Scratch []byte // 64-byte aligned
+}
+
+// Runner is an op that computes on bare arrays. Run must not change the op: two tapes may run it at once.
+type Runner interface {
+	Run(c *Call) error
+}
+
+// Scratcher is a Runner that needs scratch memory. ScratchBytes sees shapes, types and orders only.
+type Scratcher interface {
+	ScratchBytes(c *Call) int
+}
+
+// InPlacer is a Runner whose output may lie in the memory of one input of the same size: the first of
+// InPlace that dies there is taken.
+type InPlacer interface {
+	InPlace() []int
+}
+
+// Flow says which memory orders an operand of an op may have.
+type Flow uint8
+
+const (
+	Plain  Flow = iota // row-major only
+	Follow             // any order, the same for all operands that follow and for the result
+	Last               // channels-last wanted; row-major is taken too
+)
+
+// Flower is a Runner that takes more than row-major arrays.
+type Flower interface {
+	Flows(in []tensor.Shape, out tensor.Shape) (inputs []Flow, output Flow)
+}
+
+// Coster is a Runner that knows its arithmetic: additions and multiplications of one call.
+type Coster interface {
+	Flops(in []tensor.Shape, out tensor.Shape) int64
+}
+
+// Equaler is a Runner that can be told equal to another one: same inputs then mean the same result, and the
+// tape computes it once.
+type Equaler interface {
+	EqualOp(other any) bool
+}
+
+// Scratch cuts the first n elements off what is left of the call's scratch memory.
+func Scratch[T Element](c *Call, n int) []T {
+	if n == 0 {
+		return nil
+	}
+	var zero T
+	bytes := ScratchSize[T](n)
+	if bytes > len(c.Scratch) {
+		panic(errors.Errorf("exec: %d bytes of scratch wanted, %d left", bytes, len(c.Scratch)))
+	}
+	s := unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(c.Scratch))), bytes/int(unsafe.Sizeof(zero)))[:n]
+	c.Scratch = c.Scratch[bytes:]
+	return s
+}
+
+// Align is the boundary, in bytes, on which arrays and pieces of scratch start: a cache line.
+const Align = 64
+
+// ScratchSize is the bytes that Scratch takes for n elements.
+func ScratchSize[T Element](n int) int {
+	var zero T
+	return (n*int(unsafe.Sizeof(zero)) + Align - 1) &^ (Align - 1)
+}
+
+// AlignedBytes makes n bytes that start on an Align boundary.
+func AlignedBytes(n int) []byte {
+	if n == 0 {
+		return nil
+	}
+	b := make([]byte, n+Align)
+	skip := -uintptr(unsafe.Pointer(&b[0])) & (Align - 1)
+	return b[skip : int(skip)+n : int(skip)+n]
+}
+
+// OnFloat runs the form of a kernel that fits the type of the first float operand of the call.
+func OnFloat(c *Call, f32, f64 func(*Call)) error {
+	dt := c.Out.Dtype
+	for i := 0; dt != tensor.Float32 && dt != tensor.Float64; i++ {
+		if i == len(c.In) {
+			return errors.Errorf("float32 or float64 wanted, got %v", c.Out.Dtype)
+		}
+		dt = c.In[i].Dtype
+	}
+	if dt == tensor.Float32 {
+		f32(c)
+	} else {
+		f64(c)
+	}
+	return nil
+}
