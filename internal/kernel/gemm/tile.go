@@ -1,0 +1,151 @@
+package gemm
+
+import "github.com/stheno-ml/stheno/internal/kernel/cpu"
+
+// Float is what the kernels compute with.
+type Float interface{ float32 | float64 }
+
+// Panel is the number of columns of B that are packed together: rows of a packed panel are Panel apart on
+// every road, so that what one road packed another can read.
+const Panel = 32
+
+// MaxRows is the largest number of rows that one micro-kernel call of the widest road computes. Buffers
+// that hold a tile have room for MaxRows·Panel.
+const MaxRows = 14
+
+// Tile is one product of panels, the work of a micro-kernel:
+//
+//	C[i][j] (+)= Σ_run Σ_k A[Offs[run] + i·RowA + k·StepA] · B[(run·Len+k)·StepB + j]
+//
+// for i in [0, Rows) and j in [0, Cols). Runs let A be a picture that is walked tap by tap: each run begins
+// somewhere else. B is one sequence over all runs; each of its rows must hold Panel readable elements if
+// Cols > 16, else 16. Sums run over k in order, in one accumulator.
+type Tile[T Float] struct {
+	A           []T
+	Offs        []int // where each run begins in A, for row 0
+	Len         int   // steps a run
+	RowA, StepA int
+	B           []T
+	StepB       int
+	C           []T
+	RowC        int
+	Rows, Cols  int  // Rows is any number, Cols at most Panel
+	Add         bool // add to C instead of overwriting it
+}
+
+// rowsPerCall is the number of accumulator rows of the road's micro-kernel.
+func rowsPerCall[T Float](road cpu.Road) int {
+	if !isFloat32[T]() {
+		return 4
+	}
+	switch road {
+	case cpu.AVX512:
+		return 14
+	case cpu.AVX2:
+		return 6
+	}
+	return 4
+}
+
+// Run computes the tile by the road in force. Rows are cut into nearly equal calls of the micro-kernel.
+func (t *Tile[T]) Run() {
+	if t.Rows <= 0 || t.Cols <= 0 {
+		return
+	}
+	t.check()
+	road := cpu.Current()
+	if road != cpu.Generic && isFloat32[T]() {
+		t.runAsm(road)
+		return
+	}
+	t.runGeneric()
+}
+
+// check panics when the tile reaches beyond its slices, before assembly does so silently.
+func (t *Tile[T]) check() {
+	if t.Cols > Panel {
+		panic("gemm: tile wider than a panel")
+	}
+	_ = t.C[(t.Rows-1)*t.RowC+t.Cols-1]
+	if t.Len == 0 || len(t.Offs) == 0 {
+		return
+	}
+	last := (t.Rows-1)*t.RowA + (t.Len-1)*t.StepA
+	_ = t.A[t.Offs[0]]
+	_ = t.A[t.Offs[len(t.Offs)-1]+last]
+	width := 16
+	if t.Cols > 16 {
+		width = Panel
+	}
+	_ = t.B[(len(t.Offs)*t.Len-1)*t.StepB+width-1]
+}
+
+// runGeneric is the twin of the assembly: blocks of 2 rows × 4 columns in registers.
+func (t *Tile[T]) runGeneric() {
+	for i := 0; i < t.Rows; i += 2 {
+		pair := i+1 < t.Rows
+		for j := 0; j < t.Cols; j += 4 {
+			var sum [8]T
+			if pair {
+				sum = t.block(i, j)
+			} else {
+				sum = t.row(i, j)
+			}
+			for r := 0; r < 2 && i+r < t.Rows; r++ {
+				c := t.C[(i+r)*t.RowC+j:]
+				for q := 0; q < 4 && j+q < t.Cols; q++ {
+					if t.Add {
+						c[q] += sum[r*4+q]
+					} else {
+						c[q] = sum[r*4+q]
+					}
+				}
+			}
+		}
+	}
+}
+
+func (t *Tile[T]) block(i, j int) [8]T {
+	var c00, c01, c02, c03, c10, c11, c12, c13 T
+	bi := j
+	for _, off := range t.Offs {
+		a0 := t.A[off+i*t.RowA:]
+		a1 := t.A[off+(i+1)*t.RowA:]
+		ai := 0
+		for range t.Len {
+			b := t.B[bi : bi+4 : bi+4]
+			x, y := a0[ai], a1[ai]
+			c00 += x * b[0]
+			c01 += x * b[1]
+			c02 += x * b[2]
+			c03 += x * b[3]
+			c10 += y * b[0]
+			c11 += y * b[1]
+			c12 += y * b[2]
+			c13 += y * b[3]
+			ai += t.StepA
+			bi += t.StepB
+		}
+	}
+	return [8]T{c00, c01, c02, c03, c10, c11, c12, c13}
+}
+
+func (t *Tile[T]) row(i, j int) [8]T {
+	var c0, c1, c2, c3 T
+	bi := j
+	for _, off := range t.Offs {
+		a := t.A[off+i*t.RowA:]
+		ai := 0
+		for range t.Len {
+			b := t.B[bi : bi+4 : bi+4]
+			x := a[ai]
+			c0 += x * b[0]
+			c1 += x * b[1]
+			c2 += x * b[2]
+			c3 += x * b[3]
+			ai += t.StepA
+			bi += t.StepB
+		}
+	}
+	return [8]T{c0, c1, c2, c3}
+}
