@@ -1,0 +1,289 @@
+// Package depthwise holds the kernels of depthwise convolution with a depth multiplier, forward and both
+// gradients, on channels-last pictures.
+//
+// With input x [N, H, W, C] and filters f [C·M, 1, R, S], output channel o = c·M + m is
+//
+//	y[n, p, q, o] = Σ_r Σ_s f[o, 0, r, s] · x[n, p·StrideH − PadTop + r·DilationH, q·StrideW − PadLeft + s·DilationW, c]
+//
+// where pixels outside the picture are 0.
+package depthwise
+
+import (
+	"unsafe"
+
+	"github.com/stheno-ml/stheno/internal/kernel/par"
+)
+
+// Float is a type of number that the kernels compute with.
+type Float interface{ ~float32 | ~float64 }
+
+// Shape is that of a depthwise convolution. P and Q are the caller's, so padding on the far sides may differ.
+type Shape struct {
+	N, H, W, C           int // input [N, H, W, C]
+	M                    int // depth multiplier: output channels for each input channel
+	R, S                 int // filters [C·M, 1, R, S]
+	P, Q                 int // output [N, P, Q, C·M]
+	StrideH, StrideW     int
+	PadTop, PadLeft      int
+	DilationH, DilationW int
+}
+
+func (s *Shape) inputSize() int  { return s.N * s.H * s.W * s.C }
+func (s *Shape) outputSize() int { return s.N * s.P * s.Q * s.C * s.M }
+func (s *Shape) filterSize() int { return s.C * s.M * s.R * s.S }
+
+// Epilogue is what Forward does to an output before it is stored: v = v·Scale[o] + Shift[o], then, with Act,
+// v ≤ 0 becomes Slope·v. A nil Scale is 1, a nil Shift (a bias) 0.
+type Epilogue[T Float] struct {
+	Scale, Shift []T // [C·M]
+	Act          bool
+	Slope        T
+}
+
+// ForwardWorkspace is how many elements of scratch Forward needs.
+func (s Shape) ForwardWorkspace() int { return s.filterSize() }
+
+// InputGradWorkspace is how many elements of scratch InputGrad needs.
+func (s Shape) InputGradWorkspace() int { return s.filterSize() }
+
+// WeightGradWorkspace is how many elements of scratch WeightGrad needs.
+func (s Shape) WeightGradWorkspace() int { return s.parts() * s.filterSize() }
+
+// Forward sets y [N, P, Q, C·M] from x [N, H, W, C] and f [C·M, 1, R, S].
+func Forward[T Float](y, x, f []T, s Shape, e Epilogue[T], workspace []T) {
+	if s.outputSize() == 0 {
+		return
+	}
+	packed := pack(workspace, f, &s)
+	k := forward[T]{y[:s.outputSize()], x[:s.inputSize()], packed, s, e}
+	par.For(s.N*s.P, s.rowGrain(), k)
+}
+
+// InputGrad sets dx [N, H, W, C] from dy [N, P, Q, C·M] and f [C·M, 1, R, S].
+func InputGrad[T Float](dx, dy, f []T, s Shape, workspace []T) {
+	if s.inputSize() == 0 {
+		return
+	}
+	packed := pack(workspace, f, &s)
+	k := inputGrad[T]{dx[:s.inputSize()], dy[:s.outputSize()], packed, s}
+	par.For(s.N*s.H, s.rowGrain(), k)
+}
+
+// WeightGrad sets df [C·M, 1, R, S] from dy [N, P, Q, C·M] and x [N, H, W, C].
+func WeightGrad[T Float](df, dy, x []T, s Shape, workspace []T) {
+	if s.filterSize() == 0 {
+		return
+	}
+	if s.outputSize() == 0 {
+		clear(df[:s.filterSize()])
+		return
+	}
+	parts, size := s.parts(), s.filterSize()
+	sums := workspace[:parts*size]
+	par.For(parts, 1, weightGrad[T]{sums, dy[:s.outputSize()], x[:s.inputSize()], s})
+	for p := 1; p < parts; p++ {
+		for i, v := range sums[p*size : (p+1)*size] {
+			sums[i] += v
+		}
+	}
+	taps := s.R * s.S
+	for o := range s.C * s.M {
+		for t := range taps {
+			df[o*taps+t] = sums[t*s.C*s.M+o]
+		}
+	}
+}
+
+// pack turns the filters tap-major, [R·S, C·M], so that the channels of one tap lie side by side.
+func pack[T Float](workspace, f []T, s *Shape) []T {
+	taps, outs := s.R*s.S, s.C*s.M
+	packed := workspace[:taps*outs]
+	f = f[:taps*outs]
+	for o := range outs {
+		for t := range taps {
+			packed[t*outs+o] = f[o*taps+t]
+		}
+	}
+	return packed
+}
+
+// rowGrain is how many rows make a chunk that is worth handing to a worker.
+func (s *Shape) rowGrain() int { return max(1, 64<<10/max(1, s.Q*s.C*s.M*s.R*s.S)) }
+
+// maxParts bounds how many partial sums of the weight gradient there are.
+const maxParts = 16
+
+func (s *Shape) parts() int { return max(1, min(maxParts, s.N*s.P)) }
+
+// span gives the taps lo to hi−1 of a filter along one axis that lie inside [0, size): those with
+// 0 ≤ start + tap·dilation < size.
+func span(start, dilation, taps, size int) (lo, hi int) {
+	if start < 0 {
+		lo = (-start + dilation - 1) / dilation
+	}
+	hi = taps
+	if start+(taps-1)*dilation >= size {
+		hi = (size - start + dilation - 1) / dilation
+	}
+	return lo, max(lo, hi)
+}
+
+// outputOf is the output along one axis that reads input position at by tap, if there is one.
+func outputOf(at, tap, pad, stride, dilation, outputs int) (o int, ok bool) {
+	d := at + pad - tap*dilation
+	return d / stride, d >= 0 && d%stride == 0 && d/stride < outputs
+}
+
+type forward[T Float] struct {
+	y, x, f []T // f is packed
+	s       Shape
+	e       Epilogue[T]
+}
+
+// Run does output rows lo to hi−1 of all N·P.
+func (k *forward[T]) Run(lo, hi int) {
+	if isFloat32[T]() && k.fast(lo, hi) {
+		return
+	}
+	s := &k.s
+	outs := s.C * s.M
+	for i := lo; i < hi; i++ {
+		n, p := i/s.P, i%s.P
+		h0 := p*s.StrideH - s.PadTop
+		r0, r1 := span(h0, s.DilationH, s.R, s.H)
+		for q := range s.Q {
+			w0 := q*s.StrideW - s.PadLeft
+			t0, t1 := span(w0, s.DilationW, s.S, s.W)
+			y := k.y[(i*s.Q+q)*outs:][:outs]
+			clear(y)
+			for r := r0; r < r1; r++ {
+				for t := t0; t < t1; t++ {
+					x := k.x[((n*s.H+h0+r*s.DilationH)*s.W+w0+t*s.DilationW)*s.C:][:s.C]
+					f := k.f[(r*s.S+t)*outs:][:outs]
+					if s.M == 1 {
+						for c, v := range x {
+							y[c] += f[c] * v
+						}
+						continue
+					}
+					for c, v := range x {
+						for o := c * s.M; o < (c+1)*s.M; o++ {
+							y[o] += f[o] * v
+						}
+					}
+				}
+			}
+			k.e.apply(y)
+		}
+	}
+}
+
+// apply finishes one pixel.
+func (e *Epilogue[T]) apply(y []T) {
+	for o, v := range y {
+		if e.Scale != nil {
+			v *= e.Scale[o]
+		}
+		if e.Shift != nil {
+			v += e.Shift[o]
+		}
+		if e.Act && v <= 0 {
+			v *= e.Slope
+		}
+		y[o] = v
+	}
+}
+
+type inputGrad[T Float] struct {
+	dx, dy, f []T // f is packed
+	s         Shape
+}
+
+// Run does input rows lo to hi−1 of all N·H. Each pixel gathers from the outputs that read it, so rows are
+// independent.
+func (k *inputGrad[T]) Run(lo, hi int) {
+	if isFloat32[T]() && k.fast(lo, hi) {
+		return
+	}
+	s := &k.s
+	outs := s.C * s.M
+	for i := lo; i < hi; i++ {
+		n, h := i/s.H, i%s.H
+		clear(k.dx[i*s.W*s.C : (i+1)*s.W*s.C])
+		for r := range s.R {
+			p, ok := outputOf(h, r, s.PadTop, s.StrideH, s.DilationH, s.P)
+			if !ok {
+				continue
+			}
+			for w := range s.W {
+				dx := k.dx[(i*s.W+w)*s.C:][:s.C]
+				for t := range s.S {
+					q, ok := outputOf(w, t, s.PadLeft, s.StrideW, s.DilationW, s.Q)
+					if !ok {
+						continue
+					}
+					dy := k.dy[((n*s.P+p)*s.Q+q)*outs:][:outs]
+					f := k.f[(r*s.S+t)*outs:][:outs]
+					if s.M == 1 {
+						for c := range dx {
+							dx[c] += f[c] * dy[c]
+						}
+						continue
+					}
+					for o, g := range dy {
+						dx[o/s.M] += f[o] * g
+					}
+				}
+			}
+		}
+	}
+}
+
+type weightGrad[T Float] struct {
+	sums  []T // [parts, R·S, C·M]
+	dy, x []T
+	s     Shape
+}
+
+// Run forms partial sums lo to hi−1, each over its share of the N·P output rows.
+func (k *weightGrad[T]) Run(lo, hi int) {
+	if isFloat32[T]() && k.fast(lo, hi) {
+		return
+	}
+	s := &k.s
+	parts, rows, outs := s.parts(), s.N*s.P, s.C*s.M
+	for part := lo; part < hi; part++ {
+		sum := k.sums[part*s.filterSize() : (part+1)*s.filterSize()]
+		clear(sum)
+		for i := part * rows / parts; i < (part+1)*rows/parts; i++ {
+			n, p := i/s.P, i%s.P
+			h0 := p*s.StrideH - s.PadTop
+			r0, r1 := span(h0, s.DilationH, s.R, s.H)
+			for q := range s.Q {
+				w0 := q*s.StrideW - s.PadLeft
+				t0, t1 := span(w0, s.DilationW, s.S, s.W)
+				dy := k.dy[(i*s.Q+q)*outs:][:outs]
+				for r := r0; r < r1; r++ {
+					for t := t0; t < t1; t++ {
+						x := k.x[((n*s.H+h0+r*s.DilationH)*s.W+w0+t*s.DilationW)*s.C:][:s.C]
+						d := sum[(r*s.S+t)*outs:][:outs]
+						if s.M == 1 {
+							for c, v := range x {
+								d[c] += v * dy[c]
+							}
+							continue
+						}
+						for o, g := range dy {
+							d[o] += x[o/s.M] * g
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+func isFloat32[T Float]() bool {
+	var zero T
+	return unsafe.Sizeof(zero) == 4
+}
