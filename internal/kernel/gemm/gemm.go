@@ -208,9 +208,9 @@ func (t *blocking[T]) Run(lo, hi int) {
 // The one run of a matrix begins at its first element.
 var noOffset = []int{0}
 
-// clash says that rows so many elements apart fall on few of the first-level cache's 64 sets of 8 lines, so
+// Clash says that rows so many elements apart fall on few of the first-level cache's 64 sets of 8 lines, so
 // that the 14 rows of a tile would drive each other out.
-func clash[T Float](stride int) bool {
+func Clash[T Float](stride int) bool {
 	var z T
 	return stride*int(unsafe.Sizeof(z))%2048 == 0
 }
@@ -237,9 +237,9 @@ func (p *product[T]) block(i0, j0, rows, cols int, direct bool) {
 		}
 	} else {
 		t.A, t.RowA, t.StepA = p.a[i0*p.lda+p.k0:], p.lda, 1
-		if panels > 1 && rows > 4 && clash[T](p.lda) {
+		if panels > 1 && rows > 4 && Clash[T](p.lda) {
 			wide := depth + 16
-			if clash[T](wide) {
+			if Clash[T](wide) {
 				wide += 16
 			}
 			buf = Borrow[T](wide * rows)

@@ -1,0 +1,50 @@
+package conv
+
+import "github.com/stheno-ml/stheno/internal/kernel/par"
+
+// Workspace is the number of elements that a pass wants as ws. It depends on the shape only.
+func Workspace[T Float](s *Shape, pass Pass) int {
+	switch pass {
+	case PassForward:
+		return PackedSize(s)
+	case PassInputGrad:
+		return packedBackSize(s)
+	}
+	t := newWeightGrad[T](s)
+	return t.workspace()
+}
+
+// Forward computes y [N, P, Q, K] = epilogue(conv(x, w)); ep may be nil.
+func Forward[T Float](s *Shape, y, x, w []T, ep *Epilogue[T], ws []T) {
+	PackForward(s, ws, w)
+	ForwardPacked(s, y, x, ws, ep)
+}
+
+// ForwardPacked is Forward with filters that PackForward has laid out.
+func ForwardPacked[T Float](s *Shape, y, x, packed []T, ep *Epilogue[T]) {
+	pl := planOf(s)
+	p := product[T]{
+		view: &pl.forward, offs: pl.offs, groups: s.Groups,
+		n: s.N, h: s.H, w: s.W, x: x, cg: s.C / s.Groups,
+		y: y, yh: s.P, yw: s.Q, kg: s.K / s.Groups, b: packed, ep: ep,
+	}
+	p.run()
+}
+
+// InputGrad computes dx [N, H, W, C], the adjoint of Forward applied to dy [N, P, Q, K]. Used forward it is
+// the transposed convolution. With strides it is computed phase by phase: input pixels of equal row and
+// column modulo the strides are reached through the same taps, so nothing is multiplied by inserted zeros.
+func InputGrad[T Float](s *Shape, dx, dy, w []T, ws []T) {
+	pl := planOf(s)
+	par.For(s.Groups*panels(s.C/s.Groups), 1, packBack[T]{*s, ws, w, pl})
+	for i := range pl.back {
+		v := &pl.back[i]
+		p := product[T]{
+			view: v, offs: pl.offs, groups: s.Groups,
+			n: s.N, h: s.P, w: s.Q, x: dy, cg: s.K / s.Groups,
+			y: dx, yh: s.H, yw: s.W, kg: s.C / s.Groups,
+		}
+		p.b = ws[v.packed*p.cg*panel*s.Groups*panels(p.kg):]
+		p.run()
+	}
+}

@@ -1,0 +1,376 @@
+package conv
+
+import (
+	"fmt"
+	"math"
+	"math/rand"
+	"runtime"
+	"testing"
+	"unsafe"
+
+	"github.com/stheno-ml/stheno/internal/kernel/cpu"
+)
+
+const guard = 37 // elements of NaN before and after every buffer; odd, so that nothing happens to be aligned
+
+// guarded is a slice between two zones of NaN.
+type guarded[T Float] struct{ all, data []T }
+
+func newGuarded[T Float](n int, rng *rand.Rand) guarded[T] {
+	g := guarded[T]{all: make([]T, n+2*guard)}
+	for i := range g.all {
+		g.all[i] = T(math.NaN())
+	}
+	g.data = g.all[guard : guard+n : guard+n]
+	if rng != nil {
+		for i := range g.data {
+			g.data[i] = T(rng.NormFloat64())
+		}
+	}
+	return g
+}
+
+func (g guarded[T]) intact(t *testing.T, name string) {
+	t.Helper()
+	for i := range guard {
+		if g.all[i] == g.all[i] || g.all[len(g.all)-1-i] == g.all[len(g.all)-1-i] {
+			t.Fatalf("%s: something wrote into the guard zone", name)
+		}
+	}
+}
+
+func eachRoad(t *testing.T, f func(t *testing.T)) {
+	for _, r := range cpu.Roads() {
+		t.Run(r.String(), func(t *testing.T) {
+			defer cpu.Force(cpu.Force(r))
+			f(t)
+		})
+	}
+}
+
+// naive visits every product of the convolution: input, filter and output index.
+func naive(s *Shape, visit func(x, w, y int)) {
+	cg, kg := s.C/s.Groups, s.K/s.Groups
+	for n := range s.N {
+		for p := range s.P {
+			for q := range s.Q {
+				for r := range s.R {
+					for c := range s.S {
+						h, w := p*s.StrideH+r*s.DilationH-s.PadTop, q*s.StrideW+c*s.DilationW-s.PadLeft
+						if h < 0 || w < 0 || h >= s.H || w >= s.W {
+							continue
+						}
+						for k := range s.K {
+							for i := range cg {
+								visit(((n*s.H+h)*s.W+w)*s.C+k/kg*cg+i, ((k*cg+i)*s.R+r)*s.S+c, ((n*s.P+p)*s.Q+q)*s.K+k)
+							}
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// shape makes a Shape with P and Q from symmetric padding.
+func shape(n, h, w, c, k, r, s, stride, pad, dilation, groups int) Shape {
+	return Shape{
+		N: n, H: h, W: w, C: c, K: k, R: r, S: s,
+		P: (h+2*pad-dilation*(r-1)-1)/stride + 1, Q: (w+2*pad-dilation*(s-1)-1)/stride + 1,
+		StrideH: stride, StrideW: stride, PadTop: pad, PadLeft: pad, DilationH: dilation, DilationW: dilation, Groups: groups,
+	}
+}
+
+var shapes = []Shape{
+	shape(1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1),
+	shape(2, 5, 7, 3, 4, 3, 3, 1, 1, 1, 1),
+	shape(1, 12, 12, 1, 8, 5, 5, 1, 2, 1, 1),   // MNIST
+	shape(1, 23, 21, 3, 18, 7, 7, 2, 3, 1, 1),  // stem
+	shape(2, 9, 9, 33, 47, 3, 3, 1, 1, 1, 1),   // tails everywhere
+	shape(1, 17, 17, 16, 24, 3, 3, 2, 0, 1, 1), // stride 2, no padding
+	shape(2, 8, 8, 20, 12, 4, 4, 2, 1, 1, 1),   // DCGAN
+	shape(3, 4, 4, 40, 20, 4, 4, 1, 0, 1, 1),   // one output pixel
+	shape(2, 4, 4, 70, 36, 3, 3, 1, 1, 1, 1),   // small pictures
+	shape(1, 14, 14, 64, 96, 1, 1, 1, 0, 1, 1), // 1×1
+	shape(2, 13, 11, 40, 50, 1, 1, 2, 0, 1, 1), // 1×1 stride 2
+	shape(1, 10, 10, 20, 20, 3, 3, 1, 2, 2, 1), // dilation 2
+	shape(1, 11, 10, 6, 5, 3, 2, 3, 2, 2, 1),   // stride 3, dilation 2
+	shape(1, 9, 8, 5, 6, 3, 3, 2, 2, 3, 1),     // stride 2, dilation 3: some phases without taps
+	shape(1, 9, 9, 32, 32, 3, 3, 1, 1, 1, 8),   // grouped
+	shape(2, 8, 7, 12, 24, 3, 3, 2, 1, 1, 3),   // grouped, stride 2
+	shape(1, 9, 9, 40, 80, 3, 3, 1, 1, 1, 2),   // groups wider than a panel
+	shape(2, 7, 7, 10, 10, 3, 3, 1, 1, 1, 10),  // depthwise
+	shape(2, 7, 6, 5, 10, 3, 3, 2, 1, 1, 5),    // depthwise with a multiplier
+	shape(1, 6, 6, 512, 40, 1, 1, 1, 0, 1, 1),  // pixels 2 KB apart
+	shape(1, 5, 5, 512, 33, 3, 3, 1, 1, 1, 1),  // deep
+	shape(1, 3, 3, 1500, 17, 1, 1, 1, 0, 1, 1), // deep
+	shape(1, 4, 5, 7, 9, 3, 3, 1, 5, 1, 1),     // more padding than filter
+	shape(1, 2, 2, 6, 5, 2, 2, 5, 2, 1, 1),     // stride larger than the picture
+	shape(4, 17, 17, 24, 32, 3, 3, 1, 1, 1, 1), // more than one chunk of pixels
+	shape(1, 40, 41, 32, 70, 3, 3, 1, 1, 1, 1), // wide rows
+	shape(2, 30, 29, 4, 16, 3, 3, 2, 1, 1, 1),
+	{N: 1, H: 9, W: 12, C: 20, K: 28, R: 1, S: 7, P: 9, Q: 12, StrideH: 1, StrideW: 1, PadLeft: 3, DilationH: 1, DilationW: 1, Groups: 1},
+	{N: 1, H: 12, W: 9, C: 20, K: 28, R: 7, S: 1, P: 12, Q: 9, StrideH: 1, StrideW: 1, PadTop: 3, DilationH: 1, DilationW: 1, Groups: 1},
+	{N: 2, H: 9, W: 8, C: 9, K: 10, R: 3, S: 2, P: 6, Q: 4, StrideH: 2, StrideW: 3, PadTop: 1, PadLeft: 2, DilationH: 2, DilationW: 1, Groups: 1}, // nothing symmetric
+	{N: 1, H: 7, W: 7, C: 4, K: 6, R: 3, S: 3, P: 8, Q: 9, StrideH: 1, StrideW: 1, PadTop: 0, PadLeft: 1, DilationH: 1, DilationW: 1, Groups: 1},  // padding below and right
+	{N: 1, H: 8, W: 8, C: 4, K: 6, R: 2, S: 2, P: 3, Q: 3, StrideH: 2, StrideW: 2, DilationH: 1, DilationW: 1, Groups: 1},                         // last rows of the input unseen
+}
+
+func is32[T Float]() bool {
+	var z T
+	return unsafe.Sizeof(z) == 4
+}
+
+// tolerance of a sum of k products of standard normal numbers, whose standard deviation is sqrt(k): the
+// bound of issue 4, 2e-6·sqrt(k) relative, and 1e-12 for float64. Four deviations are the largest of some
+// ten thousand results.
+func tolerance[T Float](k int) float64 {
+	e := 1e-12
+	if is32[T]() {
+		e = 2e-6
+	}
+	return e * float64(k+1)
+}
+
+func compare[T Float](t *testing.T, name string, got []T, want []float64, tol float64) {
+	t.Helper()
+	for i, w := range want {
+		if !(math.Abs(float64(got[i])-w) <= tol) {
+			t.Fatalf("%s: element %d is %v, want %v ± %g", name, i, got[i], w, tol)
+		}
+	}
+}
+
+type buffers[T Float] struct{ x, w, y, ws guarded[T] }
+
+func newBuffers[T Float](s *Shape, rng *rand.Rand) buffers[T] {
+	return buffers[T]{
+		x: newGuarded[T](s.N*s.H*s.W*s.C, rng), w: newGuarded[T](s.K*s.C/s.Groups*s.R*s.S, rng), y: newGuarded[T](s.N*s.P*s.Q*s.K, rng),
+	}
+}
+
+func testPasses[T Float](t *testing.T) {
+	rng := rand.New(rand.NewSource(1))
+	for i := range shapes {
+		s := &shapes[i]
+		name := fmt.Sprintf("%+v", *s)
+		in := newBuffers[T](s, rng)
+		x, w, dy := in.x.data, in.w.data, in.y.data
+		y64, dx64, dw64 := make([]float64, len(dy)), make([]float64, len(x)), make([]float64, len(w))
+		naive(s, func(i, f, o int) {
+			y64[o] += float64(x[i]) * float64(w[f])
+			dx64[i] += float64(dy[o]) * float64(w[f])
+			dw64[f] += float64(dy[o]) * float64(x[i])
+		})
+		// Workspaces and results begin as NaN: nothing may read what it has not written.
+		y, dx, dw := newGuarded[T](len(dy), nil), newGuarded[T](len(x), nil), newGuarded[T](len(w), nil)
+		ws := newGuarded[T](Workspace[T](s, PassForward), nil)
+		Forward(s, y.data, x, w, nil, ws.data)
+		y.intact(t, name)
+		ws.intact(t, name)
+		compare(t, "forward "+name, y.data, y64, tolerance[T](s.C/s.Groups*s.R*s.S))
+
+		ws = newGuarded[T](Workspace[T](s, PassInputGrad), nil)
+		InputGrad(s, dx.data, dy, w, ws.data)
+		dx.intact(t, name)
+		ws.intact(t, name)
+		compare(t, "input gradient "+name, dx.data, dx64, tolerance[T](s.K/s.Groups*s.R*s.S))
+
+		ws = newGuarded[T](Workspace[T](s, PassWeightGrad), nil)
+		WeightGrad(s, dw.data, dy, x, ws.data)
+		dw.intact(t, name)
+		ws.intact(t, name)
+		compare(t, "weight gradient "+name, dw.data, dw64, tolerance[T](s.N*s.P*s.Q))
+	}
+}
+
+func TestPassesAgainstNaive(t *testing.T) {
+	eachRoad(t, func(t *testing.T) {
+		testPasses[float32](t)
+		testPasses[float64](t)
+	})
+}
+
+// <conv(x, w), dy> = <x, dx> = <w, dw>: the three passes are adjoints of one trilinear form.
+func TestAdjoint(t *testing.T) {
+	rng := rand.New(rand.NewSource(2))
+	dot := func(a, b []float64) (s float64) {
+		for i := range a {
+			s += a[i] * b[i]
+		}
+		return s
+	}
+	for i := range shapes {
+		s := &shapes[i]
+		in := newBuffers[float64](s, rng)
+		y, dx, dw := make([]float64, len(in.y.data)), make([]float64, len(in.x.data)), make([]float64, len(in.w.data))
+		Forward(s, y, in.x.data, in.w.data, nil, make([]float64, Workspace[float64](s, PassForward)))
+		InputGrad(s, dx, in.y.data, in.w.data, make([]float64, Workspace[float64](s, PassInputGrad)))
+		WeightGrad(s, dw, in.y.data, in.x.data, make([]float64, Workspace[float64](s, PassWeightGrad)))
+		a, b, c := dot(y, in.y.data), dot(in.x.data, dx), dot(in.w.data, dw)
+		// 1e-12 of the length of the two vectors: rounding of sums of up to 1e6 terms.
+		bound := 1e-12 * math.Sqrt(dot(y, y)*dot(in.y.data, in.y.data))
+		if !(math.Abs(a-b) <= bound && math.Abs(a-c) <= bound) {
+			t.Errorf("%+v: <y, dy> = %v, <x, dx> = %v, <w, dw> = %v", *s, a, b, c)
+		}
+	}
+}
+
+func testEpilogue[T Float](t *testing.T) {
+	rng := rand.New(rand.NewSource(3))
+	for i := range shapes {
+		s := &shapes[i]
+		in := newBuffers[T](s, rng)
+		want := make([]float64, len(in.y.data))
+		naive(s, func(x, f, o int) { want[o] += float64(in.x.data[x]) * float64(in.w.data[f]) })
+		scale, shift, add := newGuarded[T](s.K, rng), newGuarded[T](s.K, rng), in.y
+		packed := make([]T, PackedSize(s))
+		PackForward(s, packed, in.w.data)
+		for q, ep := range []Epilogue[T]{
+			{Shift: shift.data}, {Scale: scale.data, Shift: shift.data, Activation: ReLU}, {Add: add.data, Activation: LeakyReLU, Slope: 0.25},
+			{Scale: scale.data, Shift: shift.data, Add: add.data, Activation: Clamp, Lo: -0.5, Hi: 1}, {Activation: ReLU},
+		} {
+			y := newGuarded[T](len(want), nil)
+			ForwardPacked(s, y.data, in.x.data, packed, &ep)
+			y.intact(t, "epilogue")
+			for i, v := range want {
+				if ep.Scale != nil {
+					v *= float64(scale.data[i%s.K])
+				}
+				if ep.Shift != nil {
+					v += float64(shift.data[i%s.K])
+				}
+				if ep.Add != nil {
+					v += float64(add.data[i])
+				}
+				switch ep.Activation {
+				case ReLU:
+					v = max(v, 0)
+				case LeakyReLU:
+					v = max(v, 0.25*v)
+				case Clamp:
+					v = min(max(v, -0.5), 1)
+				}
+				// Scale is a standard normal number: four deviations.
+				if tol := 4 * tolerance[T](s.C/s.Groups*s.R*s.S); !(math.Abs(v-float64(y.data[i])) <= tol) {
+					t.Fatalf("%+v, epilogue %d: element %d is %v, want %v ± %g", *s, q, i, y.data[i], v, tol)
+				}
+			}
+		}
+	}
+}
+
+func TestEpilogue(t *testing.T) {
+	eachRoad(t, func(t *testing.T) {
+		testEpilogue[float32](t)
+		testEpilogue[float64](t)
+	})
+}
+
+func TestSameBitsForAnyProcs(t *testing.T) {
+	rng := rand.New(rand.NewSource(4))
+	for _, s := range append([]Shape{shape(4, 28, 28, 32, 64, 3, 3, 1, 1, 1, 1), shape(2, 30, 30, 3, 32, 7, 7, 2, 3, 1, 1)}, shapes...) {
+		in := newBuffers[float32](&s, rng)
+		var first [3][]float32
+		for _, procs := range []int{1, 2, 4} {
+			y, dx, dw := make([]float32, len(in.y.data)), make([]float32, len(in.x.data)), make([]float32, len(in.w.data))
+			old := runtime.GOMAXPROCS(procs)
+			Forward(&s, y, in.x.data, in.w.data, nil, make([]float32, Workspace[float32](&s, PassForward)))
+			InputGrad(&s, dx, in.y.data, in.w.data, make([]float32, Workspace[float32](&s, PassInputGrad)))
+			WeightGrad(&s, dw, in.y.data, in.x.data, make([]float32, Workspace[float32](&s, PassWeightGrad)))
+			runtime.GOMAXPROCS(old)
+			for i, got := range [][]float32{y, dx, dw} {
+				if procs == 1 {
+					first[i] = got
+				}
+				for j, v := range got {
+					if math.Float32bits(v) != math.Float32bits(first[i][j]) {
+						t.Fatalf("%+v, pass %d, GOMAXPROCS %d: element %d is %v, with 1 it is %v", s, i, procs, j, v, first[i][j])
+					}
+				}
+			}
+		}
+	}
+}
+
+// A NaN or an infinity reaches exactly those results whose sum contains it, also when a factor is zero.
+func TestSpecials(t *testing.T) {
+	eachRoad(t, func(t *testing.T) {
+		for i := range shapes {
+			s := &shapes[i]
+			rng := rand.New(rand.NewSource(5))
+			for _, v := range []float32{float32(math.NaN()), float32(math.Inf(-1))} {
+				x, w, dy := make([]float32, s.N*s.H*s.W*s.C), make([]float32, s.K*s.C/s.Groups*s.R*s.S), make([]float32, s.N*s.P*s.Q*s.K)
+				at := rng.Intn(len(x))
+				at2 := rng.Intn(len(dy))
+				x[at], dy[at2] = v, v
+				wantY, wantX, wantW := make([]bool, len(dy)), make([]bool, len(x)), make([]bool, len(w))
+				naive(s, func(i, f, o int) {
+					if i == at {
+						wantY[o] = true
+					}
+					if o == at2 {
+						wantX[i] = true
+					}
+					if i == at {
+						wantW[f] = true
+					}
+				})
+				k := at2 % s.K * len(w) / s.K // every tap of its channel sees dy[at2], with a pixel or with padding
+				for f := range len(w) / s.K {
+					wantW[k+f] = true
+				}
+				y, dx, dw := make([]float32, len(dy)), make([]float32, len(x)), make([]float32, len(w))
+				Forward(s, y, x, w, nil, make([]float32, Workspace[float32](s, PassForward)))
+				InputGrad(s, dx, dy, w, make([]float32, Workspace[float32](s, PassInputGrad)))
+				WeightGrad(s, dw, dy, x, make([]float32, Workspace[float32](s, PassWeightGrad)))
+				check := func(pass string, got []float32, want []bool) {
+					for i, g := range got {
+						if (g == 0) == want[i] {
+							t.Fatalf("%s with %v, %+v: element %d is %v", pass, v, *s, i, g)
+						}
+					}
+				}
+				check("forward", y, wantY)
+				check("input gradient", dx, wantX)
+				check("weight gradient", dw, wantW)
+			}
+		}
+	})
+}
+
+func TestNaNThroughActivations(t *testing.T) {
+	eachRoad(t, func(t *testing.T) {
+		s := shape(1, 3, 3, 4, 20, 1, 1, 1, 0, 1, 1)
+		x, w, y := make([]float32, 36), make([]float32, 80), make([]float32, 180)
+		x[0] = float32(math.NaN())
+		for _, a := range []Activation{Identity, ReLU, LeakyReLU, Clamp} {
+			Forward(&s, y, x, w, &Epilogue[float32]{Activation: a, Lo: -1, Hi: 1}, make([]float32, Workspace[float32](&s, PassForward)))
+			for k, v := range y[:20] {
+				if v == v {
+					t.Fatalf("activation %d turned NaN of channel %d into %v", a, k, v)
+				}
+			}
+		}
+	})
+}
+
+func TestAllocatesNothing(t *testing.T) {
+	for _, s := range []Shape{shape(2, 28, 28, 32, 64, 3, 3, 1, 1, 1, 1), shape(1, 30, 30, 3, 32, 7, 7, 2, 3, 1, 1), shape(2, 14, 14, 32, 32, 3, 3, 2, 1, 1, 8)} {
+		in := newBuffers[float32](&s, rand.New(rand.NewSource(6)))
+		y, dx, dw := make([]float32, len(in.y.data)), make([]float32, len(in.x.data)), make([]float32, len(in.w.data))
+		ws := make([]float32, max(Workspace[float32](&s, PassForward), Workspace[float32](&s, PassInputGrad), Workspace[float32](&s, PassWeightGrad)))
+		ep := Epilogue[float32]{Activation: ReLU}
+		f := func() {
+			Forward(&s, y, in.x.data, in.w.data, &ep, ws)
+			InputGrad(&s, dx, in.y.data, in.w.data, ws)
+			WeightGrad(&s, dw, in.y.data, in.x.data, ws)
+		}
+		for range 5 {
+			f()
+		}
+		if a := testing.AllocsPerRun(20, f); a >= 1 {
+			t.Errorf("%+v: %v allocations a call", s, a)
+		}
+	}
+}

@@ -1,0 +1,145 @@
+// Package conv computes two-dimensional convolutions, their gradients and, as the input gradient used
+// forward, transposed convolutions. Pictures are channels-last; filters keep the public order.
+//
+// Every pass is a matrix product whose left matrix is the picture itself: the rows that a micro-kernel
+// (package gemm) needs are read where they lie, or copied, with their zero padding, into a buffer that stays
+// in the second-level cache. There is no im2col matrix in memory.
+package conv
+
+import (
+	"sync"
+
+	"github.com/stheno-ml/stheno/internal/kernel/gemm"
+)
+
+// Float is what the kernels compute with.
+type Float = gemm.Float
+
+// Shape describes a convolution. Input [N, H, W, C], filters [K, C/Groups, R, S] (the order in which
+// parameters are kept), output [N, P, Q, K]. Output pixel (p, q) sees input pixels
+// (p·StrideH + r·DilationH − PadTop, q·StrideW + s·DilationW − PadLeft); those outside the picture are zeros
+// like any other (NaN times one of them is NaN), and the padding below and to the right follows from P and Q.
+// Strides and dilations are at least 1.
+type Shape struct {
+	N, H, W, C           int
+	K, R, S              int
+	P, Q                 int
+	StrideH, StrideW     int
+	PadTop, PadLeft      int
+	DilationH, DilationW int
+	Groups               int
+}
+
+// Pass is one of the three computations with a Shape.
+type Pass int
+
+const (
+	PassForward Pass = iota
+	PassInputGrad
+	PassWeightGrad
+)
+
+// Flops is the number of floating-point operations of a pass (any of the three), a product and its sum
+// counting as two; taps that fall into the padding count.
+func (s *Shape) Flops() float64 {
+	return 2 * float64(s.N) * float64(s.P) * float64(s.Q) * float64(s.K) * float64(s.C/s.Groups) * float64(s.R) * float64(s.S)
+}
+
+// tap is one element (r, s) of the filter, seen from an output pixel: the input pixel dy rows below and dx
+// columns right of the pixel that the output's strides lead to.
+type tap struct{ r, s, dy, dx int }
+
+// span is a run of taps that lie side by side in a picture row.
+type span struct{ dy, dx, count int }
+
+// view is a dense correlation: which taps an output pixel sums, and where output pixels lie. The forward
+// pass is one view; the input gradient is one for each phase of the strides, since the output pixels that
+// reach an input pixel, and through which taps, depend on its row and column modulo the strides.
+type view struct {
+	taps           []tap
+	spans          []span
+	p, q           int // output pixels
+	stepH, stepW   int // input pixels from one output pixel to the next
+	rowOff, colOff int // first output pixel
+	rowMul, colMul int // output pixels from one to the next
+	packed         int // where the view's weights begin, as a count of taps
+}
+
+// plan is what follows from a shape (without N).
+type plan struct {
+	forward view
+	back    []view
+	offs    []int // 0, the offset list of a kernel with one run
+}
+
+var plans = struct {
+	sync.RWMutex
+	m map[Shape]*plan
+}{m: map[Shape]*plan{}}
+
+// planOf returns the plan of a shape from a cache.
+func planOf(s *Shape) *plan {
+	key := *s
+	key.N = 0
+	plans.RLock()
+	p := plans.m[key]
+	plans.RUnlock()
+	if p != nil {
+		return p
+	}
+	p = newPlan(s)
+	plans.Lock()
+	defer plans.Unlock()
+	const limit = 4096 // a service that sees pictures of every size must not grow for ever
+	if len(plans.m) >= limit {
+		clear(plans.m)
+	}
+	plans.m[key] = p
+	return p
+}
+
+func newPlan(s *Shape) *plan {
+	pl := &plan{offs: []int{0}}
+	f := view{p: s.P, q: s.Q, stepH: s.StrideH, stepW: s.StrideW, rowMul: 1, colMul: 1}
+	for r := range s.R {
+		for c := range s.S {
+			f.taps = append(f.taps, tap{r, c, r*s.DilationH - s.PadTop, c*s.DilationW - s.PadLeft})
+		}
+	}
+	f.join()
+	pl.forward = f
+	seen := 0
+	for a := range min(s.StrideH, s.H) {
+		for b := range min(s.StrideW, s.W) {
+			v := view{
+				p: (s.H - a + s.StrideH - 1) / s.StrideH, q: (s.W - b + s.StrideW - 1) / s.StrideW,
+				stepH: 1, stepW: 1, rowOff: a, colOff: b, rowMul: s.StrideH, colMul: s.StrideW, packed: seen,
+			}
+			for r := s.R - 1; r >= 0; r-- {
+				for c := s.S - 1; c >= 0; c-- {
+					dy, dx := a+s.PadTop-r*s.DilationH, b+s.PadLeft-c*s.DilationW
+					if dy%s.StrideH == 0 && dx%s.StrideW == 0 {
+						v.taps = append(v.taps, tap{r, c, dy / s.StrideH, dx / s.StrideW})
+					}
+				}
+			}
+			v.join()
+			seen += len(v.taps)
+			pl.back = append(pl.back, v)
+		}
+	}
+	return pl
+}
+
+// join finds the spans.
+func (v *view) join() {
+	for i, t := range v.taps {
+		if i > 0 {
+			if l := &v.spans[len(v.spans)-1]; l.dy == t.dy && l.dx+l.count == t.dx {
+				l.count++
+				continue
+			}
+		}
+		v.spans = append(v.spans, span{t.dy, t.dx, 1})
+	}
+}
