@@ -298,26 +298,6 @@ func (k *averageBackward[T]) Run(lo, hi int) {
 	}
 }
 
-// GlobalForward sets y [N, C] to the mean over the pixels of x [N, hw, C].
-func GlobalForward[T Float](y, x []T, n, hw, c int) {
-	if n*hw*c == 0 {
-		return
-	}
-	AverageForward(y, x, globalShape(n, hw, c), Divisor{})
-}
-
-// GlobalBackward sets dx [N, hw, C] from dy [N, C].
-func GlobalBackward[T Float](dx, dy []T, n, hw, c int) {
-	if n*hw*c == 0 {
-		return
-	}
-	AverageBackward(dx, dy, globalShape(n, hw, c), Divisor{})
-}
-
-func globalShape(n, hw, c int) Shape {
-	return Shape{N: n, H: hw, W: 1, C: c, R: hw, S: 1, P: 1, Q: 1, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1}
-}
-
 func isFloat32[T Float]() bool {
 	var zero T
 	return unsafe.Sizeof(zero) == 4
