@@ -1,0 +1,3 @@
+package winograd
+
+//go:generate sh -c "cd ../gen && go run ./winograd -out ../winograd/kernels_amd64.s -stubs ../winograd/kernels_amd64.go -pkg winograd"
