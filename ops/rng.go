@@ -1,8 +1,130 @@
 package ops
 
-// RNG drives the random ops of a graph: dropout, noise. What they draw depends on Seed, Step, the op's own
-// stream and the element, and on nothing else, so it is the same under any number of workers.
-// A training loop adds one to Step after each training step and keeps both numbers in its checkpoints.
+import (
+	"math"
+	"sync/atomic"
+
+	"github.com/stheno-ml/stheno/internal/exec"
+)
+
+// RNG is where the random ops of a graph get their numbers from. It is counter-based: the number for an
+// element is a hash of (Seed, stream of the op, Step, index of the element), so it does not matter which
+// worker computes it, or in which order, or how the array lies in memory.
+//
+// All random ops of a graph share one *RNG. Whoever runs the graph adds 1 to Step before each run that is to
+// be different from the last; Seed and Step are all that a checkpoint must keep. Step must not be changed
+// during a run.
 type RNG struct {
-	Seed, Step uint64
+	Seed uint64
+	Step uint64
+
+	streams atomic.Uint64 // handed out so far
+}
+
+// NewRNG is a generator at step 0.
+func NewRNG(seed uint64) *RNG { return &RNG{Seed: seed} }
+
+// ownStreams tells apart ops that have no generator.
+var ownStreams atomic.Uint64
+
+// firstFree is where the streams begin that an RNG hands out; those below are the caller's to give.
+const firstFree = 1 << 63
+
+// source is what a random op draws from: comparable, and not changed by a run.
+type source struct {
+	rng    *RNG
+	stream uint64
+	own    *atomic.Uint64 // steps of an op that has no RNG to follow
+}
+
+// newSource gives stream 0 the next stream of rng that is free. Without rng the op counts its own runs.
+func newSource(rng *RNG, stream uint64) source {
+	if rng == nil {
+		if stream == 0 {
+			stream = firstFree + ownStreams.Add(1)
+		}
+		return source{rng: &RNG{}, stream: stream, own: new(atomic.Uint64)}
+	}
+	if stream == 0 {
+		stream = firstFree + rng.streams.Add(1)
+	}
+	return source{rng: rng, stream: stream}
+}
+
+// draw is the sequence of one run.
+func (s source) draw() sequence {
+	step := s.rng.Step
+	if s.own != nil {
+		step = s.own.Add(1) - 1
+	}
+	return sequence(mix(mix(mix(s.rng.Seed+golden)+s.stream+golden) + step + golden))
+}
+
+// sequence is the numbers of one op in one run, numbered from 0: SplitMix64 (Steele, Lea and Flood 2014) with
+// a start of its own.
+type sequence uint64
+
+const golden = 0x9e3779b97f4a7c15 // 2⁶⁴ divided by the golden ratio
+
+func (s sequence) bits(i int) uint64 { return mix(uint64(s) + golden*(uint64(i)+1)) }
+
+// mix is SplitMix64's output function: a bijection in which each bit of the result hangs on all bits of z.
+func mix(z uint64) uint64 {
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return z ^ z>>31
+}
+
+// uniform is number i as a float in [0, 1), a multiple of 2⁻⁵³.
+func (s sequence) uniform(i int) float64 { return float64(s.bits(i)>>11) * 0x1p-53 }
+
+// normal is sample i of the standard normal distribution (Box and Muller 1958). Samples 2k and 2k+1 are made
+// of numbers 2k and 2k+1.
+func (s sequence) normal(i int) float64 {
+	k := i &^ 1
+	radius := math.Sqrt(-2 * math.Log(1-s.uniform(k))) // 1−u is in (0, 1]
+	sin, cos := math.Sincos(2 * math.Pi * s.uniform(k+1))
+	if i&1 == 0 {
+		return radius * cos
+	}
+	return radius * sin
+}
+
+// elementWalk goes through an array in the order of its memory and knows the row-major number of each element, so
+// that random numbers do not depend on the former.
+type elementWalk struct {
+	channels, positions int // of a picture that is channels-last in memory; 1 and 1 in row-major order
+	channel, position   int
+	element             int
+}
+
+func elementsOf(a *exec.Array) elementWalk {
+	if a.Order == exec.RowMajor {
+		return elementWalk{channels: 1, positions: 1}
+	}
+	return elementWalk{channels: a.Shape[1], positions: a.Shape[2] * a.Shape[3]}
+}
+
+// from is the walk from element k in memory on.
+func (w elementWalk) from(k int) elementWalk {
+	w.channel = k % w.channels
+	k /= w.channels
+	w.position = k % w.positions
+	k /= w.positions
+	w.element = (k*w.channels+w.channel)*w.positions + w.position
+	return w
+}
+
+func (w *elementWalk) next() {
+	w.element += w.positions
+	if w.channel++; w.channel < w.channels {
+		return
+	}
+	w.channel = 0
+	w.element += 1 - w.channels*w.positions // the first channel of the next position
+	if w.position++; w.position < w.positions {
+		return
+	}
+	w.position = 0
+	w.element += (w.channels - 1) * w.positions // the next sample
 }
