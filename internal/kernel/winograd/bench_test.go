@@ -20,7 +20,7 @@ func BenchmarkConv(b *testing.B) {
 		s := c.s
 		in := inputs(&s, 1)
 		y := make([]float32, s.yLen())
-		dx := make([]float32, s.xLen())
+		dx, dw := make([]float32, s.xLen()), make([]float32, s.wLen())
 		run := func(name string, pass Pass, f func(ws []float32)) {
 			ws := make([]float32, Workspace(&s, pass))
 			b.Run(c.name+"/"+name, func(b *testing.B) {
@@ -32,5 +32,6 @@ func BenchmarkConv(b *testing.B) {
 		}
 		run("fwd", PassForward, func(ws []float32) { Forward(&s, y, in.x, in.w, nil, ws) })
 		run("bwd_data", PassInputGrad, func(ws []float32) { InputGrad(&s, dx, in.dy, in.w, ws) })
+		run("bwd_weight", PassWeightGrad, func(ws []float32) { WeightGrad(&s, dw, in.dy, in.x, ws) })
 	}
 }

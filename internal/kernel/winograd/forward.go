@@ -37,6 +37,11 @@ func InputGrad(s *Shape, dx, dy, w []float32, ws []float32) {
 
 // Workspace is the number of floats that a pass wants as ws.
 func Workspace(s *Shape, pass Pass) int {
+	if pass == PassWeightGrad {
+		d := s.weightGrad()
+		v, z, sums := d.workspace()
+		return v + z + sums
+	}
 	g := s.geometry(pass)
 	if g.few() {
 		return g.blocks() * 36 * plane(g.blockTiles(), g.c)

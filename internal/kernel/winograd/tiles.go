@@ -54,6 +54,26 @@ func (g *geometry) input(kr *kernels, wk *worker, dst []float32, n, i, t int, x 
 	}
 }
 
+// grad transforms tile t of the gradient dy likewise, for the weight gradient.
+func (g *geometry) grad(kr *kernels, wk *worker, dst []float32, n, i, t int, dy []float32, g0, g1 int) {
+	img, y0, x0 := g.at(t)
+	zeros := grow(&wk.zeros, 6*(g.k+lane))
+	lead := window(wk.src4[:], wk.mask4[:], dy, zeros, img, g.p, g.q, g.k, y0, x0)
+	ds := plane(n, g.k)
+	full := min(g1, g.k/lane) - g0
+	skip(wk.src4[:], g0*lane)
+	if full > 0 {
+		kr.grad(dst[(g0*n+i)*lane:], ds, n*lane, &wk.src4, g.k, lead, &wk.mask4, full, wk.tmp[:])
+	}
+	if g1*lane > g.k {
+		skip(wk.src4[:], full*lane)
+		for j := range wk.mask4 {
+			wk.mask4[j] &= 1<<(g.k%lane) - 1
+		}
+		kr.grad(dst[(g.k/lane*n+i)*lane:], ds, n*lane, &wk.src4, g.k, lead, &wk.mask4, 1, wk.tmp[:])
+	}
+}
+
 // output transforms place i of m, a panel of planes ms floats apart, to tile t of image y, channels
 // 16·panel and on.
 func (g *geometry) output(kr *kernels, wk *worker, y []float32, ep *Epilogue, t, panel int, m []float32, ms, i int) {

@@ -81,3 +81,14 @@ func TestInputGrad(t *testing.T) {
 		}
 	})
 }
+
+func TestWeightGrad(t *testing.T) {
+	everyRoad(t, func(t *testing.T) {
+		for i, s := range shapes() {
+			in := inputs(&s, uint64(i))
+			dw, ws := make([]float32, s.wLen()), make([]float32, Workspace(&s, PassWeightGrad))
+			WeightGrad(&s, dw, in.dy, in.x, ws)
+			check(t, "weight gradient", s, dw, s.refWeightGrad(in.dy, in.x))
+		}
+	})
+}

@@ -1,0 +1,194 @@
+package winograd
+
+import "github.com/stheno-ml/stheno/internal/kernel/par"
+
+// The weight gradient is F(3x3, 4x4): a tile of 4x4 gradients is the filter that runs over 6x6 pixels and
+// leaves 3x3 sums. In the transform domain the sum over tiles is a product of two matrices a point:
+// m[xi] [C, K] = v[xi] [tiles, C]ᵀ · z[xi] [tiles, K].
+//
+// Tiles are taken in stretches whose transforms fit the L3 cache. An item of the product is a block of
+// 32 input by 32 output channels, at all points or (where there are few blocks) at six of them.
+const (
+	blockGroups = 2   // groups of 16 input channels of a block
+	blockPanels = 2   // panels of 16 output channels of a block
+	sumTiles    = 128 // tiles summed up before the sums go back to memory: their panels stay in L1
+	pixelTiles  = 16  // tiles of an item of the transform
+	blockPlane  = (blockGroups*lane + 1) * lane
+	blockLen    = blockPanels * 36 * blockPlane // floats of a block's sums: [panel][36][c][16]
+)
+
+// stretchFloats bounds the transformed pixels and gradients of a stretch: 12 MiB.
+var stretchFloats = 3 << 20
+
+type weightGrad struct {
+	g          geometry
+	kr         *kernels
+	dw, dy, x  []float32
+	v, z, sums []float32
+	n          int // tiles of a stretch
+	t0, t1     int // the present stretch
+	parts      int // items a block is cut into
+}
+
+func (s *Shape) weightGrad() weightGrad {
+	g := s.geometry(PassForward)
+	d := weightGrad{g: g, parts: 1}
+	if g.tiles == 0 {
+		return d
+	}
+	most := max(stretchFloats/(36*(ceil(g.c, lane)+g.kp)*lane), 2*pixelTiles)
+	d.n = ceil(g.tiles, ceil(g.tiles, most))
+	if d.blocks() < 8 {
+		d.parts = 6
+	}
+	return d
+}
+
+func (d *weightGrad) blocks() int {
+	return ceil(ceil(d.g.c, lane), blockGroups) * ceil(d.g.kp, blockPanels)
+}
+
+// fused tells whether a block's sums are done, and can be transformed, when its item is.
+func (d *weightGrad) fused() bool { return d.parts == 1 && d.n == d.g.tiles }
+
+func (d *weightGrad) workspace() (v, z, sums int) {
+	if !d.fused() {
+		sums = d.blocks() * blockLen
+	}
+	return 36 * plane(d.n, d.g.c), 36 * plane(d.n, d.g.k), sums
+}
+
+// WeightGrad computes dw [K, C, 3, 3], the gradient of ⟨Forward(x, w), dy⟩ with respect to w, from
+// dy [N, P, Q, K] and x [N, H, W, C].
+func WeightGrad(s *Shape, dw, dy, x []float32, ws []float32) {
+	d := s.weightGrad()
+	if d.g.tiles == 0 {
+		clear(dw[:9*s.K*s.C])
+		return
+	}
+	d.kr, d.dw, d.dy, d.x = current(), dw, dy, x
+	v, z, sums := d.workspace()
+	d.v, d.z, d.sums = ws[:v], ws[v:v+z], ws[v+z:v+z+sums]
+	for d.t0 = 0; d.t0 < d.g.tiles; d.t0 = d.t1 {
+		d.t1 = min(d.t0+d.n, d.g.tiles)
+		xRuns, yRuns := d.runs()
+		par.For(ceil(d.t1-d.t0, pixelTiles)*(xRuns+yRuns), 1, transformTask(d))
+		par.For(d.blocks()*d.parts, 1, sumTask(d))
+	}
+	if !d.fused() {
+		par.For(d.blocks(), 1, inverseTask(d))
+	}
+}
+
+// runs is into how many runs of channels the transforms of pixels and of gradients are cut.
+func (d *weightGrad) runs() (x, y int) {
+	return ceil(ceil(d.g.c, lane), groupsPerItem), ceil(d.g.kp, groupsPerItem)
+}
+
+// transformTask transforms the pixels and gradients of a stretch.
+type transformTask weightGrad
+
+func (d *transformTask) Run(lo, hi int) {
+	g := &d.g
+	xRuns, yRuns := (*weightGrad)(d).runs()
+	wk := getWorker()
+	for i := lo; i < hi; i++ {
+		from, run := d.t0+i/(xRuns+yRuns)*pixelTiles, i%(xRuns+yRuns)
+		for t := from; t < min(from+pixelTiles, d.t1); t++ {
+			if run < xRuns {
+				g0 := run * groupsPerItem
+				g.input(d.kr, wk, d.v, d.n, t-d.t0, t, d.x, g0, min(g0+groupsPerItem, ceil(g.c, lane)))
+			} else {
+				g0 := (run - xRuns) * groupsPerItem
+				g.grad(d.kr, wk, d.z, d.n, t-d.t0, t, d.dy, g0, min(g0+groupsPerItem, g.kp))
+			}
+		}
+	}
+	wk.release()
+}
+
+// sumTask multiplies: items are blocks, or parts of their points.
+type sumTask weightGrad
+
+func (b *sumTask) Run(lo, hi int) {
+	d := (*weightGrad)(b)
+	wk := getWorker()
+	for i := lo; i < hi; i++ {
+		block, part := i/d.parts, i%d.parts
+		var m []float32
+		if d.fused() {
+			m = grow(&wk.m, blockLen)
+		} else {
+			m = d.sums[block*blockLen:]
+		}
+		d.multiply(m, block, part*36/d.parts, (part+1)*36/d.parts)
+		if d.fused() {
+			d.inverse(wk, m, block)
+		}
+	}
+	wk.release()
+}
+
+// at gives the first group of input channels and the first panel of output channels of a block, and how
+// many of each there are.
+func (d *weightGrad) at(block int) (c, k, nc, nk int) {
+	kb := ceil(d.g.kp, blockPanels)
+	c, k = block/kb*blockGroups, block%kb*blockPanels
+	return c, k, min(blockGroups, ceil(d.g.c, lane)-c), min(blockPanels, d.g.kp-k)
+}
+
+// multiply adds the present stretch to a block's sums, at points xi0 to xi1−1.
+func (d *weightGrad) multiply(m []float32, block, xi0, xi1 int) {
+	c, k, nc, nk := d.at(block)
+	vs, zs := plane(d.n, d.g.c), plane(d.n, d.g.k)
+	nt := d.t1 - d.t0
+	for xi := xi0; xi < xi1; xi++ {
+		for t := 0; t < nt; t += sumTiles {
+			for i := range nc {
+				a := d.v[xi*vs+((c+i)*d.n+t)*lane:]
+				for j := 0; j < nk; j += d.kr.panels {
+					out := m[(j*36+xi)*blockPlane+i*lane*lane:]
+					d.kr.outer(min(d.kr.panels, nk-j), out, 36*blockPlane, a, d.z[xi*zs+((k+j)*d.n+t)*lane:], d.n*lane, min(sumTiles, nt-t), t+d.t0 > 0)
+				}
+			}
+		}
+	}
+}
+
+// inverseTask transforms the sums of blocks.
+type inverseTask weightGrad
+
+func (b *inverseTask) Run(lo, hi int) {
+	d := (*weightGrad)(b)
+	wk := getWorker()
+	for i := lo; i < hi; i++ {
+		d.inverse(wk, d.sums[i*blockLen:], i)
+	}
+	wk.release()
+}
+
+// inverse transforms a block's sums to gradients of filters.
+func (d *weightGrad) inverse(wk *worker, m []float32, block int) {
+	c, k, nc, nk := d.at(block)
+	for j := range nk {
+		for i := range nc {
+			d.kr.output3(wk.pack[:], m[j*36*blockPlane+i*lane*lane:], blockPlane, lane, wk.tmp[:])
+			d.scatter(wk, (k+j)*lane, (c+i)*lane)
+		}
+	}
+}
+
+// scatter writes dw[k][c][tap] from pack[c][tap][k], k and c counted from the given ones.
+func (d *weightGrad) scatter(wk *worker, k, c int) {
+	dst, stride := d.dw[(k*d.g.c+c)*9:], d.g.c*9
+	nk, nc := min(lane, d.g.k-k), min(lane, d.g.c-c)
+	if nk == lane && nc == lane {
+		d.kr.transpose(dst, stride, lane, wk.pack[:], lane, lane*lane, 9)
+		return
+	}
+	for i := range nk {
+		for j := range nc * 9 {
+			dst[i*stride+j] = wk.pack[j*lane+i]
+		}
+	}
+}
