@@ -152,16 +152,3 @@ func ancestors(of ...*Node) gorgonia.Nodes {
 	sort.Slice(order, func(i, j int) bool { return order[i].ID() < order[j].ID() })
 	return order
 }
-
-// children is the inputs of a node in argument order.
-func children(n *Node) gorgonia.Nodes {
-	it := n.Graph().From(n.ID())
-	if it == nil {
-		return nil
-	}
-	var in gorgonia.Nodes
-	for it.Next() {
-		in = append(in, it.Node().(*Node))
-	}
-	return in
-}

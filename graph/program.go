@@ -35,6 +35,7 @@ type value struct {
 	buffer *buffer        // planned only
 	array  exec.Array     // where the elements are
 	host   gorgonia.Value // the same elements as a Gorgonia value: for stock ops, and for who asked
+	local  gorgonia.Value // a leaf of a private tape: what Let bound
 }
 
 func (v *value) bytes() int { return exec.Size(v.shape) * int(v.dtype.Size()) }
@@ -88,6 +89,9 @@ func build(outputs gorgonia.Nodes) (*program, error) {
 	p := &program{of: make(map[*Node]*value)}
 	nodes := ancestors(outputs...)
 	for _, n := range nodes {
+		if isStatement(n) {
+			return nil, errors.Errorf("%s is a statement and has no value", n.Name())
+		}
 		v := &value{node: n, shape: n.Shape(), dtype: n.Dtype(), def: -1}
 		p.of[n] = v
 		in := children(n)

@@ -115,25 +115,18 @@ func hostOf(a *exec.Array) (gorgonia.Value, error) {
 	return tensor.New(tensor.WithShape(a.Shape.Clone()...), tensor.WithBacking(backing)), nil
 }
 
-// read is a gorgonia.Read statement: after a run, the node's value is copied to where into points.
-type read struct {
-	node *Node
-	into *gorgonia.Value
-}
-
-// statements finds the Read statements of a graph. Their op is not exported, nor is the pointer it holds;
-// a Set statement does nothing on the stock tape machine, and nothing here.
-func statements(g *gorgonia.ExprGraph) []read {
-	var reads []read
-	for _, n := range g.AllNodes() {
-		if n.Op() == nil || fmt.Sprintf("%T", n.Op()) != "gorgonia.readOp" {
-			continue
-		}
-		if f := reflect.ValueOf(n.Op()).FieldByName("into"); f.IsValid() && f.Kind() == reflect.Pointer {
-			reads = append(reads, read{node: children(n)[0], into: (*gorgonia.Value)(f.UnsafePointer())})
-		}
+// childrenAt is where a node keeps its inputs. ExprGraph.From tells them too, but it looks for the node by
+// walking over all nodes, it writes to a map of the graph, so that no two tapes could be compiled at the same
+// time, and after ExprGraph.RemoveNode, which gorgonia.Grad calls, it may find another node.
+var childrenAt = func() uintptr {
+	f, ok := reflect.TypeFor[gorgonia.Node]().FieldByName("children")
+	if !ok || f.Type != reflect.TypeFor[gorgonia.Nodes]() {
+		panic("graph: this version of Gorgonia keeps the inputs of a node elsewhere than v0.9.18")
 	}
-	return reads
-}
+	return f.Offset
+}()
 
-func isStatement(n *Node) bool { return n.Op() != nil && n.Type() == nil }
+// children is the inputs of a node in argument order. They are the node's own: not to be changed.
+func children(n *Node) gorgonia.Nodes {
+	return *(*gorgonia.Nodes)(unsafe.Add(unsafe.Pointer(n), childrenAt))
+}

@@ -19,6 +19,12 @@ type Options struct {
 
 	// Assign copies values into variables after a complete run: running statistics, for one.
 	Assign []Assign
+	// Private keeps inputs and results in the tape: Let binds an input for this tape alone, and results are
+	// read with Tape.Value and not from their nodes. Any number of private tapes of one graph, or of graphs
+	// that share variables, can then run at the same time, each in a goroutine of its own, as long as nobody
+	// writes to the variables and the ops are ours: stock ops keep state of their own. A private tape
+	// assigns nothing.
+	Private bool
 	// Watch stops a run at the first NaN or infinity, with an error that names the op and its layer.
 	Watch bool
 	// Profile measures each instruction; see Tape.Profile.
@@ -34,25 +40,27 @@ type Assign struct{ To, From *Node }
 //
 // A run allocates nothing once the tape is compiled (stock ops of Gorgonia aside). Values of the nodes that
 // were asked for stay until the next run; values of other nodes are overwritten during it.
-// A tape serves one goroutine at a time; several tapes may run in parallel over the same variables.
+// A tape serves one goroutine at a time, others wait; several tapes may run in parallel over the same
+// variables (see Options.Private for several tapes of one graph).
 type Tape struct {
-	mu       sync.Mutex
-	prog     *program
-	arena    []byte
-	opts     Options
-	err      error // of the compilation, where NewTape could not return it
-	plan     Plan
-	bindings []binding
-	assigns  []assignment
-	reads    []read
-	duals    []dual
-	profile  *profile
+	mu      sync.Mutex
+	prog    *program
+	arena   []byte
+	opts    Options
+	err     error // of the compilation, where NewTape could not return it
+	plan    Plan
+	watch   finding // what stops a run
+	profile *profile
+
+	results []result
+	assigns []assignment
+	stock   *stockTape // of NewTape
 }
 
 var _ gorgonia.VM = &Tape{}
 
-// binding puts the value of an output onto its node after a run.
-type binding struct {
+// result is a node that was asked for.
+type result struct {
 	node  *Node
 	value *value
 }
@@ -62,100 +70,28 @@ type assignment struct {
 	from *value
 }
 
-// dual is a leaf whose gradient solvers look for at the leaf itself.
-type dual struct {
-	leaf *Node
-	grad *value
-	host gorgonia.Value
-	at   exec.Array
-}
-
 // Compile makes a tape that computes the outputs, and nothing that they do not need.
 func Compile(outputs gorgonia.Nodes, o Options) (*Tape, error) {
 	t := &Tape{opts: o}
-	return t, t.compile(outputs)
-}
-
-// NewTape makes a tape that does for a graph what gorgonia.NewTapeMachine(g) does, so that one can be put in
-// the other's place: it computes every node of the graph and leaves the forward values on their nodes, serves
-// gorgonia.Read statements, and binds the gradients that gorgonia.Grad made to their leaves, so that
-// node.Grad() and Gorgonia's solvers work with or without gorgonia.BindDualValues. Gradients are those of the
-// last run; they do not add up over runs.
-//
-// Of the stock machine's options BindDualValues and UseCudaFor are accepted; the others, which panic on a
-// foreign machine, are reported by RunAll. So is a graph that cannot be compiled.
-func NewTape(g *gorgonia.ExprGraph, opts ...gorgonia.VMOpt) *Tape {
-	t := &Tape{}
-	if err := t.accept(opts); err != nil {
-		t.err = err
-		return t
+	if o.Watch {
+		t.watch = anyNaN | anyInf
 	}
-	var outputs gorgonia.Nodes
-	gradient := make(map[*Node]bool) // gradients, and what is computed from them
-	for _, n := range g.AllNodes() {
-		if isStatement(n) {
-			continue
-		}
-		gradient[n] = len(n.DerivOf()) > 0
-		for _, c := range children(n) {
-			gradient[n] = gradient[n] || gradient[c]
-		}
-		it := g.To(n.ID())
-		if isLeaf(n) && len(n.DerivOf()) == 0 {
-			continue
-		}
-		if !gradient[n] || it.Len() == 0 || derivesLeaf(n) {
-			outputs = append(outputs, n)
-		}
+	if o.Private && len(o.Assign) > 0 {
+		return nil, errors.Errorf("tape: a private tape makes no assignments, got %d", len(o.Assign))
 	}
-	t.reads = statements(g)
-	if t.err = t.compile(outputs); t.err != nil {
-		return t
+	if err := t.compile(outputs); err != nil {
+		return nil, err
 	}
-	for _, n := range g.AllNodes() {
-		if m, ok := n.Op().(gorgonia.TrainModeOp); ok {
-			if err := m.SetTraining(true); err != nil {
-				t.err = errors.Wrapf(err, "tape: %s", n.Name())
-			}
-		}
-		if n.Op() != nil || n.Deriv() == nil {
-			continue
-		}
-		if v := t.prog.of[n.Deriv()]; v != nil {
-			t.duals = append(t.duals, dual{leaf: n, grad: v})
-		}
-	}
-	return t
-}
-
-func derivesLeaf(n *Node) bool {
-	for _, of := range n.DerivOf() {
-		if of.Op() == nil {
-			return true
-		}
-	}
-	return false
-}
-
-func (t *Tape) accept(opts []gorgonia.VMOpt) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = errors.Errorf("tape: an option of Gorgonia's tape machine does not work here: %v", r)
-		}
-	}()
-	for _, o := range opts {
-		o(t)
-	}
-	return nil
+	return t, nil
 }
 
 func (t *Tape) compile(outputs gorgonia.Nodes) error {
 	wanted := append(gorgonia.Nodes(nil), outputs...)
-	for _, a := range t.opts.Assign {
+	for k, a := range t.opts.Assign {
+		if a.From == nil || a.To == nil || a.To.Op() != nil {
+			return errors.Errorf("tape: assignment %d: want an input or a variable that takes the value of a node, got %v from %v", k, a.To, a.From)
+		}
 		wanted = append(wanted, a.From)
-	}
-	for _, r := range t.reads {
-		wanted = append(wanted, r.node)
 	}
 	for i, n := range wanted {
 		if n == nil {
@@ -167,7 +103,7 @@ func (t *Tape) compile(outputs gorgonia.Nodes) error {
 	}
 	p, err := build(wanted)
 	if err != nil {
-		return err
+		return errors.Wrap(err, "tape")
 	}
 	passes := []struct {
 		name string
@@ -200,23 +136,15 @@ func (t *Tape) compile(outputs gorgonia.Nodes) error {
 		t.profile = newProfile(len(p.instrs))
 	}
 	for k, n := range outputs {
-		t.bindings = append(t.bindings, binding{n, p.outputs[k]})
+		t.results = append(t.results, result{n, p.outputs[k]})
+		p.of[n] = p.outputs[k]
 	}
 	for k, a := range t.opts.Assign {
 		from := p.outputs[len(outputs)+k]
-		if a.To == nil || a.To.Op() != nil {
-			return errors.Errorf("tape: assignment %d is to a node that is computed, want an input or a variable", k)
-		}
 		if !sameShape(a.To.Shape(), from.shape) || a.To.Dtype() != from.dtype {
 			return errors.Errorf("tape: %s is %v%v, the value assigned to it %v%v", a.To.Name(), a.To.Dtype(), a.To.Shape(), from.dtype, from.shape)
 		}
 		t.assigns = append(t.assigns, assignment{a.To, from})
-	}
-	for k, r := range t.reads {
-		p.of[r.node] = p.outputs[len(outputs)+len(t.assigns)+k]
-	}
-	for k, n := range outputs {
-		p.of[n] = p.outputs[k]
 	}
 	return nil
 }
@@ -227,64 +155,50 @@ func (t *Tape) Plan() Plan { return t.plan }
 // RunAll runs the whole tape.
 func (t *Tape) RunAll() error { return t.Run(context.Background()) }
 
-// Run runs the whole tape. When ctx ends it stops before the next instruction and returns ctx's error;
-// no assignment has been made then, and outputs are undefined.
+// Run runs the whole tape. When ctx ends it stops before the next instruction and returns an error that wraps
+// ctx's; no assignment has been made then, and results are undefined until the next complete run.
 func (t *Tape) Run(ctx context.Context) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.err != nil {
-		return t.err
-	}
-	if t.prog == nil {
-		return errors.New("tape: closed")
-	}
-	if err := t.load(); err != nil {
+	if err := t.ready(); err != nil {
 		return err
 	}
-	if err := t.exec(ctx, t.opts.Watch); err != nil {
+	if err := t.exec(ctx, t.watch); err != nil {
 		return err
 	}
 	return t.store()
 }
 
 // Diagnose runs the tape again on the same inputs and variables, watching for NaN and infinity, and returns
-// an error that says which op made the first one; nil if none did. It makes no assignments.
+// an error that says where the first one is: in an input, or in the result of an op. It is nil if there is
+// none. It makes no assignments.
 func (t *Tape) Diagnose(ctx context.Context) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.err != nil {
-		return t.err
-	}
-	if err := t.load(); err != nil {
+	if err := t.ready(); err != nil {
 		return err
 	}
-	for _, v := range t.prog.leaves {
-		if bad := nonFinite(&v.array); bad != "" {
-			return errors.Errorf("tape: %s in the value bound to %s", bad, v.node.Name())
-		}
-	}
-	return t.exec(ctx, true)
+	return t.exec(ctx, anyNaN|anyInf)
 }
 
-// load looks at what is bound to the leaves now.
-func (t *Tape) load() error {
-	for _, v := range t.prog.leaves {
-		host := v.node.Value()
-		a, err := exec.FromValue(host)
-		if err != nil {
-			return errors.Wrapf(err, "tape: input %s", v.node.Name())
-		}
-		// Stock ops are loose about (n) and (n, 1); ours are not, and theirs do not mind.
-		if a.Dtype != v.dtype || !sameShape(a.Shape, v.shape) && !(a.Shape.Eq(v.shape) && exec.Size(a.Shape) == exec.Size(v.shape)) {
-			return errors.Errorf("tape: input %s is bound to %v%v, its node is %v%v", v.node.Name(), a.Dtype, a.Shape, v.dtype, v.shape)
-		}
-		a.Shape = v.shape
-		v.host, v.array = host, a
+func (t *Tape) ready() error {
+	switch {
+	case t.err != nil:
+		return t.err
+	case t.prog == nil:
+		return errors.New("tape: closed")
 	}
-	return nil
+	return t.load()
 }
 
-func (t *Tape) exec(ctx context.Context, watch bool) (err error) {
+func (t *Tape) exec(ctx context.Context, watch finding) (err error) {
+	if watch != 0 {
+		for _, v := range t.prog.leaves {
+			if bad := find(&v.array, watch); bad != 0 {
+				return errors.Errorf("tape: %v in the value bound to %s", bad, v.node.Name())
+			}
+		}
+	}
 	var at *instr
 	defer func() {
 		if r := recover(); r != nil {
@@ -306,8 +220,8 @@ func (t *Tape) exec(ctx context.Context, watch bool) (err error) {
 			return errors.Wrapf(err, "tape: %s", i.where())
 		}
 		t.profile.stop(k, start)
-		if watch {
-			if err := i.check(); err != nil {
+		if watch != 0 {
+			if err := i.check(watch); err != nil {
 				return err
 			}
 		}
@@ -317,11 +231,6 @@ func (t *Tape) exec(ctx context.Context, watch bool) (err error) {
 
 func (i *instr) exec() error {
 	if i.stock != nil {
-		for _, v := range i.in {
-			if v.host == nil {
-				return errors.Errorf("input %v has no value", v)
-			}
-		}
 		return i.stock.run(i)
 	}
 	for j, v := range i.in {
@@ -346,79 +255,14 @@ func (i *instr) exec() error {
 	return err
 }
 
-// store makes the assignments and puts outputs where their readers look for them.
-func (t *Tape) store() error {
-	for _, a := range t.assigns {
-		if err := copyValue(a.to.Value(), a.from.host); err != nil {
-			return errors.Wrapf(err, "tape: assigning to %s", a.to.Name())
-		}
-	}
-	for _, b := range t.bindings {
-		if b.node.Op() == nil || b.node.Value() == b.value.host {
-			continue
-		}
-		if err := gorgonia.UnsafeLet(b.node, b.value.host); err != nil {
-			return errors.Wrapf(err, "tape: output %s", b.node.Name())
-		}
-	}
-	for _, r := range t.reads {
-		if err := r.store(t.prog.of[r.node].host); err != nil {
-			return errors.Wrapf(err, "tape: reading %s", r.node.Name())
-		}
-	}
-	for k := range t.duals {
-		if err := t.duals[k].store(); err != nil {
-			return errors.Wrapf(err, "tape: gradient of %s", t.duals[k].leaf.Name())
-		}
-	}
-	return nil
-}
-
-func copyValue(dst, src gorgonia.Value) error {
-	to, err := exec.FromValue(dst)
-	if err != nil {
-		return err
-	}
-	return copyInto(&to, src)
-}
-
-func (r *read) store(v gorgonia.Value) error {
-	if *r.into != nil && (*r.into).Dtype() == v.Dtype() && (*r.into).Shape().Eq(v.Shape()) {
-		return copyValue(*r.into, v)
-	}
-	c, err := gorgonia.CloneValue(v)
-	if err != nil {
-		return err
-	}
-	*r.into = c
-	return nil
-}
-
-// store gives the leaf a gradient of its own: two leaves may share one gradient node (the biases of x+b1+b2),
-// and a solver that zeroes the first one's must not touch the second's.
-func (d *dual) store() error {
-	shape := d.leaf.Shape()
-	if d.host == nil || !sameShape(d.host.Shape(), shape) {
-		var err error
-		if d.host, d.at, err = exec.NewValue(shape, d.grad.dtype); err != nil {
-			return err
-		}
-	}
-	if err := copyInto(&d.at, d.grad.host); err != nil {
-		return err
-	}
-	if g, err := d.leaf.Grad(); err == nil && g == d.host {
-		return nil
-	}
-	gorgonia.WithGrad(d.host)(d.leaf)
-	return nil
-}
-
 // Value is the value of a node that was asked for, after a run; it is overwritten by the next one.
 func (t *Tape) Value(n *Node) (gorgonia.Value, error) {
-	if t.prog != nil {
-		if v := t.prog.of[n]; v != nil && v.host != nil && (v.kind != planned || v.last == len(t.prog.instrs)) {
-			return v.host, nil
+	if t.prog == nil {
+		return nil, errors.New("tape: closed")
+	}
+	for _, r := range t.results {
+		if r.node == n && r.value.host != nil {
+			return r.value.host, nil
 		}
 	}
 	return nil, errors.Errorf("tape: %s is not an output of this tape, or it has not run", n.Name())
@@ -431,6 +275,6 @@ func (t *Tape) Reset() {}
 func (t *Tape) Close() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.arena, t.prog = nil, nil
+	t.arena, t.prog, t.results, t.assigns, t.stock = nil, nil, nil, nil, nil
 	return nil
 }

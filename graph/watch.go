@@ -1,16 +1,34 @@
 package graph
 
 import (
-	"math"
-
 	"github.com/pkg/errors"
 	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/internal/exec"
 )
 
-// check looks for NaN and infinity in what an instruction has just computed.
-func (i *instr) check() error {
+// finding is a set of kinds of numbers that no calculation should meet.
+type finding uint8
+
+const (
+	anyNaN finding = 1 << iota
+	plusInf
+	minusInf
+	anyInf = plusInf | minusInf
+)
+
+func (f finding) String() string {
+	switch {
+	case f&anyNaN != 0:
+		return "NaN"
+	case f&plusInf != 0:
+		return "+Inf"
+	}
+	return "-Inf"
+}
+
+// check looks for such numbers in what an instruction has just computed.
+func (i *instr) check(watch finding) error {
 	a := i.out.array
 	if i.out.kind == dynamic {
 		var err error
@@ -18,36 +36,38 @@ func (i *instr) check() error {
 			return errors.Wrapf(err, "tape: %s", i.where())
 		}
 	}
-	if bad := nonFinite(&a); bad != "" {
-		return errors.Errorf("tape: %s first appears in the result of %s (%v%v)", bad, i.where(), a.Dtype, a.Shape)
+	if bad := find(&a, watch); bad != 0 {
+		return errors.Errorf("tape: %v first appears in the result of %s (%v%v)", bad, i.where(), a.Dtype, a.Shape)
 	}
 	return nil
 }
 
-// nonFinite is "NaN", "+Inf", "-Inf", or empty.
-func nonFinite(a *exec.Array) string {
+// find is the kind of the first number of those to watch for, 0 if there is none.
+func find(a *exec.Array, watch finding) finding {
 	switch a.Dtype {
 	case tensor.Float32:
-		return findNonFinite(exec.Data[float32](a))
+		return firstOf(exec.Data[float32](a), watch)
 	case tensor.Float64:
-		return findNonFinite(exec.Data[float64](a))
+		return firstOf(exec.Data[float64](a), watch)
 	}
-	return ""
+	return 0
 }
 
-func findNonFinite[T exec.Float](x []T) string {
+func firstOf[T exec.Float](x []T, watch finding) finding {
 	for _, v := range x {
 		if v-v == 0 {
 			continue
 		}
-		switch f := float64(v); {
-		case math.IsNaN(f):
-			return "NaN"
-		case f > 0:
-			return "+Inf"
-		default:
-			return "-Inf"
+		kind := minusInf
+		switch {
+		case v != v:
+			kind = anyNaN
+		case v > 0:
+			kind = plusInf
+		}
+		if kind&watch != 0 {
+			return kind
 		}
 	}
-	return ""
+	return 0
 }
