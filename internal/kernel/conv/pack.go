@@ -39,12 +39,14 @@ func (t *packForward[T]) Run(lo, hi int) {
 		if width < panel {
 			clear(d)
 		}
-		for k := range width {
-			src := t.w[(i/n*kg+k0+k)*cg*area:][:cg*area]
-			for c := range cg {
-				for e, v := range src[c*area : (c+1)*area] {
-					d[(e*cg+c)*panel+k] = v
-				}
+		w := t.w[(i/n*kg+k0)*cg*area:][:width*cg*area]
+		k := 0
+		for ; k+8 <= width; k += 8 {
+			scatter(d[k:], w[k*cg*area:], cg*area, t.plan.positions)
+		}
+		for ; k < width; k++ {
+			for e, v := range w[k*cg*area : (k+1)*cg*area] {
+				d[t.plan.positions[e]+k] = v
 			}
 		}
 	}
@@ -70,20 +72,66 @@ func (t *packBack[T]) Run(lo, hi int) {
 	for i := lo; i < hi; i++ {
 		c0 := i % n * panel
 		width := min(panel, cg-c0)
+		// Where tap (r, s) of the panel's first channels goes; the kernel takes taps by eights, and what it
+		// takes too much it writes where it writes something else afterwards.
+		var room [maxPackedTaps]int
+		offs := room[:0]
+		if area <= len(room) {
+			offs = room[:(area+7)&^7]
+		}
 		for v := range t.plan.back {
 			view := &t.plan.back[v]
-			size := len(view.taps) * kg * panel
-			d := t.dst[view.packed*kg*panel*s.Groups*n+i*size:][:size]
+			at := view.packed*kg*panel*s.Groups*n + i*len(view.taps)*kg*panel
+			if width < panel {
+				clear(t.dst[at:][:len(view.taps)*kg*panel])
+			}
 			for e, tap := range view.taps {
+				start := at + e*kg*panel
+				if len(offs) > 0 {
+					offs[tap.r*s.S+tap.s] = start
+					continue
+				}
 				for k := range kg {
-					src := t.w[((i/n*kg+k)*cg+c0)*area+tap.r*s.S+tap.s:]
-					row := d[(e*kg+k)*panel:][:panel]
-					for c := range width {
-						row[c] = src[c*area]
-					}
-					clear(row[width:])
+					t.column(start+k*panel, ((i/n*kg+k)*cg+c0)*area+tap.r*s.S+tap.s, area, width)
 				}
 			}
 		}
+		if len(offs) == 0 {
+			continue
+		}
+		for e := area; e < len(offs); e++ {
+			offs[e] = offs[len(offs)-8]
+		}
+		for k := range kg {
+			src := ((i/n*kg+k)*cg + c0) * area
+			c := 0
+			if area > 1 {
+				for ; c+8 <= width && src+(c+7)*area+len(offs) <= len(t.w); c += 8 {
+					scatter(t.dst[k*panel+c:], t.w[src+c*area:], area, offs)
+				}
+			}
+			for e := range area {
+				t.column(offs[e]+k*panel+c, src+c*area+e, area, width-c)
+			}
+		}
+	}
+}
+
+// maxPackedTaps is the largest filter that is packed by eights.
+const maxPackedTaps = 128
+
+// column copies count elements of w, step apart.
+func (t *packBack[T]) column(to, from, step, count int) {
+	if count <= 0 {
+		return
+	}
+	d := t.dst[to:][:count]
+	if step == 1 {
+		copy(d, t.w[from:])
+		return
+	}
+	w := t.w[from:]
+	for i := range d {
+		d[i] = w[i*step]
 	}
 }

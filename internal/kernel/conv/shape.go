@@ -70,6 +70,8 @@ type plan struct {
 	forward view
 	back    []view
 	offs    []int // 0, the offset list of a kernel with one run
+	// positions[c·R·S + tap] is where element (c, tap) of a filter lies in its panel, which is [tap][C/Groups][32].
+	positions []int
 }
 
 var plans = struct {
@@ -108,6 +110,11 @@ func newPlan(s *Shape) *plan {
 	}
 	f.join()
 	pl.forward = f
+	for c := range s.C / s.Groups {
+		for e := range f.taps {
+			pl.positions = append(pl.positions, (e*s.C/s.Groups+c)*panel)
+		}
+	}
 	seen := 0
 	for a := range min(s.StrideH, s.H) {
 		for b := range min(s.StrideW, s.W) {

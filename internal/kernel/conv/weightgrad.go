@@ -6,22 +6,26 @@ import (
 )
 
 const (
-	pixelChunk = 256     // output pixels that are summed in registers before a sum goes back to memory
-	maxParts   = 16      // partial results
-	partsLimit = 4 << 20 // elements of all partial results together
+	bandPixels = 448      // output pixels that are summed in registers before a sum goes back to memory
+	bandSize   = 64 << 10 // elements of a band: it stays in the second-level cache
+	maxParts   = 8        // partial results
+	partsLimit = 4 << 20  // elements of all partial results together
 )
 
 // weightGrad is a matrix product that sums over output pixels: rows are taps and input channels, columns
-// output channels. Stretches of pixels (parts) have partial results of their own, as many as the shape says;
-// they are added in order at the end.
+// output channels. Stretches of output rows (parts) have partial results of their own, as many as the shape
+// says; they are added in order at the end.
 type weightGrad[T Float] struct {
 	product[T]
-	s         Shape
-	dy, dw    []T
-	partial   []T // [part][group][panel][tap][cg][32]
-	parts     int
-	chunks    int // chunks of pixels a part
-	panelStep int // panels a task
+	s       Shape
+	dy, dw  []T
+	partial []T // [part][group][panel][tap][cg][32]
+	parts   int
+	band    band
+	lines   int // output rows a part
+	step    int // output rows a band
+	block   int // input channels a band
+	across  int // panels a task
 }
 
 func newWeightGrad[T Float](s *Shape) weightGrad[T] {
@@ -31,14 +35,20 @@ func newWeightGrad[T Float](s *Shape) weightGrad[T] {
 		view: &pl.forward, offs: pl.offs, groups: s.Groups,
 		n: s.N, h: s.H, w: s.W, cg: s.C / s.Groups, kg: s.K / s.Groups,
 	}
-	t.rows = pixelChunk
-	chunks := par.Chunks(s.N*s.P*s.Q, pixelChunk)
-	t.parts = max(1, min(maxParts, chunks, partsLimit/max(1, PackedSize(s))))
-	t.chunks = par.Chunks(max(1, chunks), t.parts)
-	t.parts = par.Chunks(max(1, chunks), t.chunks)
-	t.panelStep = panels(t.kg)
-	for t.panelStep > 1 && t.parts*s.Groups*par.Chunks(panels(t.kg), t.panelStep) < 8 {
-		t.panelStep = (t.panelStep + 1) / 2
+	t.band = t.view.band()
+	lines := s.N * s.P
+	t.step = max(1, min(maxBandRows, lines, bandPixels/s.Q))
+	chunks := par.Chunks(lines, t.step)
+	parts := max(1, min(maxParts, chunks, partsLimit/PackedSize(s)))
+	t.lines = par.Chunks(lines, parts)
+	t.parts = par.Chunks(lines, t.lines)
+	t.step = par.Chunks(t.lines, par.Chunks(t.lines, t.step))
+	size := t.band.rows(t.view, t.step) * t.band.width
+	blocks := par.Chunks(size*t.cg, bandSize)
+	t.block = min(t.cg, (par.Chunks(t.cg, blocks)+15)&^15)
+	t.across = panels(t.kg)
+	for t.across > 1 && t.parts*s.Groups*par.Chunks(panels(t.kg), t.across) < 16 {
+		t.across = (t.across + 1) / 2
 	}
 	return t
 }
@@ -49,80 +59,102 @@ func (t *weightGrad[T]) workspace() int { return t.parts * PackedSize(&t.s) }
 func WeightGrad[T Float](s *Shape, dw, dy, x []T, ws []T) {
 	t := newWeightGrad[T](s)
 	t.x, t.dy, t.dw, t.partial = x, dy, dw, ws[:t.workspace()]
-	par.For(t.parts*s.Groups*par.Chunks(panels(t.kg), t.panelStep), 1, t)
-	par.For(s.K, max(1, 1<<14/(t.cg*s.R*s.S)), addParts[T]{t})
+	par.For(t.parts*s.Groups*par.Chunks(panels(t.kg), t.across), 1, t)
+	par.For(s.Groups*par.Chunks(t.kg, 8), max(1, 1<<12/(t.cg*s.R*s.S)), addParts[T]{t})
 }
 
 func (t *weightGrad[T]) Run(lo, hi int) {
+	buf := gemm.Borrow[T](t.band.rows(t.view, t.step) * t.band.width * t.block)
+	columns := gemm.Borrow[T](t.step * t.view.q * panel)
+	steps := par.Chunks(panels(t.kg), t.across)
 	for i := lo; i < hi; i++ {
-		t.part(i)
-	}
-}
-
-func (t *weightGrad[T]) part(i int) {
-	n := panels(t.kg)
-	steps := par.Chunks(n, t.panelStep)
-	j0 := i % steps * t.panelStep
-	j1 := min(j0+t.panelStep, n)
-	g, part := i/steps%t.groups, i/steps/t.groups
-	depth := len(t.view.taps) * t.cg
-	size := depth * panel
-	sums := t.partial[(part*t.groups+g)*n*size:][:n*size]
-	clear(sums[j0*size : j1*size])
-	pixels := t.s.N * t.s.P * t.s.Q
-	step := t.gatherTaps()
-	buf := gemm.Borrow[T](pixelChunk * step * t.cg)
-	tail := gemm.Borrow[T](pixelChunk * panel)
-	channels := t.groups * t.kg
-	tile := gemm.Tile[T]{Offs: t.offs, A: buf.Data, RowA: 1, RowC: panel, Add: true}
-	for chunk := part * t.chunks; chunk < (part+1)*t.chunks && chunk*pixelChunk < pixels; chunk++ {
-		m0 := chunk * pixelChunk
-		rows := min(pixelChunk, pixels-m0)
-		tile.Len = rows
-		for e := 0; e < len(t.view.taps); e += step {
-			count := min(step, len(t.view.taps)-e)
-			tile.Rows, tile.StepA = count*t.cg, count*t.cg
-			t.gather(buf.Data, tile.StepA, m0, rows, g, e, count)
-			for j := j0; j < j1; j++ {
-				tile.B, tile.StepB = t.dy[m0*channels+g*t.kg+j*panel:], channels
-				tile.Cols = min(panel, t.kg-j*panel)
-				if tile.Cols < panel {
-					for r := range rows {
-						d := tail.Data[r*panel : (r+1)*panel]
-						copy(d[:tile.Cols], tile.B[r*channels:])
-						clear(d[tile.Cols:])
-					}
-					tile.B, tile.StepB = tail.Data, panel
-				}
-				tile.C = sums[j*size+e*t.cg*panel:]
-				tile.Run()
+		part, g, j0 := i/steps/t.groups, i/steps%t.groups, i%steps*t.across
+		last := min((part+1)*t.lines, t.n*t.view.p)
+		for r0 := part * t.lines; r0 < last; r0 += t.step {
+			r1 := min(r0+t.step, last)
+			for c0 := 0; c0 < t.cg; c0 += t.block {
+				t.sum(part, g, j0, r0, r1, c0, buf.Data, columns.Data)
 			}
 		}
 	}
+	columns.Return()
 	buf.Return()
-	tail.Return()
 }
 
-// addParts adds partial results in order and writes them as [K, C/Groups, R, S]; items are output channels.
+// sum adds what output rows r0… contribute to panels j0… and input channels c0….
+func (t *weightGrad[T]) sum(part, g, j0, r0, r1, c0 int, buf, columns []T) {
+	v := t.view
+	n := panels(t.kg)
+	size := len(v.taps) * t.cg * panel
+	cw := min(t.block, t.cg-c0)
+	var starts [maxBandRows]int
+	t.fill(&t.band, buf, starts[:], r0, r1, g*t.cg+c0, cw)
+	tile := gemm.Tile[T]{
+		Offs: starts[:r1-r0], Len: v.q, RowA: 1, StepA: v.stepW * cw,
+		B: columns, StepB: panel, RowC: panel, Add: r0 > part*t.lines,
+	}
+	for j := j0; j < min(j0+t.across, n); j++ {
+		tile.Cols = min(panel, t.kg-j*panel)
+		t.packColumns(columns, r0*v.q, r1*v.q, g*t.kg+j*panel, tile.Cols)
+		sums := t.partial[((part*t.groups+g)*n+j)*size:][:size]
+		e := 0
+		for _, sp := range v.spans {
+			tile.A = buf[((sp.dy-t.band.minY)*t.band.width+sp.dx-t.band.minX)*cw:]
+			if cw == t.cg {
+				tile.C, tile.Rows = sums[e*cw*panel:], sp.count*cw
+				tile.Run()
+				e += sp.count
+				continue
+			}
+			for range sp.count {
+				tile.C, tile.Rows = sums[(e*t.cg+c0)*panel:], cw
+				tile.Run()
+				tile.A = tile.A[cw:]
+				e++
+			}
+		}
+	}
+}
+
+// packColumns copies channels k0…k0+count−1 of output pixels m0…m1−1 as rows of 32.
+func (t *weightGrad[T]) packColumns(dst []T, m0, m1, k0, count int) {
+	channels := t.groups * t.kg
+	for m := m0; m < m1; m++ {
+		src := t.dy[m*channels+k0:][:count]
+		d := dst[(m-m0)*panel:][:panel]
+		if count == panel {
+			copy(d, src[:panel])
+			continue
+		}
+		copy(d, src)
+		clear(d[count:])
+	}
+}
+
+// addParts adds partial results in order and writes them as [K, C/Groups, R, S]; items are groups of eight
+// output channels, those of a group of the convolution together.
 type addParts[T Float] struct{ weightGrad[T] }
 
 func (t *addParts[T]) Run(lo, hi int) {
-	area := len(t.view.taps)
-	size := area * t.cg * panel
-	n := panels(t.kg)
-	all := t.groups * n * size
-	for k := lo; k < hi; k++ {
-		g, kk := k/t.kg, k%t.kg
-		src := t.partial[(g*n+kk/panel)*size+kk%panel:]
-		dst := t.dw[k*t.cg*area:][:t.cg*area]
-		for c := range t.cg {
-			for e := range area {
-				at := (e*t.cg + c) * panel
-				sum := src[at]
-				for part := 1; part < t.parts; part++ {
-					sum += src[part*all+at]
+	positions := planOf(&t.s).positions
+	size := len(positions) * panel
+	n, eights := panels(t.kg), par.Chunks(t.kg, 8)
+	next := t.groups * n * size
+	for i := lo; i < hi; i++ {
+		g, k := i/eights, i%eights*8
+		dst := t.dw[(g*t.kg+k)*len(positions):]
+		src := t.partial[(g*n+k/panel)*size+k%panel:]
+		if k+8 <= t.kg {
+			gather(dst, len(positions), src, positions, t.parts, next)
+			continue
+		}
+		for r := range t.kg - k {
+			for e, at := range positions {
+				sum := src[at+r]
+				for p := 1; p < t.parts; p++ {
+					sum += src[at+r+p*next]
 				}
-				dst[c*area+e] = sum
+				dst[r*len(positions)+e] = sum
 			}
 		}
 	}

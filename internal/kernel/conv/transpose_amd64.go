@@ -1,0 +1,41 @@
+//go:build amd64 && !noasm
+
+package conv
+
+import (
+	"unsafe"
+
+	"github.com/stheno-ml/stheno/internal/kernel/cpu"
+)
+
+// assembly says that T is float32 and the road in force has kernels for it.
+func assembly[T Float]() bool {
+	var z T
+	return unsafe.Sizeof(z) == 4 && cpu.Current() >= cpu.AVX2
+}
+
+func pointer[T Float](s []T) *float32 { return (*float32)(unsafe.Pointer(unsafe.SliceData(s))) }
+
+func scatter[T Float](dst, src []T, stride int, offs []int) {
+	done := 0
+	if blocks := len(offs) / 8; blocks > 0 && assembly[T]() {
+		done = 8 * blocks
+		_ = src[7*stride+done-1]
+		scatter8(pointer(dst), pointer(src), stride, unsafe.SliceData(offs), blocks)
+	}
+	if done < len(offs) {
+		scatterGeneric(dst, src[done:], stride, offs[done:])
+	}
+}
+
+func gather[T Float](dst []T, stride int, src []T, offs []int, parts, next int) {
+	done := 0
+	if blocks := len(offs) / 8; blocks > 0 && assembly[T]() {
+		done = 8 * blocks
+		_ = dst[7*stride+done-1]
+		gather8(pointer(dst), stride, pointer(src), unsafe.SliceData(offs), blocks, parts, next)
+	}
+	if done < len(offs) {
+		gatherGeneric(dst[done:], stride, src, offs[done:], parts, next)
+	}
+}
