@@ -6,6 +6,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/internal/exec"
+	"github.com/stheno-ml/stheno/internal/kernel/vec"
 )
 
 // Sum adds any number of nodes of one shape: the residual add, and what gathers the gradients of a value
@@ -24,24 +25,9 @@ func Sum(xs ...*Node) (*Node, error) {
 	return apply(sum{}, xs...)
 }
 
-type sum struct{}
+type sum struct{ elementwise }
 
 func (sum) name() string { return "sum" }
-
-func (sum) shape(in []tensor.Shape) (tensor.Shape, error) {
-	for i, s := range in {
-		if !sameShape(s, in[0]) {
-			return nil, errors.Errorf("input %d has shape %v, input 0 has %v: want equal shapes", i, s, in[0])
-		}
-	}
-	return in[0].Clone(), nil
-}
-
-func (sum) inPlace() []int { return []int{0} }
-
-func (sum) flows(in []tensor.Shape, out tensor.Shape) ([]exec.Flow, exec.Flow) {
-	return follow(len(in))
-}
 
 func (sum) flops(in []tensor.Shape, out tensor.Shape) int64 {
 	return int64(len(in)-1) * int64(exec.Size(out))
@@ -53,10 +39,7 @@ func sumRun[T exec.Float](c *exec.Call) {
 	y := exec.Data[T](&c.Out)
 	a := exec.Data[T](&c.In[0])
 	for k := 1; k < len(c.In); k++ {
-		b := exec.Data[T](&c.In[k])
-		for i := range y {
-			y[i] = a[i] + b[i]
-		}
+		vec.Add(y, a, exec.Data[T](&c.In[k]))
 		a = y
 	}
 }

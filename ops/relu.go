@@ -1,10 +1,11 @@
 package ops
 
 import (
+	"github.com/pkg/errors"
 	"gorgonia.org/gorgonia"
-	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/internal/exec"
+	"github.com/stheno-ml/stheno/internal/kernel/vec"
 )
 
 // ReLU is the rectified linear unit (Nair and Hinton 2010), element by element:
@@ -14,56 +15,77 @@ import (
 // Its derivative at 0 is 0, as in PyTorch and TensorFlow. NaN stays NaN.
 func ReLU(x *Node) (*Node, error) { return apply(relu{}, x) }
 
-type relu struct{}
+type relu struct{ elementwise }
 
-func (relu) name() string                                                     { return "relu" }
-func (relu) shape(in []tensor.Shape) (tensor.Shape, error)                    { return in[0].Clone(), nil }
-func (relu) inPlace() []int                                                   { return []int{0} }
-func (relu) flows(in []tensor.Shape, _ tensor.Shape) ([]exec.Flow, exec.Flow) { return follow(len(in)) }
-func (relu) run(c *exec.Call) error                                           { return exec.OnFloat(c, reluRun[float32], reluRun[float64]) }
-
-func reluRun[T exec.Float](c *exec.Call) {
-	x, y := exec.Data[T](&c.In[0]), exec.Data[T](&c.Out)
-	for i, v := range x {
-		if v < 0 {
-			v = 0
-		}
-		y[i] = v
-	}
-}
+func (relu) name() string           { return "relu" }
+func (relu) run(c *exec.Call) error { return on1(c, vec.ReLU[float32], vec.ReLU[float64]) }
 
 // The gradient reads the result rather than the input, so that the input need not be kept.
 func (relu) grad(_ gorgonia.Nodes, y, dy *Node) (gorgonia.Nodes, error) {
-	dx, err := apply(reluGrad{}, y, dy)
-	return gorgonia.Nodes{dx}, err
+	var e expr
+	return e.nodes(e.op(reluGrad{}, dy, y))
 }
 
 // reluGrad is dx = dy where y > 0, else 0; linear in dy, and constant in y but for the kink.
-type reluGrad struct{}
+type reluGrad struct{ gradient }
 
-func (reluGrad) name() string                                  { return "relu gradient" }
-func (reluGrad) shape(in []tensor.Shape) (tensor.Shape, error) { return in[0].Clone(), nil }
-func (reluGrad) inPlace() []int                                { return []int{1, 0} }
-func (reluGrad) differentiable(int) []bool                     { return []bool{false, true} }
-func (reluGrad) flows(in []tensor.Shape, _ tensor.Shape) ([]exec.Flow, exec.Flow) {
-	return follow(len(in))
-}
+func (reluGrad) name() string              { return "relu gradient" }
+func (reluGrad) differentiable(int) []bool { return []bool{true, false} }
 func (reluGrad) run(c *exec.Call) error {
-	return exec.OnFloat(c, reluGradRun[float32], reluGradRun[float64])
-}
-
-func reluGradRun[T exec.Float](c *exec.Call) {
-	y, dy, dx := exec.Data[T](&c.In[0]), exec.Data[T](&c.In[1]), exec.Data[T](&c.Out)
-	for i, v := range y {
-		d := dy[i]
-		if v <= 0 {
-			d = 0
-		}
-		dx[i] = d
-	}
+	return on2(c, vec.ReLUGrad[float32], vec.ReLUGrad[float64])
 }
 
 func (reluGrad) grad(in gorgonia.Nodes, _, ddx *Node) (gorgonia.Nodes, error) {
-	ddy, err := apply(reluGrad{}, in[0], ddx)
-	return gorgonia.Nodes{nil, ddy}, err
+	var e expr
+	return e.nodes(e.op(reluGrad{}, ddx, in[1]), nil)
+}
+
+// LeakyReLU is the leaky rectified linear unit (Maas et al. 2013), element by element:
+//
+//	y = x where x > 0, else slope · x
+//
+// The slope must not be negative; its usual value is 0.01, in DCGAN 0.2.
+func LeakyReLU(x *Node, slope float64) (*Node, error) {
+	if !(slope >= 0) {
+		return nil, errors.Errorf("leaky relu: slope %g, want 0 or more", slope)
+	}
+	return apply(leaky{slope: slope}, x)
+}
+
+type leaky struct {
+	elementwise
+	slope float64
+}
+
+func (leaky) name() string { return "leaky relu" }
+
+func (r leaky) run(c *exec.Call) error {
+	return on1(c,
+		func(y, x []float32) { vec.LeakyReLU(y, x, float32(r.slope)) },
+		func(y, x []float64) { vec.LeakyReLU(y, x, r.slope) })
+}
+
+// The result has the sign of the input, so it serves for the gradient.
+func (r leaky) grad(_ gorgonia.Nodes, y, dy *Node) (gorgonia.Nodes, error) {
+	var e expr
+	return e.nodes(e.op(leakyGrad{slope: r.slope}, dy, y))
+}
+
+type leakyGrad struct {
+	gradient
+	slope float64
+}
+
+func (leakyGrad) name() string              { return "leaky relu gradient" }
+func (leakyGrad) differentiable(int) []bool { return []bool{true, false} }
+
+func (r leakyGrad) run(c *exec.Call) error {
+	return on2(c,
+		func(dx, dy, y []float32) { vec.LeakyReLUGrad(dx, dy, y, float32(r.slope)) },
+		func(dx, dy, y []float64) { vec.LeakyReLUGrad(dx, dy, y, r.slope) })
+}
+
+func (r leakyGrad) grad(in gorgonia.Nodes, _, ddx *Node) (gorgonia.Nodes, error) {
+	var e expr
+	return e.nodes(e.op(r, ddx, in[1]), nil)
 }
