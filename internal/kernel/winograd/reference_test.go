@@ -1,14 +1,9 @@
 package winograd
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 )
-
-func (s Shape) String() string {
-	return fmt.Sprintf("n%d_%dx%d_c%d_k%d_p%dx%d_pad%d,%d", s.N, s.H, s.W, s.C, s.K, s.P, s.Q, s.PadTop, s.PadLeft)
-}
 
 func (s *Shape) xLen() int { return s.N * s.H * s.W * s.C }
 func (s *Shape) yLen() int { return s.N * s.P * s.Q * s.K }
