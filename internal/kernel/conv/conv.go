@@ -26,7 +26,10 @@ func ForwardPacked[T Float](s *Shape, y, x, packed []T, ep *Epilogue[T]) {
 	p := product[T]{
 		view: &pl.forward, offs: pl.offs, groups: s.Groups,
 		n: s.N, h: s.H, w: s.W, x: x, cg: s.C / s.Groups,
-		y: y, yh: s.P, yw: s.Q, kg: s.K / s.Groups, b: packed, ep: ep,
+		y: y, yh: s.P, yw: s.Q, kg: s.K / s.Groups, b: packed,
+	}
+	if ep != nil {
+		p.ep, p.finish = *ep, true
 	}
 	p.run()
 }

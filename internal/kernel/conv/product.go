@@ -6,8 +6,17 @@ import (
 )
 
 const (
-	rowChunk = 56       // output pixels of a task: four full micro-kernel tiles
-	gathered = 48 << 10 // elements of the input that a task copies at a time: they stay in the second-level cache
+	rowChunk = 56       // output pixels that are computed at a time: four full micro-kernel tiles
+	gathered = 48 << 10 // elements of the input that are gathered at a time: they stay in the second-level cache
+)
+
+// source says where the rows of the left matrix come from.
+type source int
+
+const (
+	pixels source = iota // the picture as it lies: 1×1, stride 1
+	banded               // a band (see there)
+	rowed                // rows of [tap][channel], gathered: few columns, or pixels that clash in the cache
 )
 
 // product is one view computed as a matrix product: rows are output pixels, columns output channels, and
@@ -23,89 +32,186 @@ type product[T Float] struct {
 	yh, yw  int
 	kg      int
 	b       []T // packed weights of the view
-	ep      *Epilogue[T]
-	epilog  Epilogue[T]
+	ep      Epilogue[T]
+	finish  bool // ep has something to do
 
-	rows, cols int // pixels and panels of a task
+	source     source
+	band       band
+	rows, cols int // output pixels (banded: output rows) and panels of a piece of work
 }
 
-func (p *product[T]) run() {
-	pixels := p.n * p.view.p * p.view.q
-	if pixels == 0 {
-		return
-	}
+// choose decides how the left matrix is read, and the size of the pieces.
+func (p *product[T]) choose() (pieces int) {
+	v := p.view
+	total := p.n * v.p * v.q
+	depth := len(v.taps) * p.cg
 	n := panels(p.kg)
-	depth := len(p.view.taps) * p.cg
-	p.rows, p.cols = min(pixels, rowChunk), n
+	p.rows, p.cols, p.source = min(total, rowChunk), n, rowed
+	if len(v.taps) > 0 {
+		p.band = v.band()
+	}
+	switch {
+	case len(v.taps) == 1 && v.taps[0].dx == 0 && v.taps[0].dy == 0 && v.stepH == 1 && v.stepW == 1 &&
+		v.p == p.h && v.q == p.w && !gemm.Clash[T](p.groups*p.cg):
+		p.source = pixels
+	case depth > 0 && len(v.spans) <= maxSpans && v.q >= 5 && (v.q >= 12 || p.kg <= 64) &&
+		v.stepW <= p.band.width-(v.q-1)*v.stepW && !gemm.Clash[T](v.stepW*p.cg):
+		lines := p.n * v.p
+		step := min(lines, maxBandRows, max(1, bandPixels/v.q))
+		for step > 1 && (p.band.rows(v, step)*p.band.width*p.cg > bandSize || par.Chunks(lines, step) < 16 && step*v.q*depth*p.kg > 1<<22) {
+			step = (step + 1) / 2
+		}
+		if p.band.rows(v, step)*p.band.width*p.cg <= 2*bandSize {
+			p.source, p.rows, total = banded, step, lines
+		}
+	}
+	pixel := 1
+	if p.source == banded {
+		pixel = v.q
+	}
 	// Few pixels: share the columns out, down to tasks of some tens of microseconds.
-	for p.cols > 1 && par.Chunks(pixels, p.rows)*p.groups*par.Chunks(n, p.cols) < 8 && p.rows*p.cols*panel/2*depth >= 1<<20 {
+	for p.cols > 1 && par.Chunks(total, p.rows)*p.groups*par.Chunks(n, p.cols) < 8 && p.rows*pixel*p.cols*panel/2*depth >= 1<<20 {
 		p.cols = (p.cols + 1) / 2
 	}
-	// Small products: several chunks of pixels a task.
-	tasks := p.groups * par.Chunks(n, p.cols) * par.Chunks(pixels, p.rows)
-	grain := max(1, 1<<19/max(1, p.rows*p.cols*panel*depth))
-	if p.ep != nil {
-		p.epilog = *p.ep
-	}
-	par.For(tasks, grain, *p)
+	return p.groups * par.Chunks(n, p.cols) * par.Chunks(total, p.rows)
 }
 
-// Run does tasks; the groups and columns of one stretch of pixels follow each other.
-func (p *product[T]) Run(lo, hi int) {
-	across := p.groups * par.Chunks(panels(p.kg), p.cols)
-	depth := len(p.view.taps) * p.cg
-	buf := gemm.Borrow[T](p.rows * (p.gatherTaps()*p.cg + 16))
-	var out *gemm.Buffer[T]
-	if p.view.colMul > 1 || p.view.rowMul > 1 {
-		out = gemm.Borrow[T](p.rows * p.cols * panel)
+// maxSpans is the largest number of runs in a banded tile.
+const maxSpans = 64
+
+func (p *product[T]) run() {
+	if p.n*p.view.p*p.view.q == 0 {
+		return
 	}
+	pieces := p.choose()
+	// A task is worth some tens of microseconds at least. Where there are many, neighbours go together, so
+	// that a worker knows what it will read next.
+	work := max(1, p.rows*min(p.cols*panel, p.kg)*len(p.view.taps)*p.cg)
+	if p.source == banded {
+		work *= p.view.q
+	}
+	grain := max(1, 1<<19/work, min(8, pieces/32))
+	par.For(pieces, grain, *p)
+}
+
+// Run does pieces; the groups and columns of one stretch of pixels follow each other.
+func (p *product[T]) Run(lo, hi int) {
+	v := p.view
+	var size, outSize int
+	switch p.source {
+	case banded:
+		size = p.band.rows(v, p.rows) * p.band.width * p.cg
+	case rowed:
+		size = p.rows * (p.gatherTaps()*p.cg + 16)
+	}
+	if p.source != banded && (v.colMul > 1 || v.rowMul > 1) {
+		outSize = p.rows * p.cols * panel
+	}
+	buf, out := gemm.Borrow[T](size), gemm.Borrow[T](outSize)
+	steps := par.Chunks(panels(p.kg), p.cols)
 	for i := lo; i < hi; i++ {
-		g := i % across * p.groups / across
-		j := i % (across / p.groups) * p.cols
-		p.task(i/across*p.rows, g, j, depth, buf.Data, out)
+		at, g, j := i/steps/p.groups*p.rows, i/steps%p.groups, i%steps*p.cols
+		if p.source == banded {
+			p.bandPiece(at, g, j, buf.Data)
+		} else {
+			p.pixelPiece(at, g, j, buf.Data, out.Data)
+		}
 	}
 	buf.Return()
-	if out != nil {
-		out.Return()
-	}
+	out.Return()
 }
 
 // gatherTaps is the number of taps that are gathered at a time.
 func (p *product[T]) gatherTaps() int {
-	return min(len(p.view.taps), max(1, gathered/(p.rows*p.cg)))
+	return max(1, min(len(p.view.taps), gathered/(p.rows*p.cg)))
 }
 
-// direct says that the rows of the matrix are the picture's pixels as they lie.
-func (p *product[T]) direct() bool {
-	v := p.view
-	return len(v.taps) == 1 && v.taps[0].dx == 0 && v.taps[0].dy == 0 && v.stepH == 1 && v.stepW == 1 &&
-		v.p == p.h && v.q == p.w && !gemm.Clash[T](p.groups*p.cg)
+// panelOf points the tile at panel j of group g and at tap e, and sets its columns.
+func (p *product[T]) panelOf(t *gemm.Tile[T], g, j, e int) {
+	t.Cols = min(panel, p.kg-j*panel)
+	t.B = p.b[((g*panels(p.kg)+j)*len(p.view.taps)+e)*p.cg*panel:]
 }
 
-// task computes pixels m0… of group g, panels j0….
-func (p *product[T]) task(m0, g, j0, depth int, buf []T, out *gemm.Buffer[T]) {
+// bandPiece computes output rows r0… of group g, panels j0….
+func (p *product[T]) bandPiece(r0, g, j0 int, buf []T) {
 	v := p.view
-	pixels := p.n * v.p * v.q
-	rows := min(p.rows, pixels-m0)
-	n := panels(p.kg)
-	j1 := min(j0+p.cols, n)
-	k0, k1 := j0*panel, min(j1*panel, p.kg)
-	channels := p.groups * p.kg
-	t := gemm.Tile[T]{Offs: p.offs, Rows: rows, StepA: 1, StepB: panel, RowC: channels}
-	c := p.y
-	at := 0
-	if out != nil {
-		c, t.RowC = out.Data, k1-k0
-	} else {
-		at = m0*channels + g*p.kg + k0
+	r1 := min(r0+p.rows, p.n*v.p)
+	j1 := min(j0+p.cols, panels(p.kg))
+	var starts [maxBandRows]int
+	p.fill(&p.band, buf, starts[:], r0, r1, g*p.cg, p.cg)
+	var offs [maxSpans]int
+	for i, sp := range v.spans {
+		offs[i] = ((sp.dy-p.band.minY)*p.band.width + sp.dx - p.band.minX) * p.cg
 	}
-	step := max(1, p.gatherTaps())
-	direct := p.direct()
+	channels := p.groups * p.kg
+	t := gemm.Tile[T]{
+		RowA: v.stepW * p.cg, StepA: 1, StepB: panel, RowC: v.colMul * channels, Rows: v.q,
+		Next: p.ahead(r1*v.stepH, (r1-r0)*v.stepH),
+	}
+	for j := j0; j < j1; j++ {
+		p.panelOf(&t, g, j, 0)
+		for r := r0; r < r1; r++ {
+			t.C = p.y[p.output(r*v.q)*channels+g*p.kg+j*panel:]
+			// Spans of different lengths (a view whose taps have gaps) are added one length after another.
+			b := t.B
+			t.Add = false
+			for i := 0; i < len(v.spans); {
+				e := i + 1
+				for e < len(v.spans) && v.spans[e].count == v.spans[i].count {
+					e++
+				}
+				t.A, t.Offs, t.Len = buf[starts[r-r0]:], offs[i:e], v.spans[i].count*p.cg
+				t.Run()
+				t.B = t.B[(e-i)*t.Len*panel:]
+				t.Add = true
+				i = e
+			}
+			t.B = b
+		}
+	}
+	if p.finish {
+		for m := r0 * v.q; m < r1*v.q; m++ {
+			p.finishPixel(m, g*p.kg+j0*panel, g*p.kg+min(j1*panel, p.kg))
+		}
+	}
+}
+
+// ahead is a number of rows of the picture from one on, counted through all pictures.
+func (p *product[T]) ahead(row, count int) []T {
+	line := p.w * p.groups * p.cg
+	lo := min(row*line, len(p.x))
+	return p.x[lo:min(lo+count*line, len(p.x))]
+}
+
+// output is the output pixel, among all that y has, that pixel m of the view is.
+func (p *product[T]) output(m int) int {
+	v := p.view
+	row := m / v.q
+	return ((row/v.p*p.yh+row%v.p*v.rowMul+v.rowOff)*p.yw + m%v.q*v.colMul + v.colOff)
+}
+
+// pixelPiece computes output pixels m0… of group g, panels j0….
+func (p *product[T]) pixelPiece(m0, g, j0 int, buf, out []T) {
+	v := p.view
+	rows := min(p.rows, p.n*v.p*v.q-m0)
+	j1 := min(j0+p.cols, panels(p.kg))
+	k0, k1 := j0*panel, min(j1*panel, p.kg)
+	cx, channels := p.groups*p.cg, p.groups*p.kg
+	t := gemm.Tile[T]{Offs: p.offs, Rows: rows, StepA: 1, StepB: panel, RowC: channels}
+	c := out
+	if len(out) > 0 {
+		t.RowC = k1 - k0
+	} else {
+		c = p.y[m0*channels+g*p.kg+k0:]
+	}
+	step := p.gatherTaps()
 	for e := 0; e == 0 || e < len(v.taps); e += step {
 		count := min(step, len(v.taps)-e)
 		t.Len = count * p.cg
-		if direct {
-			t.A, t.RowA = p.x[m0*p.groups*p.cg+g*p.cg:], p.groups*p.cg
+		if p.source == pixels {
+			t.A, t.RowA = p.x[m0*cx+g*p.cg:], cx
+			next := min((m0+rows)*cx, len(p.x))
+			t.Next = p.x[next:min(next+rows*cx, len(p.x))]
 		} else {
 			t.RowA = t.Len
 			if gemm.Clash[T](t.RowA) {
@@ -114,40 +220,33 @@ func (p *product[T]) task(m0, g, j0, depth int, buf []T, out *gemm.Buffer[T]) {
 			t.A = buf
 			p.gather(buf, t.RowA, m0, rows, g, e, count)
 		}
+		t.Add = e > 0
 		for j := j0; j < j1; j++ {
-			t.Cols = min(panel, p.kg-j*panel)
-			t.B = p.b[(g*n+j)*depth*panel+e*p.cg*panel:]
-			t.C = c[at+(j-j0)*panel:]
-			t.Add = e > 0
+			p.panelOf(&t, g, j, e)
+			t.C = c[(j-j0)*panel:]
 			t.Run()
 		}
 	}
-	if out == nil {
-		if p.ep != nil {
-			for i := range rows {
-				p.finish(p.y[at+i*channels:][:k1-k0], at+i*channels, g*p.kg+k0)
-			}
+	if len(out) > 0 {
+		for i := range rows {
+			copy(p.y[p.output(m0+i)*channels+g*p.kg+k0:][:k1-k0], out[i*(k1-k0):])
 		}
-		return
 	}
-	for i := range rows {
-		m := m0 + i
-		row, col := m/v.q%v.p*v.rowMul+v.rowOff, m%v.q*v.colMul+v.colOff
-		at := ((m/(v.q*v.p)*p.yh+row)*p.yw+col)*channels + g*p.kg + k0
-		dst := p.y[at:][:k1-k0]
-		copy(dst, out.Data[i*(k1-k0):])
-		if p.ep != nil {
-			p.finish(dst, at, g*p.kg+k0)
+	if p.finish {
+		for m := m0; m < m0+rows; m++ {
+			p.finishPixel(m, g*p.kg+k0, g*p.kg+k1)
 		}
 	}
 }
 
-func (p *product[T]) finish(row []T, at, k int) {
+// finishPixel applies the epilogue to channels k0…k1−1 of pixel m.
+func (p *product[T]) finishPixel(m, k0, k1 int) {
+	at := p.output(m) * p.groups * p.kg
 	var add []T
-	if p.epilog.Add != nil {
-		add = p.epilog.Add[at:]
+	if p.ep.Add != nil {
+		add = p.ep.Add[at+k0 : at+k1]
 	}
-	p.epilog.apply(row, add, k)
+	p.ep.apply(p.y[at+k0:at+k1], add, k0)
 }
 
 // gather copies what pixels m0… see of the input through taps e0…e0+count−1, as rows of [tap][cg].

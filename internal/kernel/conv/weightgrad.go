@@ -21,7 +21,6 @@ type weightGrad[T Float] struct {
 	dy, dw  []T
 	partial []T // [part][group][panel][tap][cg][32]
 	parts   int
-	band    band
 	lines   int // output rows a part
 	step    int // output rows a band
 	block   int // input channels a band

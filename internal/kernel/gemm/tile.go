@@ -31,6 +31,7 @@ type Tile[T Float] struct {
 	RowC        int
 	Rows, Cols  int  // Rows is any number, Cols at most Panel
 	Add         bool // add to C instead of overwriting it
+	Next        []T  // what will be read soon: Run prefetches some of it and takes that off
 }
 
 // rowsPerCall is the number of accumulator rows of the road's micro-kernel.

@@ -16,7 +16,9 @@ type call struct {
 	rowA, stepA, stepB int
 	rowC               int
 	add                int
-	mask               int // 0: the last vector is full; else AVX-512: its mask, AVX2: how many columns it has
+	mask               int            // 0: the last vector is full; else AVX-512: its mask, AVX2: how many columns it has
+	ahead              unsafe.Pointer // a line that each step prefetches
+	aheadStep          int
 }
 
 func (t *Tile[T]) runAsm(road cpu.Road) {
@@ -49,6 +51,11 @@ func (t *Tile[T]) runAsm(road cpu.Road) {
 			rows := (t.Rows - i + calls - q - 1) / (calls - q)
 			c.a = unsafe.Add(a, i*c.rowA)
 			c.c = unsafe.Add(out, i*c.rowC+4*j)
+			c.ahead, c.aheadStep = c.a, 0
+			if len(t.Next) > 0 {
+				c.ahead, c.aheadStep = unsafe.Pointer(unsafe.SliceData(t.Next)), 64
+				t.Next = t.Next[min(len(t.Next), 16*c.runs*c.steps):]
+			}
 			if road == cpu.AVX512 {
 				call512(&c, rows, vectors)
 			} else {

@@ -17,6 +17,7 @@ const (
 	fieldRuns, fieldLen                      = 32, 40
 	fieldRowA, fieldStepA, fieldStepB, fRowC = 48, 56, 64, 72
 	fieldAdd, fieldMask                      = 80, 88
+	fieldAhead, fieldAheadStep               = 96, 104
 )
 
 // tile emits a micro-kernel: C[rows][nv vectors] (+)= Σ over runs and steps of A(row, step)·B(step, column).
@@ -63,6 +64,17 @@ func tile(rows, nv int, wide bool, masks Mem) {
 	}
 	TESTQ(runs, runs)
 	JZ(LabelRef("done"))
+	// The lines of C are fetched while the sums are computed, not when they are stored.
+	warm, gap := field(fieldC), field(fRowC)
+	for i := range rows {
+		for j := 0; j < nv*width; j += 64 {
+			PREFETCHT0(Mem{Base: warm, Disp: j})
+		}
+		if i < rows-1 {
+			ADDQ(gap, warm)
+		}
+	}
+	ahead, aheadStep := field(fieldAhead), field(fieldAheadStep)
 
 	Label("run")
 	ptr := make([]reg.GPVirtual, (rows+4)/5)
@@ -96,6 +108,8 @@ func tile(rows, nv int, wide bool, masks Mem) {
 			}
 		}
 		ADDQ(stepB, b)
+		PREFETCHT0(Mem{Base: ahead})
+		ADDQ(aheadStep, ahead)
 		for i := range rows {
 			if wide && nv == 1 {
 				VFMADD231PS_BCST(row(i), bv[0], acc[i][0])
