@@ -1,0 +1,424 @@
+package ops
+
+import (
+	"math"
+
+	"github.com/pkg/errors"
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/stheno-ml/stheno/internal/exec"
+	"github.com/stheno-ml/stheno/internal/kernel/norm"
+	"github.com/stheno-ml/stheno/internal/kernel/par"
+)
+
+// The rules that batch, layer, group and instance normalisation are made of. With x̂ = (x − μ)/√(σ² + ε) and
+// M values a channel, the Jacobian of x̂ in x is symmetric:
+//
+//	J·g = (g − mean(g) − x̂·mean(g·x̂)) / √(σ² + ε)
+//
+// so the gradient of x̂ is J·dy, and that of J·g in g is J again. Inputs named stats and sums are means to an
+// end: they carry no derivative, and each rule's gradient is the total one in the inputs that do.
+
+// norming says what is normalised, and by what.
+type norming struct {
+	c     channels
+	eps   float64
+	fixed bool // the statistics are constants, not those of x
+}
+
+// flows of a rule with these inputs.
+func (r norming) flows(in []tensor.Shape, _ tensor.Shape) ([]exec.Flow, exec.Flow) {
+	return r.c.flows(len(in))
+}
+
+// checkStats wants [2, C] for x.
+func (r norming) checkStats(stats, x tensor.Shape) error {
+	row, err := rowShape(stats)
+	if err != nil {
+		return err
+	}
+	return r.c.check("a statistic", row, x)
+}
+
+// halves are the two rows of an array [2, C].
+func halves[T exec.Float](a *exec.Array) (first, second []T) {
+	d := exec.Data[T](a)
+	return d[:len(d)/2], d[len(d)/2:]
+}
+
+// channelStats is the mean and the biased variance [2, C] of each channel of x.
+type channelStats struct{ c channels }
+
+func (channelStats) name() string              { return "batch statistics" }
+func (channelStats) differentiable(int) []bool { return []bool{false} }
+
+func (r channelStats) shape(in []tensor.Shape) (tensor.Shape, error) {
+	row, err := r.c.of(in[0])
+	if err != nil {
+		return nil, err
+	}
+	return tensor.Shape{2, row[0]}, nil
+}
+
+func (r channelStats) flows(in []tensor.Shape, _ tensor.Shape) ([]exec.Flow, exec.Flow) {
+	return r.c.flows(len(in))
+}
+
+func (channelStats) flops(in []tensor.Shape, _ tensor.Shape) int64 {
+	return 3 * int64(exec.Size(in[0]))
+}
+
+func (r channelStats) run(c *exec.Call) error {
+	if c.Out.Dtype == tensor.Float32 {
+		channelStatsRun[float32](c, r.c)
+	} else {
+		channelStatsRun[float64](c, r.c)
+	}
+	return nil
+}
+
+func channelStatsRun[T exec.Float](c *exec.Call, by channels) {
+	mean, variance := halves[T](&c.Out)
+	norm.Stats(mean, variance, exec.Data[T](&c.In[0]), by.view(&c.In[0]))
+}
+
+func (channelStats) grad(gorgonia.Nodes, *Node, *Node) (gorgonia.Nodes, error) {
+	return gorgonia.Nodes{nil}, nil
+}
+
+// normalize is γ·x̂ + β of x, stats [2, C] and, where there are scale and shift, γ [C] and β [C].
+type normalize struct {
+	norming
+	scale, shift bool
+}
+
+func (normalize) name() string   { return "batch norm" }
+func (normalize) inPlace() []int { return []int{0} }
+
+// affine finds γ and β among the inputs, −1 where there is none.
+func (r normalize) affine() (gamma, beta int) {
+	gamma, beta = -1, -1
+	if r.scale {
+		gamma = 2
+	}
+	if r.shift {
+		beta = 2
+		if r.scale {
+			beta = 3
+		}
+	}
+	return gamma, beta
+}
+
+func (r normalize) shape(in []tensor.Shape) (tensor.Shape, error) {
+	if err := r.checkStats(in[1], in[0]); err != nil {
+		return nil, err
+	}
+	gamma, beta := r.affine()
+	if gamma > 0 {
+		if err := r.c.check("gamma", in[gamma], in[0]); err != nil {
+			return nil, err
+		}
+	}
+	if beta > 0 {
+		if err := r.c.check("beta", in[beta], in[0]); err != nil {
+			return nil, err
+		}
+	}
+	return in[0].Clone(), nil
+}
+
+func (r normalize) differentiable(inputs int) []bool {
+	return []bool{true, false, true, true}[:inputs]
+}
+
+func (normalize) flops(_ []tensor.Shape, out tensor.Shape) int64 { return 3 * int64(exec.Size(out)) }
+
+func (r normalize) run(c *exec.Call) error {
+	if c.Out.Dtype == tensor.Float32 {
+		normalizeRun[float32](c, &r)
+	} else {
+		normalizeRun[float64](c, &r)
+	}
+	return nil
+}
+
+func normalizeRun[T exec.Float](c *exec.Call, r *normalize) {
+	mean, variance := halves[T](&c.In[1])
+	i, j := r.affine()
+	gamma, beta := optional[T](c, i), optional[T](c, j)
+	norm.Normalize(exec.Data[T](&c.Out), exec.Data[T](&c.In[0]), mean, variance, gamma, beta, r.eps, norm.Post[T]{}, r.c.view(&c.In[0]))
+}
+
+// optional is the data of an input, nil for input −1.
+func optional[T exec.Float](c *exec.Call, i int) []T {
+	if i < 0 {
+		return nil
+	}
+	return exec.Data[T](&c.In[i])
+}
+
+func (r normalize) grad(in gorgonia.Nodes, _, dy *Node) (gorgonia.Nodes, error) {
+	x, stats := in[0], in[1]
+	gamma, beta := r.affine()
+	sums, err := apply(normSums{r.norming}, dy, x, stats)
+	if err != nil {
+		return nil, err
+	}
+	grads := make(gorgonia.Nodes, len(in))
+	var scale *Node
+	if gamma > 0 {
+		scale = in[gamma]
+		if grads[gamma], err = apply(takeRow{1}, sums); err != nil {
+			return nil, err
+		}
+	}
+	if beta > 0 {
+		if grads[beta], err = apply(takeRow{0}, sums); err != nil {
+			return nil, err
+		}
+	}
+	grads[0], err = r.inputGrad(dy, x, stats, sums, scale)
+	return grads, err
+}
+
+// inputGrad is γ·J·g, or γ·g/√(σ² + ε) where the statistics are fixed.
+func (r norming) inputGrad(g, x, stats, sums, gamma *Node) (*Node, error) {
+	in := gorgonia.Nodes{g, stats}
+	if !r.fixed {
+		in = append(in, x, sums)
+	}
+	if gamma != nil {
+		in = append(in, gamma)
+	}
+	return apply(normInput{r, gamma != nil}, in...)
+}
+
+// normSums is Σ g and Σ g·x̂ of each channel, [2, C], of g, x and stats: the gradients of β and γ.
+type normSums struct{ norming }
+
+func (normSums) name() string              { return "batch norm gradient sums" }
+func (normSums) differentiable(int) []bool { return []bool{true, true, false} }
+
+func (r normSums) shape(in []tensor.Shape) (tensor.Shape, error) {
+	return in[2].Clone(), r.checkStats(in[2], in[1])
+}
+
+func (normSums) flops(in []tensor.Shape, _ tensor.Shape) int64 { return 4 * int64(exec.Size(in[0])) }
+
+func (r normSums) run(c *exec.Call) error {
+	if c.Out.Dtype == tensor.Float32 {
+		normSumsRun[float32](c, &r)
+	} else {
+		normSumsRun[float64](c, &r)
+	}
+	return nil
+}
+
+func normSumsRun[T exec.Float](c *exec.Call, r *normSums) {
+	mean, variance := halves[T](&c.In[2])
+	sumG, sumGX := halves[T](&c.Out)
+	norm.GradStats(sumG, sumGX, exec.Data[T](&c.In[0]), exec.Data[T](&c.In[1]), mean, variance, r.eps, norm.Mask[T]{}, r.c.view(&c.In[1]))
+}
+
+// For v of shape [2, C], v₀·Σ g + v₁·Σ g·x̂ has the gradient v₀ + v₁·x̂ in g and v₁·J·g in x.
+func (r normSums) grad(in gorgonia.Nodes, sums, v *Node) (gorgonia.Nodes, error) {
+	g, x, stats := in[0], in[1], in[2]
+	rows, err := bothRows(v)
+	if err != nil {
+		return nil, err
+	}
+	dg, err := apply(normalize{r.norming, true, true}, x, stats, rows[1], rows[0])
+	if err != nil {
+		return nil, err
+	}
+	dx, err := r.inputGrad(g, x, stats, sums, rows[1])
+	return gorgonia.Nodes{dg, dx, nil}, err
+}
+
+// normInput is γ·J·g of g, stats, x, sums (what normSums makes of g and x) and, where there is scale, γ.
+// With fixed statistics it is γ·g/√(σ² + ε) and takes no x and sums.
+type normInput struct {
+	norming
+	scale bool
+}
+
+func (normInput) name() string { return "batch norm input gradient" }
+
+func (r normInput) inPlace() []int {
+	if r.fixed {
+		return []int{0}
+	}
+	return []int{0, 2}
+}
+
+// gamma is where γ stands among the inputs, −1 without.
+func (r normInput) gamma() int {
+	switch {
+	case !r.scale:
+		return -1
+	case r.fixed:
+		return 2
+	}
+	return 4
+}
+
+func (r normInput) shape(in []tensor.Shape) (tensor.Shape, error) {
+	if err := r.checkStats(in[1], in[0]); err != nil {
+		return nil, err
+	}
+	if k := r.gamma(); k >= 0 {
+		if err := r.c.check("gamma", in[k], in[0]); err != nil {
+			return nil, err
+		}
+	}
+	return in[0].Clone(), nil
+}
+
+func (r normInput) differentiable(inputs int) []bool {
+	if r.fixed {
+		return []bool{true, false, true}[:inputs]
+	}
+	return []bool{true, false, true, false, true}[:inputs]
+}
+
+func (normInput) flops(_ []tensor.Shape, out tensor.Shape) int64 { return 5 * int64(exec.Size(out)) }
+
+func (r normInput) run(c *exec.Call) error {
+	if c.Out.Dtype == tensor.Float32 {
+		normInputRun[float32](c, &r)
+	} else {
+		normInputRun[float64](c, &r)
+	}
+	return nil
+}
+
+func normInputRun[T exec.Float](c *exec.Call, r *normInput) {
+	mean, variance := halves[T](&c.In[1])
+	var x, sumG, sumGX []T
+	if !r.fixed {
+		x = exec.Data[T](&c.In[2])
+		sumG, sumGX = halves[T](&c.In[3])
+	}
+	gamma := optional[T](c, r.gamma())
+	norm.InputGrad(exec.Data[T](&c.Out), nil, exec.Data[T](&c.In[0]), x, mean, variance, gamma, sumG, sumGX, r.eps, norm.Mask[T]{}, r.c.view(&c.In[0]))
+}
+
+func (r normInput) grad(in gorgonia.Nodes, _, u *Node) (gorgonia.Nodes, error) {
+	g, stats := in[0], in[1]
+	grads := make(gorgonia.Nodes, len(in))
+	var x, sums, sumsU, gamma *Node
+	var err error
+	if k := r.gamma(); k >= 0 {
+		gamma = in[k]
+	}
+	if !r.fixed {
+		x, sums = in[2], in[3]
+		if sumsU, err = apply(normSums{r.norming}, u, x, stats); err != nil {
+			return nil, err
+		}
+		if grads[2], err = r.curvature(u, g, x, stats, sumsU, sums, gamma); err != nil {
+			return nil, err
+		}
+	}
+	if grads[0], err = r.inputGrad(u, x, stats, sumsU, gamma); err != nil {
+		return nil, err
+	}
+	if gamma != nil {
+		plain, err := r.inputGrad(g, x, stats, sums, nil)
+		if err != nil {
+			return nil, err
+		}
+		if grads[r.gamma()], err = apply(channelDot{r.c}, u, plain); err != nil {
+			return nil, err
+		}
+	}
+	return grads, nil
+}
+
+// curvature is the gradient of γ·u·J·g in x.
+func (r normInput) curvature(u, g, x, stats, sumsU, sumsG, gamma *Node) (*Node, error) {
+	dot, err := apply(channelDot{r.c}, u, g)
+	if err != nil {
+		return nil, err
+	}
+	in := gorgonia.Nodes{u, g, x, stats, sumsU, sumsG, dot}
+	if gamma != nil {
+		in = append(in, gamma)
+	}
+	return apply(normCurvature(r), in...)
+}
+
+// normCurvature is, with a = mean(u·x̂), b = mean(g·x̂) and q = mean(u·g) − mean(u)·mean(g) − a·b,
+//
+//	γ/(σ² + ε) · ((2ab − q)·x̂ − b·(u − mean(u)) − a·(g − mean(g)))
+//
+// of u, g, x, stats, the sums of u and of g, Σ u·g and, where there is scale, γ. No gradient of its own: that
+// would be the third of a normalisation.
+type normCurvature normInput
+
+func (normCurvature) name() string { return "batch norm second gradient" }
+
+func (r normCurvature) flows(in []tensor.Shape, _ tensor.Shape) ([]exec.Flow, exec.Flow) {
+	return r.c.flows(len(in))
+}
+
+func (r normCurvature) shape(in []tensor.Shape) (tensor.Shape, error) {
+	return in[2].Clone(), r.checkStats(in[3], in[2])
+}
+
+func (r normCurvature) run(c *exec.Call) error {
+	if c.Out.Dtype == tensor.Float32 {
+		normCurvatureRun[float32](c, &r)
+	} else {
+		normCurvatureRun[float64](c, &r)
+	}
+	return nil
+}
+
+func normCurvatureRun[T exec.Float](c *exec.Call, r *normCurvature) {
+	k := curvatureTask[T]{
+		s: r.c.view(&c.In[2]), eps: r.eps, y: exec.Data[T](&c.Out),
+		u: exec.Data[T](&c.In[0]), g: exec.Data[T](&c.In[1]), x: exec.Data[T](&c.In[2]), dot: exec.Data[T](&c.In[6]),
+	}
+	k.mean, k.variance = halves[T](&c.In[3])
+	k.sumU, k.sumUX = halves[T](&c.In[4])
+	k.sumG, k.sumGX = halves[T](&c.In[5])
+	if r.scale {
+		k.gamma = exec.Data[T](&c.In[7])
+	}
+	par.For(k.s.C, max(1, 16<<10/(k.s.Outer*k.s.Inner)), k)
+}
+
+type curvatureTask[T exec.Float] struct {
+	s                          norm.Shape
+	eps                        float64
+	y, u, g, x                 []T
+	dot, mean, variance, gamma []T
+	sumU, sumUX, sumG, sumGX   []T
+}
+
+// Run does channels lo to hi−1.
+func (k *curvatureTask[T]) Run(lo, hi int) {
+	m := T(k.s.Outer * k.s.Inner)
+	for c := lo; c < hi; c++ {
+		inv := T(1 / math.Sqrt(float64(k.variance[c])+k.eps))
+		scale := inv * inv
+		if k.gamma != nil {
+			scale *= k.gamma[c]
+		}
+		u, g, a, b := k.sumU[c]/m, k.sumG[c]/m, k.sumUX[c]/m, k.sumGX[c]/m
+		q := k.dot[c]/m - u*g - a*b
+		for o := range k.s.Outer {
+			at := (o*k.s.C + c) * k.s.Inner
+			for i := at; i < at+k.s.Inner; i++ {
+				k.y[i] = scale * ((2*a*b-q)*(k.x[i]-k.mean[c])*inv - b*(k.u[i]-u) - a*(k.g[i]-g))
+			}
+		}
+	}
+}
+
+func (normCurvature) grad(gorgonia.Nodes, *Node, *Node) (gorgonia.Nodes, error) {
+	return nil, errors.New("a normalisation can be differentiated twice, not three times")
+}
