@@ -57,9 +57,6 @@ func SqrtGrad[T Float](dx, dy, y []T) { apply(opSqrtGrad, dx, dy, y, 0, 0) }
 // Exp sets y[i] = e^x[i]. In float32 the error is at most 1 ulp.
 func Exp[T Float](y, x []T) { apply(opExp, y, x, nil, 0, 0) }
 
-// Expm1 sets y[i] = e^x[i] − 1, exact to the last digits near 0 too. In float32 the error is at most 2 ulp.
-func Expm1[T Float](y, x []T) { apply(opExpm1, y, x, nil, 0, 0) }
-
 // Log sets y[i] = ln x[i]. In float32 the error is at most 2 ulp.
 func Log[T Float](y, x []T) { apply(opLog, y, x, nil, 0, 0) }
 

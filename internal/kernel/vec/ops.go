@@ -31,7 +31,6 @@ const (
 	opTanhGrad
 
 	opExp // the first of those bound by arithmetic
-	opExpm1
 	opLog
 	opPow
 	opSigmoid
@@ -208,8 +207,6 @@ func mathOp(o op, a, b, s, t float64) float64 {
 	switch o {
 	case opExp:
 		return math.Exp(a - s)
-	case opExpm1:
-		return math.Expm1(a)
 	case opLog:
 		return math.Log(a)
 	case opPow:

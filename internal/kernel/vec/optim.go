@@ -187,7 +187,7 @@ func (u *update[T]) do() {
 
 func (u *update[T]) Run(lo, hi int) {
 	if isFloat32[T]() {
-		c := (*coefficients[float32])(unsafe.Pointer(&u.coefficients))
+		c := (*float32)(unsafe.Pointer(&u.coefficients))
 		if updateKernel(u.kind, first(u.p[lo:hi]), first(u.g[lo:hi]), first(part(u.m, lo, hi)), first(part(u.v, lo, hi)), hi-lo, c) {
 			return
 		}
