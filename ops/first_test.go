@@ -40,7 +40,9 @@ func TestFirst(t *testing.T) {
 			return ops.MatMul(in[0], in[1], ops.MatMulAttrs{TransposeB: true})
 		}, random([]int{6, 3, 5}, []int{4, 5})},
 		{"mean", func(in nodes) (*gorgonia.Node, error) { return ops.Mean(in[0], ops.Over{Axes: []int{2, 3}}) }, random([]int{2, 3, 4, 5})},
-		{"mean keep", func(in nodes) (*gorgonia.Node, error) { return ops.Mean(in[0], ops.Over{Axes: []int{0, 2}, Keep: true}) }, random([]int{2, 3, 4, 5})},
+		{"mean keep", func(in nodes) (*gorgonia.Node, error) {
+			return ops.Mean(in[0], ops.Over{Axes: []int{0, 2}, Keep: true})
+		}, random([]int{2, 3, 4, 5})},
 		{"mean all", func(in nodes) (*gorgonia.Node, error) { return ops.Mean(in[0], ops.Over{}) }, random([]int{2, 3, 4, 5})},
 		{"sigmoid", func(in nodes) (*gorgonia.Node, error) { return ops.Sigmoid(in[0]) }, random([]int{2, 3, 4, 5})},
 		{"tanh", func(in nodes) (*gorgonia.Node, error) { return ops.Tanh(in[0]) }, random([]int{2, 3, 4, 5})},
