@@ -1,22 +1,23 @@
 package winograd
 
-import (
-	"testing"
-)
+import "testing"
 
+var benchShapes = []struct {
+	name string
+	s    Shape
+}{
+	{"conv3x3_64_56", square(8, 56, 64, 64, 1)},
+	{"conv3x3_128_28", square(8, 28, 128, 128, 1)},
+	{"conv3x3_256_14", square(8, 14, 256, 256, 1)},
+	{"conv3x3_512_7", square(8, 7, 512, 512, 1)},
+	{"conv3x3_192_17", square(8, 17, 192, 192, 1)},
+	{"conv3x3_96_35", square(8, 35, 96, 96, 1)},
+	{"conv3x3_16_32", square(128, 32, 16, 16, 1)},
+}
+
+// BenchmarkConv reports effective GFLOP/s: the operations of a direct convolution over the time.
 func BenchmarkConv(b *testing.B) {
-	for _, c := range []struct {
-		name string
-		s    Shape
-	}{
-		{"conv3x3_64_56", square(8, 56, 64, 64, 1)},
-		{"conv3x3_128_28", square(8, 28, 128, 128, 1)},
-		{"conv3x3_256_14", square(8, 14, 256, 256, 1)},
-		{"conv3x3_512_7", square(8, 7, 512, 512, 1)},
-		{"conv3x3_192_17", square(8, 17, 192, 192, 1)},
-		{"conv3x3_96_35", square(8, 35, 96, 96, 1)},
-		{"conv3x3_16_32", square(128, 32, 16, 16, 1)},
-	} {
+	for _, c := range benchShapes {
 		s := c.s
 		in := inputs(&s, 1)
 		y := make([]float32, s.yLen())

@@ -2,7 +2,8 @@ package winograd
 
 import "github.com/stheno-ml/stheno/internal/kernel/par"
 
-// filters transforms the filters w [K, C, 3, 3] to u, panels of [36][4·c4][16]: 16 output channels side by
+// filters transforms the filters w [K, C, 3, 3] to u, panels of [36][4·c4][16] (and what
+// filterPlane adds): 16 output channels side by
 // side. An item of work is 16 input channels of one panel.
 type filters struct {
 	g    geometry
@@ -37,17 +38,17 @@ func (f *filters) panel(wk *worker, u []float32, panel int) {
 func (f *filters) group(wk *worker, u []float32, k, c int) {
 	g := &f.g
 	nk, nc := min(lane, g.k-k), min(lane, g.c-c)
-	cp := 4 * g.c4
+	plane := g.filterPlane()
 	if f.back {
 		f.gatherBack(wk, k, c, nk, nc)
-		f.kr.filter(u[c*lane:], cp*lane, wk.pack[:], 8*lane, -lane, nc, wk.tmp[:])
+		f.kr.filter(u[c*lane:], plane, wk.pack[:], 8*lane, -lane, nc, wk.tmp[:])
 	} else {
 		f.gather(wk, k, c, nk, nc)
-		f.kr.filter(u[c*lane:], cp*lane, wk.pack[:], 0, lane, nc, wk.tmp[:])
+		f.kr.filter(u[c*lane:], plane, wk.pack[:], 0, lane, nc, wk.tmp[:])
 	}
 	if c+lane >= g.c { // channels that fill up the last step of four
 		for p := range 36 {
-			clear(u[(p*cp+g.c)*lane : (p+1)*cp*lane])
+			clear(u[p*plane+g.c*lane : (p+1)*plane])
 		}
 	}
 }

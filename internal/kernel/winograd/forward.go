@@ -175,7 +175,7 @@ func (b *panelTask) Run(lo, hi int) {
 func (p *product) panels(wk *worker, v, u []float32, k, t0, t1 int) {
 	g, kr := &p.g, p.kr
 	n, nt := g.blockTiles(), t1-t0
-	vs, us, ms := plane(n, g.c), 4*g.c4*lane, plane(n, lane)
+	vs, us, ms := plane(n, g.c), g.filterPlane(), plane(n, lane)
 	m := grow(&wk.m, 2*36*ms)
 	np := min(2, g.kp-k)
 	step := ceil(nt, ceil(nt, kr.rows))

@@ -77,9 +77,11 @@ func (s *Shape) geometry(pass Pass) geometry {
 
 func ceil(a, b int) int { return (a + b - 1) / b }
 
-// panelLen is the number of floats of one panel of transformed filters: [36][4·c4][16].
-func (g *geometry) panelLen() int { return 36 * 4 * g.c4 * lane }
+// filterPlane is the number of floats of a plane of one panel of transformed filters, [4·c4][16], and
+// panelLen of the whole panel.
+func (g *geometry) filterPlane() int { return 4*g.c4*lane + lane }
+func (g *geometry) panelLen() int    { return 36 * g.filterPlane() }
 
-// plane is the number of floats of a plane of n tiles and c channels, [⌈c/16⌉][n][16]. The odd 16 floats
-// keep the 36 planes from meeting in the same cache sets.
+// plane is the number of floats of a plane of n tiles and c channels, [⌈c/16⌉][n][16]. The odd 16 floats,
+// here and above, keep the 36 planes from meeting in the same cache sets.
 func plane(n, c int) int { return ceil(c, lane)*n*lane + lane }

@@ -141,7 +141,10 @@ func inputAVX512(n int) {
 		for ; next < row; next++ {
 			LEAQ(Mem{Base: o, Index: dst.three, Scale: 2}, o)
 		}
-		return func(x int, v reg.VecVirtual) { VMOVUPS(v, dst.with(o).at(x, 0)) }
+		return func(x int, v reg.VecVirtual) {
+			VMOVUPS(v, dst.with(o).at(x, 0))
+			PREFETCHT1(dst.with(o).at(x, 64)) // where the next tile goes
+		}
 	}
 	line := make([][]reg.VecVirtual, 2)
 	both := func(row int, f func(x int) (p, m reg.VecVirtual)) {
@@ -242,6 +245,9 @@ func inputAVX2(n int) {
 			}
 			rowTransform(s, n, d, rowConstants(s, n), func(i int, v reg.VecVirtual) {
 				VMOVUPS(v, dst.with(o).at(i, 32*half))
+				if half == 0 {
+					PREFETCHT1(dst.with(o).at(i, 64))
+				}
 			})
 			LEAQ(Mem{Base: o, Index: dst.three, Scale: 2}, o)
 		}
