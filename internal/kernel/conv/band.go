@@ -7,9 +7,11 @@ const maxBandRows = 64
 // rows see lies where a plain walk finds it: [input row][column][channel]. Output rows are counted through
 // all pictures (n·P + p); those of different pictures have input rows of their own.
 type band struct {
-	minY, minX int // the taps' first row and column, relative to an output pixel
-	height     int // input rows that one output row sees
-	width      int // columns
+	minY, minX   int // the taps' first row and column, relative to an output pixel
+	height       int // input rows that one output row sees
+	span         int // columns that one output pixel sees
+	stepH, stepW int // from one output pixel to the next; less than the view's where the view skips input
+	width        int // columns of the band
 }
 
 func (v *view) band() band {
@@ -20,15 +22,16 @@ func (v *view) band() band {
 		b.minY, maxY = min(b.minY, t.dy), max(maxY, t.dy)
 		b.minX, maxX = min(b.minX, t.dx), max(maxX, t.dx)
 	}
-	b.height = maxY - b.minY + 1
-	b.width = (v.q-1)*v.stepW + maxX - b.minX + 1
+	b.height, b.span = maxY-b.minY+1, maxX-b.minX+1
+	b.stepH, b.stepW = min(v.stepH, b.height), min(v.stepW, b.span)
+	b.width = (v.q-1)*b.stepW + b.span
 	return b
 }
 
 // rows is the number of input rows in a band of count output rows, at most.
 func (b *band) rows(v *view, count int) int {
 	pictures := min(count, (count+v.p-2)/v.p+1)
-	return (count-pictures)*v.stepH + pictures*max(b.height, v.stepH)
+	return (count-pictures)*b.stepH + pictures*b.height
 }
 
 // fill copies the band of output rows r0…r1−1, channels c0…c0+cw−1, and notes where each output row begins.
@@ -40,13 +43,24 @@ func (p *product[T]) fill(b *band, dst []T, starts []int, r0, r1, c0, cw int) {
 		n, top := r/v.p, r%v.p
 		count := min(r1-r, v.p-top)
 		for i := range count {
-			starts[r-r0+i] = at + i*v.stepH*line
+			starts[r-r0+i] = at + i*b.stepH*line
+			y := (top+i)*v.stepH + b.minY
+			from := 0
+			if i > 0 {
+				from = b.height - b.stepH // the rows above have been copied for the output row above
+			}
+			for h := from; h < b.height; h++ {
+				d := dst[starts[r-r0+i]+h*line:][:line]
+				if b.stepW == v.stepW {
+					p.fillRow(d, n, y+h, b.minX, c0, cw)
+					continue
+				}
+				for q := range v.q {
+					p.fillRow(d[q*b.span*cw:][:b.span*cw], n, y+h, q*v.stepW+b.minX, c0, cw)
+				}
+			}
 		}
-		height := (count-1)*v.stepH + b.height
-		for i := range height {
-			p.fillRow(dst[at+i*line:][:line], n, top*v.stepH+b.minY+i, b.minX, c0, cw)
-		}
-		at += height * line
+		at += ((count-1)*b.stepH + b.height) * line
 		r += count
 	}
 }

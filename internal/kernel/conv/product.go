@@ -51,11 +51,10 @@ func (p *product[T]) choose() (pieces int) {
 		p.band = v.band()
 	}
 	switch {
-	case len(v.taps) == 1 && v.taps[0].dx == 0 && v.taps[0].dy == 0 && v.stepH == 1 && v.stepW == 1 &&
-		v.p == p.h && v.q == p.w && !gemm.Clash[T](p.groups*p.cg):
+	case v.plain(p.h, p.w) && !gemm.Clash[T](p.groups*p.cg):
 		p.source = pixels
 	case depth > 0 && len(v.spans) <= maxSpans && v.q >= 5 && (v.q >= 12 || p.kg <= 64) &&
-		v.stepW <= p.band.width-(v.q-1)*v.stepW && !gemm.Clash[T](v.stepW*p.cg):
+		p.band.stepW == v.stepW && !gemm.Clash[T](v.stepW*p.cg):
 		lines := p.n * v.p
 		step := min(lines, maxBandRows, max(1, bandPixels/v.q))
 		for step > 1 && (p.band.rows(v, step)*p.band.width*p.cg > bandSize || par.Chunks(lines, step) < 16 && step*v.q*depth*p.kg > 1<<22) {

@@ -138,6 +138,11 @@ func newPlan(s *Shape) *plan {
 	return pl
 }
 
+// plain says that output pixel i sees input pixel i and no other, in pictures of h×w.
+func (v *view) plain(h, w int) bool {
+	return len(v.taps) == 1 && v.taps[0].dx == 0 && v.taps[0].dy == 0 && v.stepH == 1 && v.stepW == 1 && v.p == h && v.q == w
+}
+
 // join finds the spans.
 func (v *view) join() {
 	for i, t := range v.taps {

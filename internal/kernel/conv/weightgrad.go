@@ -35,6 +35,10 @@ func newWeightGrad[T Float](s *Shape) weightGrad[T] {
 		n: s.N, h: s.H, w: s.W, cg: s.C / s.Groups, kg: s.K / s.Groups,
 	}
 	t.band = t.view.band()
+	t.source = banded
+	if t.view.plain(s.H, s.W) {
+		t.source = pixels
+	}
 	lines := s.N * s.P
 	t.step = max(1, min(maxBandRows, lines, bandPixels/s.Q))
 	chunks := par.Chunks(lines, t.step)
@@ -83,18 +87,46 @@ func (t *weightGrad[T]) Run(lo, hi int) {
 // sum adds what output rows r0… contribute to panels j0… and input channels c0….
 func (t *weightGrad[T]) sum(part, g, j0, r0, r1, c0 int, buf, columns []T) {
 	v := t.view
-	n := panels(t.kg)
+	n, channels := panels(t.kg), t.groups*t.kg
 	size := len(v.taps) * t.cg * panel
 	cw := min(t.block, t.cg-c0)
 	var starts [maxBandRows]int
-	t.fill(&t.band, buf, starts[:], r0, r1, g*t.cg+c0, cw)
 	tile := gemm.Tile[T]{
-		Offs: starts[:r1-r0], Len: v.q, RowA: 1, StepA: v.stepW * cw,
-		B: columns, StepB: panel, RowC: panel, Add: r0 > part*t.lines,
+		Offs: starts[:r1-r0], Len: v.q, RowA: 1, StepA: t.band.stepW * cw,
+		RowC: panel, Add: r0 > part*t.lines,
+	}
+	if t.source == pixels {
+		cx := t.groups * t.cg
+		buf = t.x[r0*v.q*cx+g*t.cg+c0:]
+		tile.StepA = cx
+		for i := range r1 - r0 {
+			starts[i] = i * v.q * cx
+		}
+	} else {
+		t.fill(&t.band, buf, starts[:], r0, r1, g*t.cg+c0, cw)
+	}
+	// What the next band will read is prefetched meanwhile, the larger part first.
+	var later []T
+	if c0 == 0 {
+		tile.Next = t.ahead(r1*v.stepH, (r1-r0)*v.stepH)
+		if next := min(r1*v.q*channels, len(t.dy)); t.across == n {
+			later = t.dy[next:min(next+(r1-r0)*v.q*channels, len(t.dy))]
+		}
+		if len(later) > len(tile.Next) {
+			tile.Next, later = later, tile.Next
+		}
 	}
 	for j := j0; j < min(j0+t.across, n); j++ {
 		tile.Cols = min(panel, t.kg-j*panel)
-		t.packColumns(columns, r0*v.q, r1*v.q, g*t.kg+j*panel, tile.Cols)
+		if tile.Cols == panel {
+			tile.B, tile.StepB = t.dy[r0*v.q*channels+g*t.kg+j*panel:], channels
+		} else {
+			t.packColumns(columns, r0*v.q, r1*v.q, g*t.kg+j*panel, tile.Cols)
+			tile.B, tile.StepB = columns, panel
+		}
+		if len(tile.Next) == 0 {
+			tile.Next, later = later, nil
+		}
 		sums := t.partial[((part*t.groups+g)*n+j)*size:][:size]
 		e := 0
 		for _, sp := range v.spans {
