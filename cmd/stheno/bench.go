@@ -1,0 +1,97 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/pkg/errors"
+	"github.com/spf13/cobra"
+
+	"github.com/stheno-ml/stheno/internal/bench"
+	"github.com/stheno-ml/stheno/internal/kernel/cpu"
+)
+
+func benchCommand() *cobra.Command {
+	c := &cobra.Command{Use: "bench", Short: "Measure speed"}
+	c.AddCommand(benchOps())
+	return c
+}
+
+func benchOps() *cobra.Command {
+	var o opsOptions
+	c := &cobra.Command{
+		Use:   "ops",
+		Short: "Measure the kernels of convolution, matrix product, batch norm and pooling",
+		Long: `Measures each kernel on the shapes of docs/bench, channels-last, float32, filters packed at each call.
+GFLOP/s are those of a direct computation, also where a road (Winograd) makes fewer operations.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return o.run(c.OutOrStdout()) },
+	}
+	f := c.Flags()
+	f.BoolVar(&o.json, "json", false, "print a list of {name, pass, ms, gflops, gbs, road}")
+	f.BoolVar(&o.shapes, "shapes", false, "print the convolutions' shapes as JSON and measure nothing")
+	f.StringVar(&o.only, "only", "", "measure ops whose name begins so")
+	f.StringVar(&o.road, "road", "", "force the instructions: generic, avx2 or avx512")
+	f.DurationVar(&o.sampling.MinSample, "sample", 150*time.Millisecond, "length of a sample")
+	f.IntVar(&o.sampling.Samples, "samples", 7, "undisturbed samples to take; the median is printed")
+	f.DurationVar(&o.sampling.Limit, "limit", 15*time.Second, "longest time for one measurement")
+	return c
+}
+
+type opsOptions struct {
+	json, shapes bool
+	only, road   string
+	sampling     bench.Sampling
+}
+
+func (o *opsOptions) run(w io.Writer) error {
+	if o.shapes {
+		return errors.Wrap(json.NewEncoder(w).Encode(bench.Convolutions), "shapes")
+	}
+	if err := force(o.road); err != nil {
+		return err
+	}
+	if o.json {
+		rows := []bench.Row{}
+		err := bench.Ops(o.sampling, o.only, func(r bench.Row) error {
+			rows = append(rows, r)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		e := json.NewEncoder(w)
+		e.SetIndent("", " ")
+		return errors.Wrap(e.Encode(rows), "bench")
+	}
+	peak := bench.Peak()
+	fmt.Fprintf(w, "road %v, measured peak %.0f GFLOP/s\n", cpu.Current(), peak)
+	fmt.Fprintf(w, "%-22s %-10s %9s %9s %7s %8s %7s  %s\n", "op", "pass", "ms", "GFLOP/s", "peak", "GB/s", "clean", "road")
+	return bench.Ops(o.sampling, o.only, func(r bench.Row) error {
+		share := "-"
+		if peak > 0 && r.Gflops > 0 {
+			share = fmt.Sprintf("%.0f %%", 100*r.Gflops/peak)
+		}
+		_, err := fmt.Fprintf(w, "%-22s %-10s %9.3f %9.1f %7s %8.1f %4d/%-3d  %s\n", r.Name, r.Pass, r.Ms, r.Gflops, share, r.GBs, r.Clean, r.All, r.Road)
+		return err
+	})
+}
+
+// force takes the road of a name; the empty name leaves the best one.
+func force(name string) error {
+	if name == "" {
+		return nil
+	}
+	var have []string
+	for _, r := range cpu.Roads() {
+		if r.String() == name {
+			cpu.Force(r)
+			return nil
+		}
+		have = append(have, r.String())
+	}
+	return errors.Errorf("road %q: this processor and this build have %s", name, strings.Join(have, ", "))
+}

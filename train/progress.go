@@ -1,0 +1,54 @@
+package train
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/pkg/errors"
+	"github.com/schollz/progressbar/v3"
+)
+
+// Progress shows a bar for each epoch with loss, accuracy, examples a second and time left, and a line with
+// the epoch's figures when it is over.
+func Progress(w io.Writer) Callback {
+	p := &progress{w: w}
+	return Hooks{OnStepEnd: p.step, OnEpochEnd: p.epoch, OnEnd: p.end}
+}
+
+type progress struct {
+	w   io.Writer
+	bar *progressbar.ProgressBar
+}
+
+func (p *progress) step(r *Run) error {
+	if p.bar == nil {
+		p.bar = progressbar.NewOptions(r.Batches,
+			progressbar.OptionSetWriter(p.w), progressbar.OptionSetWidth(24), progressbar.OptionThrottle(100e6),
+			progressbar.OptionSetPredictTime(true), progressbar.OptionSetElapsedTime(true), progressbar.OptionClearOnFinish(),
+			progressbar.OptionSetTheme(progressbar.Theme{Saucer: "█", SaucerPadding: "░", BarStart: "", BarEnd: ""}))
+	}
+	p.bar.Describe(fmt.Sprintf("epoch %d/%d  loss %.4f  accuracy %.2f %%  %.0f pictures/s", r.Epoch+1, r.Config.Epochs, r.Mean, 100*r.Accuracy, r.Speed))
+	return errors.Wrap(p.bar.Set(r.Batch+1), "progress")
+}
+
+func (p *progress) epoch(r *Run) error {
+	if err := p.end(r); err != nil {
+		return err
+	}
+	e := r.History[len(r.History)-1]
+	line := fmt.Sprintf("epoch %d/%d  loss %.4f  accuracy %.2f %%", e.Epoch, r.Config.Epochs, e.Loss, 100*e.Accuracy)
+	if e.Validated {
+		line += fmt.Sprintf("  validation loss %.4f  accuracy %.2f %%", e.ValLoss, 100*e.ValAccuracy)
+	}
+	_, err := fmt.Fprintf(p.w, "%s  %.0f pictures/s  %.1f s\n", line, e.Speed, e.Took.Seconds())
+	return errors.Wrap(err, "progress")
+}
+
+func (p *progress) end(*Run) error {
+	if p.bar == nil {
+		return nil
+	}
+	bar := p.bar
+	p.bar = nil
+	return errors.Wrap(bar.Clear(), "progress")
+}
