@@ -13,9 +13,10 @@ import (
 
 // Options choose what Compile does. The zero value is what one wants for speed; each pass can be left out.
 type Options struct {
-	NoMerge   bool // compute equal nodes as often as they stand in the graph
-	NoLayout  bool // keep every picture in row-major order
-	NoInPlace bool // never write a result over an input
+	NoMerge    bool // compute equal nodes as often as they stand in the graph
+	NoLayout   bool // keep every picture in row-major order
+	NoSchedule bool // run ops in the order in which they were added to the graph
+	NoInPlace  bool // never write a result over an input
 
 	// Assign copies values into variables after a complete run: running statistics, for one.
 	Assign []Assign
@@ -113,6 +114,7 @@ func (t *Tape) compile(outputs gorgonia.Nodes) error {
 		{"prune", false, func() {}},
 		{"merge", t.opts.NoMerge, p.merge},
 		{"orders", t.opts.NoLayout, p.chooseOrders},
+		{"schedule", t.opts.NoSchedule, p.schedule},
 		{"liveness", false, p.liveness},
 		{"in place", t.opts.NoInPlace, p.takeOver},
 		{"memory", false, p.place},
