@@ -94,7 +94,7 @@ func (r dropoutMask) run(c *exec.Call) error {
 }
 
 func maskRun[T exec.Float](r dropoutMask, c *exec.Call) {
-	t := maskTask[T]{y: exec.Data[T](&c.Out), order: elementsOf(&c.Out), s: r.draw(), p: r.p}
+	t := maskTask[T]{y: exec.Data[T](&c.Out), order: elementsOf(&c.Out), s: r.sequence(), p: r.p}
 	if r.p < 1 {
 		t.keep = T(1 / (1 - r.p))
 	}

@@ -51,8 +51,8 @@ func newSource(rng *RNG, stream uint64) source {
 	return source{rng: rng, stream: stream}
 }
 
-// draw is the sequence of one run.
-func (s source) draw() sequence {
+// sequence is the numbers of one run.
+func (s source) sequence() sequence {
 	step := s.rng.Step
 	if s.own != nil {
 		step = s.own.Add(1) - 1
@@ -78,16 +78,22 @@ func mix(z uint64) uint64 {
 // uniform is number i as a float in [0, 1), a multiple of 2⁻⁵³.
 func (s sequence) uniform(i int) float64 { return float64(s.bits(i)>>11) * 0x1p-53 }
 
-// normal is sample i of the standard normal distribution (Box and Muller 1958). Samples 2k and 2k+1 are made
-// of numbers 2k and 2k+1.
-func (s sequence) normal(i int) float64 {
-	k := i &^ 1
-	radius := math.Sqrt(-2 * math.Log(1-s.uniform(k))) // 1−u is in (0, 1]
-	sin, cos := math.Sincos(2 * math.Pi * s.uniform(k+1))
-	if i&1 == 0 {
-		return radius * cos
+// normals is samples of the standard normal distribution (Box and Muller 1958). Samples 2k and 2k+1 are made
+// together, of numbers 2k and 2k+1; the pair asked for last is kept.
+type normals struct {
+	s    sequence
+	pair int // −1 for none
+	v    [2]float64
+}
+
+func (n *normals) at(i int) float64 {
+	if k := i >> 1; k != n.pair {
+		n.pair = k
+		radius := math.Sqrt(-2 * math.Log(1-n.s.uniform(2*k))) // 1−u is in (0, 1]
+		sin, cos := math.Sincos(2 * math.Pi * n.s.uniform(2*k+1))
+		n.v = [2]float64{radius * cos, radius * sin}
 	}
-	return radius * sin
+	return n.v[i&1]
 }
 
 // elementWalk goes through an array in the order of its memory and knows the row-major number of each element, so
