@@ -8,8 +8,9 @@ import (
 const (
 	bandPixels = 448      // output pixels that are summed in registers before a sum goes back to memory
 	bandSize   = 64 << 10 // elements of a band: it stays in the second-level cache
-	maxParts   = 8        // partial results
-	partsLimit = 4 << 20  // elements of all partial results together
+	partPixels = 384      // output pixels that are worth a partial result
+	maxParts   = 16       // partial results
+	partsLimit = 1 << 20  // elements of all partial results together
 )
 
 // weightGrad is a matrix product that sums over output pixels: rows are taps and input channels, columns
@@ -42,7 +43,7 @@ func newWeightGrad[T Float](s *Shape) weightGrad[T] {
 	lines := s.N * s.P
 	t.step = max(1, min(maxBandRows, lines, bandPixels/s.Q))
 	chunks := par.Chunks(lines, t.step)
-	parts := max(1, min(maxParts, chunks, partsLimit/PackedSize(s)))
+	parts := max(1, min(maxParts, chunks, lines*s.Q/partPixels, partsLimit/PackedSize(s)))
 	t.lines = par.Chunks(lines, parts)
 	t.parts = par.Chunks(lines, t.lines)
 	t.step = par.Chunks(t.lines, par.Chunks(t.lines, t.step))
@@ -50,7 +51,7 @@ func newWeightGrad[T Float](s *Shape) weightGrad[T] {
 	blocks := par.Chunks(size*t.cg, bandSize)
 	t.block = min(t.cg, (par.Chunks(t.cg, blocks)+15)&^15)
 	t.across = panels(t.kg)
-	for t.across > 1 && t.parts*s.Groups*par.Chunks(panels(t.kg), t.across) < 16 {
+	for t.across > 1 && t.parts*s.Groups*par.Chunks(panels(t.kg), t.across) < 8 {
 		t.across = (t.across + 1) / 2
 	}
 	return t
