@@ -19,7 +19,7 @@ func (p *program) chooseOrders() {
 		c := converted[v]
 		if c == nil {
 			c = &value{node: v.node, kind: planned, shape: v.shape, dtype: v.dtype, order: order, def: -1}
-			converted[v], converted[c] = c, v
+			converted[v] = c
 			instrs = append(instrs, &instr{run: convert{}, in: []*value{v}, out: c, reuses: -1})
 		}
 		return c

@@ -28,10 +28,11 @@ type probe struct {
 	bias    float64
 	indexed bool
 	inplace []int
-	flow    exec.Flow
-	scratch int   // float64s; the op fills them with rubbish
-	whole   bool  // the result is a scalar: the sum of y
-	serial  int64 // set: equal to no other probe
+	flow    exec.Flow // of the operands
+	out     exec.Flow // of the result
+	scratch int       // float64s; the op fills them with rubbish
+	whole   bool      // the result is a scalar: the sum of y
+	serial  int64     // set: equal to no other probe
 	hash    uint32
 
 	runs  *atomic.Int64
@@ -117,7 +118,7 @@ func (p *probed) Flows(in []tensor.Shape, out tensor.Shape) ([]exec.Flow, exec.F
 	for i := range f {
 		f[i] = p.flow
 	}
-	return f, p.flow
+	return f, p.out
 }
 
 func (p *probed) Run(c *exec.Call) error {
@@ -225,6 +226,10 @@ func randomGraph(t testing.TB, rng *rand.Rand, ops int) (*gorgonia.ExprGraph, go
 	for i := range ops {
 		p := probe{label: fmt.Sprintf("op%d", rng.IntN(4)), bias: float64(rng.IntN(3)), indexed: rng.IntN(3) == 0, hash: uint32(rng.IntN(2))}
 		p.flow = []exec.Flow{exec.Plain, exec.Follow, exec.Last}[rng.IntN(3)]
+		p.out = p.flow
+		if rng.IntN(3) == 0 {
+			p.out = []exec.Flow{exec.Plain, exec.Follow, exec.Last}[rng.IntN(3)]
+		}
 		if rng.IntN(3) == 0 {
 			p.scratch = 1 + rng.IntN(70)
 		}

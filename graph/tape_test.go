@@ -222,8 +222,8 @@ func TestProfile(t *testing.T) {
 func TestDumpShowsEachPass(t *testing.T) {
 	g := gorgonia.NewGraph()
 	x := input(g, "x", 2, 3, 4, 2)
-	a := probe{label: "conv", flow: exec.Last}.add(t, x)
-	b := probe{label: "relu", flow: exec.Follow, inplace: []int{0}}.add(t, a)
+	a := probe{label: "conv", flow: exec.Last, out: exec.Last}.add(t, x)
+	b := probe{label: "relu", flow: exec.Follow, out: exec.Follow, inplace: []int{0}}.add(t, a)
 	var out bytes.Buffer
 	mustCompile(t, Options{Dump: &out}, b)
 	for _, want := range []string{"after prune: 2 instructions", "after merge", "after orders: 4 instructions", "after schedule", "after liveness", "after in place", "after memory", "= conv", "= convert", "channels-last", "over input 0", "@0"} {
