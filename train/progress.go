@@ -3,15 +3,20 @@ package train
 import (
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/pkg/errors"
 	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
 )
 
 // Progress shows a bar for each epoch with loss, accuracy, examples a second and time left, and a line with
-// the epoch's figures when it is over.
+// the epoch's figures when it is over. A file or a pipe gets the lines only.
 func Progress(w io.Writer) Callback {
 	p := &progress{w: w}
+	if f, ok := w.(*os.File); !ok || !term.IsTerminal(int(f.Fd())) {
+		return Hooks{OnEpochEnd: p.epoch}
+	}
 	return Hooks{OnStepEnd: p.step, OnEpochEnd: p.epoch, OnEnd: p.end}
 }
 
