@@ -116,3 +116,25 @@ func (division) grad(in gorgonia.Nodes, y, dy *Node) (gorgonia.Nodes, error) {
 	q := e.div(dy, in[1])
 	return e.nodes(e.to(q, in[0].Shape()), e.scale(e.to(e.mul(q, y), in[1].Shape()), -1))
 }
+
+// ratio is a / b, and 0 where b is 0.
+type ratio struct{ broadcasting }
+
+func (ratio) name() string           { return "ratio" }
+func (ratio) run(c *exec.Call) error { return onRows(c, ratioRow[float32], ratioRow[float64]) }
+
+func ratioRow[T exec.Float](y, a, b []T, sa, sb int) {
+	for i := range y {
+		q := T(0)
+		if v := b[i*sb]; v != 0 {
+			q = a[i*sa] / v
+		}
+		y[i] = q
+	}
+}
+
+func (ratio) grad(in gorgonia.Nodes, y, dy *Node) (gorgonia.Nodes, error) {
+	var e expr
+	q := e.op(ratio{}, dy, in[1])
+	return e.nodes(e.to(q, in[0].Shape()), e.scale(e.to(e.mul(q, y), in[1].Shape()), -1))
+}

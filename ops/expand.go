@@ -27,6 +27,36 @@ func BroadcastTo(x *Node, shape ...int) (*Node, error) {
 	return apply(spread{to: intsOf(shape), missing: allAxes(missing), factor: 1}, x)
 }
 
+// Tile repeats x as a whole along each axis: axis k becomes repeats[k] times as long.
+func Tile(x *Node, repeats ...int) (*Node, error) {
+	if x == nil {
+		return nil, errors.New("tile: input 0 is nil")
+	}
+	s := x.Shape()
+	if len(repeats) != len(s) {
+		return nil, errors.Errorf("tile: %d repeats %v for shape %v, want one for each axis", len(repeats), repeats, s)
+	}
+	var split, wide, to []int // an axis that is repeated becomes two, the outer one of size 1, then of many
+	for k, n := range repeats {
+		if n <= 0 {
+			return nil, errors.Errorf("tile: repeats %v, want 1 or more for each axis", repeats)
+		}
+		if n > 1 {
+			split, wide = append(split, 1), append(wide, n)
+		}
+		split, wide, to = append(split, s[k]), append(wide, s[k]), append(to, n*s[k])
+	}
+	y, err := Reshape(x, split...)
+	if err != nil {
+		return nil, errors.Wrap(err, "tile")
+	}
+	if y, err = BroadcastTo(y, wide...); err != nil {
+		return nil, errors.Wrap(err, "tile")
+	}
+	y, err = Reshape(y, to...)
+	return y, errors.Wrap(err, "tile")
+}
+
 // spread is the adjoint of a sum over axes: y = factor · x, repeated.
 type spread struct {
 	to      ints

@@ -32,12 +32,12 @@ func TestFirst(t *testing.T) {
 		{"linear", func(in nodes) (*gorgonia.Node, error) { return ops.Linear(in[0], in[1], in[2]) }, random([]int{3, 5}, []int{4, 5}, []int{4})},
 		{"linear3", func(in nodes) (*gorgonia.Node, error) { return ops.Linear(in[0], in[1], in[2]) }, random([]int{2, 3, 5}, []int{4, 5}, []int{4})},
 		{"linear no bias", func(in nodes) (*gorgonia.Node, error) { return ops.Linear(in[0], in[1], nil) }, random([]int{3, 5}, []int{4, 5})},
-		{"matmul", func(in nodes) (*gorgonia.Node, error) { return ops.MatMul(in[0], in[1], ops.MatMulAttrs{}) }, random([]int{2, 1, 3, 5}, []int{3, 5, 4})},
+		{"matmul", func(in nodes) (*gorgonia.Node, error) { return ops.MatMul(in[0], in[1], ops.Transposed{}) }, random([]int{2, 1, 3, 5}, []int{3, 5, 4})},
 		{"matmul t", func(in nodes) (*gorgonia.Node, error) {
-			return ops.MatMul(in[0], in[1], ops.MatMulAttrs{TransposeA: true, TransposeB: true})
+			return ops.MatMul(in[0], in[1], ops.Transposed{A: true, B: true})
 		}, random([]int{6, 5, 3}, []int{4, 5})},
 		{"matmul 2", func(in nodes) (*gorgonia.Node, error) {
-			return ops.MatMul(in[0], in[1], ops.MatMulAttrs{TransposeB: true})
+			return ops.MatMul(in[0], in[1], ops.Transposed{B: true})
 		}, random([]int{6, 3, 5}, []int{4, 5})},
 		{"mean", func(in nodes) (*gorgonia.Node, error) { return ops.Mean(in[0], ops.Over{Axes: []int{2, 3}}) }, random([]int{2, 3, 4, 5})},
 		{"mean keep", func(in nodes) (*gorgonia.Node, error) {

@@ -120,7 +120,9 @@ type signum struct{ elementwise }
 
 func (signum) name() string              { return "sign" }
 func (signum) differentiable(int) []bool { return []bool{false} }
-func (signum) run(c *exec.Call) error    { return onLoop(c, signumLoop[float32], signumLoop[float64], 0, 0) }
+func (signum) run(c *exec.Call) error {
+	return onLoop(c, signumLoop[float32], signumLoop[float64], 0, 0)
+}
 
 func signumLoop[T exec.Float](y, x, _ []T, _, _ T) {
 	for i, v := range x {

@@ -10,10 +10,10 @@ import (
 	"github.com/stheno-ml/stheno/internal/kernel/vec"
 )
 
-// MatMulAttrs says how the operands of a matrix product are stored.
-type MatMulAttrs struct {
-	TransposeA bool // a is [..., k, m]
-	TransposeB bool // b is [..., n, k]
+// Transposed says how the operands of a matrix product are stored.
+type Transposed struct {
+	A bool // a is [..., k, m]
+	B bool // b is [..., n, k]
 }
 
 // MatMul is the matrix product of the last two axes, for each entry of the axes before them:
@@ -21,8 +21,8 @@ type MatMulAttrs struct {
 //	a [..., m, k] · b [..., k, n] = y [..., m, n]
 //
 // The axes before the last two are broadcast as in NumPy: a matrix multiplies a whole batch.
-func MatMul(a, b *Node, o MatMulAttrs) (*Node, error) {
-	return apply(matmul{o.TransposeA, o.TransposeB}, a, b)
+func MatMul(a, b *Node, o Transposed) (*Node, error) {
+	return apply(matmul{o.A, o.B}, a, b)
 }
 
 // Linear is a fully connected layer, with the weight as PyTorch keeps it:
@@ -51,8 +51,8 @@ func (r matmul) shape(in []tensor.Shape) (tensor.Shape, error) {
 			return nil, errors.Errorf("input %d has shape %v, want at least two axes", i, s)
 		}
 	}
-	m, ka := matrix(a, r.transA)
-	kb, n := matrix(b, r.transB)
+	m, ka := matrixSize(a, r.transA)
+	kb, n := matrixSize(b, r.transB)
 	if ka != kb {
 		return nil, errors.Errorf("shapes %v%s and %v%s: the inner sizes are %d and %d, want equal ones", a, transposed(r.transA), b, transposed(r.transB), ka, kb)
 	}
@@ -70,8 +70,8 @@ func transposed(t bool) string {
 	return ""
 }
 
-// matrix is the rows and columns of what a product sees in the last two axes.
-func matrix(s tensor.Shape, trans bool) (rows, cols int) {
+// matrixSize is the rows and columns of what a product sees in the last two axes.
+func matrixSize(s tensor.Shape, trans bool) (rows, cols int) {
 	rows, cols = s[len(s)-2], s[len(s)-1]
 	if trans {
 		return cols, rows
@@ -84,7 +84,7 @@ func (r matmul) flops(in []tensor.Shape, out tensor.Shape) int64 {
 }
 
 func (r matmul) multiplyAdds(in []tensor.Shape, out tensor.Shape) int64 {
-	_, k := matrix(in[0], r.transA)
+	_, k := matrixSize(in[0], r.transA)
 	return int64(exec.Size(out)) * int64(k)
 }
 
@@ -99,8 +99,8 @@ func (r matmul) run(c *exec.Call) error {
 
 func matmulRun[T exec.Float](c *exec.Call, r matmul) {
 	a, b, y := exec.Data[T](&c.In[0]), exec.Data[T](&c.In[1]), exec.Data[T](&c.Out)
-	m, k := matrix(c.In[0].Shape, r.transA)
-	_, n := matrix(c.In[1].Shape, r.transB)
+	m, k := matrixSize(c.In[0].Shape, r.transA)
+	_, n := matrixSize(c.In[1].Shape, r.transB)
 	lda, ldb := k, n
 	if r.transA {
 		lda = m

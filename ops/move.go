@@ -1,0 +1,121 @@
+package ops
+
+import (
+	"unsafe"
+
+	"github.com/stheno-ml/stheno/internal/exec"
+	"github.com/stheno-ml/stheno/internal/kernel/par"
+)
+
+// word is what elements are moved as when only their size matters.
+type word interface{ uint8 | uint32 | uint64 }
+
+func words[T word](a *exec.Array) []T { return unsafe.Slice((*T)(a.Pointer()), a.Len()) }
+
+// onWords runs the form of f that fits the size of the result's elements.
+func onWords(c *exec.Call, f8, f32, f64 func(*exec.Call)) error {
+	switch c.Out.Dtype.Size() {
+	case 1:
+		f8(c)
+	case 4:
+		f32(c)
+	default:
+		f64(c)
+	}
+	return nil
+}
+
+// byteSlice is the memory of an array.
+func byteSlice(a *exec.Array) []byte { return unsafe.Slice((*byte)(a.Pointer()), a.Bytes()) }
+
+// move copies src to dst along a walk whose operand 0 is dst, operand 1 src. Both are given from the element
+// where the walk starts on; steps may be negative in src, so it comes with that element's place.
+func move[T word](w walk, dst, src []T, from int) {
+	t := moveTask[T]{w: w, dst: dst, src: src, from: from}
+	last := w.axes - 1
+	if w.step[1][last] != 1 {
+		for k := range last {
+			if w.step[1][k] == 1 {
+				t.transpose(k)
+				return
+			}
+		}
+	}
+	perRow, items, grain := w.blocks()
+	t.perRow = perRow
+	par.For(items, grain, t)
+}
+
+type moveTask[T word] struct {
+	w        walk
+	perRow   int
+	dst, src []T
+	from     int
+}
+
+func (t *moveTask[T]) Run(lo, hi int) {
+	c := t.w.seek(lo / t.perRow)
+	cols, sd, ss := t.w.cols(), t.w.inner(0), t.w.inner(1)
+	for i := lo; i < hi; i++ {
+		a := i % t.perRow * blockSize
+		b := min(a+blockSize, cols)
+		d, s := c.off[0], t.from+c.off[1]
+		if sd == 1 && ss == 1 {
+			copy(t.dst[d+a:d+b], t.src[s+a:s+b])
+		} else {
+			for k := a; k < b; k++ {
+				t.dst[d+k*sd] = t.src[s+k*ss]
+			}
+		}
+		if b == cols {
+			t.w.next(&c)
+		}
+	}
+}
+
+// transpose goes over two axes at once: the innermost one, and axis k along which neighbours of src lie.
+func (t moveTask[T]) transpose(k int) {
+	w := &t.w
+	last := w.axes - 1
+	m := transposeTask[T]{dst: t.dst, src: t.src, from: t.from,
+		rows: w.size[last], rowDst: w.step[0][last], rowSrc: w.step[1][last], cols: w.size[k], colDst: w.step[0][k]}
+	for a := range last {
+		if a != k {
+			m.w.size[m.w.axes] = w.size[a]
+			m.w.step[0][m.w.axes], m.w.step[1][m.w.axes] = w.step[0][a], w.step[1][a]
+			m.w.axes++
+		}
+	}
+	m.w.size[m.w.axes] = 1
+	m.w.axes++
+	m.strips = par.Chunks(m.rows, moveTile)
+	par.For(m.w.rows()*m.strips, max(1, blockSize/(moveTile*m.cols)), m)
+}
+
+// moveTile is the side of the squares that a transpose goes by, so that each cache line is fetched once.
+const moveTile = 32
+
+type transposeTask[T word] struct {
+	w                    walk // over the other axes
+	dst, src             []T
+	from                 int
+	rows, rowDst, rowSrc int
+	cols, colDst         int // neighbours in src
+	strips               int
+}
+
+func (t *transposeTask[T]) Run(lo, hi int) {
+	for i := lo; i < hi; i++ {
+		c := t.w.seek(i / t.strips)
+		dst, src := t.dst[c.off[0]:], t.src[t.from+c.off[1]:]
+		r0 := i % t.strips * moveTile
+		r1 := min(r0+moveTile, t.rows)
+		for c0 := 0; c0 < t.cols; c0 += moveTile {
+			for q := c0; q < min(c0+moveTile, t.cols); q++ {
+				for r := r0; r < r1; r++ {
+					dst[q*t.colDst+r*t.rowDst] = src[r*t.rowSrc+q]
+				}
+			}
+		}
+	}
+}
