@@ -1,5 +1,7 @@
 package conv
 
+import "math"
+
 // Activation is the function that ends an Epilogue.
 type Activation int
 
@@ -20,46 +22,64 @@ type Epilogue[T Float] struct {
 	Lo, Hi       T
 }
 
-// apply finishes the first len(row) channels from k on; add is the same stretch of Add, or nil.
-func (e *Epilogue[T]) apply(row, add []T, k int) {
-	if e.Scale != nil {
-		scale := e.Scale[k : k+len(row)]
-		for i, s := range scale {
-			row[i] *= s
-		}
-	}
-	if e.Shift != nil {
-		shift := e.Shift[k : k+len(row)]
-		for i, s := range shift {
-			row[i] += s
-		}
-	}
-	if add != nil {
-		add = add[:len(row)]
-		for i, v := range add {
-			row[i] += v
-		}
-	}
+// limits turns the activation into numbers: negative values times slope, then between lo and hi.
+func (e *Epilogue[T]) limits() (slope, lo, hi T) {
+	slope, lo, hi = 1, T(math.Inf(-1)), T(math.Inf(1))
 	switch e.Activation {
 	case ReLU:
-		for i, v := range row {
-			if v < 0 {
-				row[i] = 0
-			}
-		}
+		lo = 0
 	case LeakyReLU:
-		for i, v := range row {
-			if v < 0 {
-				row[i] = v * e.Slope
-			}
-		}
+		slope = e.Slope
 	case Clamp:
+		lo, hi = e.Lo, e.Hi
+	}
+	return slope, lo, hi
+}
+
+// apply finishes channels k0…k1−1 of pixels m0…m1−1 of y, which has so many channels.
+func (e *Epilogue[T]) apply(y []T, channels, m0, m1, k0, k1 int) {
+	if m0 >= m1 || k0 >= k1 {
+		return
+	}
+	var add, scale, shift []T
+	at, end := m0*channels+k0, (m1-1)*channels+k1
+	if e.Add != nil {
+		add = e.Add[at:end]
+	}
+	if e.Scale != nil {
+		scale = e.Scale[k0:k1]
+	}
+	if e.Shift != nil {
+		shift = e.Shift[k0:k1]
+	}
+	slope, lo, hi := e.limits()
+	finish(y[at:end], add, channels, m1-m0, k1-k0, scale, shift, slope, lo, hi)
+}
+
+// finishGeneric is the twin of finish8; add, scale and shift may be nil.
+func finishGeneric[T Float](y, add []T, stride, rows, cols int, scale, shift []T, slope, lo, hi T) {
+	for r := range rows {
+		row := y[r*stride:][:cols]
 		for i, v := range row {
-			if v < e.Lo {
-				row[i] = e.Lo
-			} else if v > e.Hi {
-				row[i] = e.Hi
+			if scale != nil {
+				v *= scale[i]
 			}
+			if shift != nil {
+				v += shift[i]
+			}
+			if add != nil {
+				v += add[r*stride+i]
+			}
+			if v < 0 {
+				v *= slope
+			}
+			if v < lo {
+				v = lo
+			}
+			if v > hi {
+				v = hi
+			}
+			row[i] = v
 		}
 	}
 }

@@ -4,6 +4,12 @@
 
 package conv
 
+// finish8 applies an epilogue to cols ≥ 1 channels of rows ≥ 1 pixels, stride elements apart; add, scale and
+// shift may be nil. Negative values are multiplied by slope, then clamped to [lo, hi]; NaN stays NaN.
+//
+//go:noescape
+func finish8(y *float32, add *float32, stride int, rows int, cols int, scale *float32, shift *float32, slope float32, lo float32, hi float32)
+
 // scatter8 reads eight rows of 8·blocks floats, stride elements apart, and writes column i, as eight
 // floats, to dst[offs[i]]. Within a block the first column is written last.
 //

@@ -4,6 +4,117 @@
 
 #include "textflag.h"
 
+DATA masks<>+0(SB)/4, $0xffffffff
+DATA masks<>+4(SB)/4, $0xffffffff
+DATA masks<>+8(SB)/4, $0xffffffff
+DATA masks<>+12(SB)/4, $0xffffffff
+DATA masks<>+16(SB)/4, $0xffffffff
+DATA masks<>+20(SB)/4, $0xffffffff
+DATA masks<>+24(SB)/4, $0xffffffff
+DATA masks<>+28(SB)/4, $0xffffffff
+DATA masks<>+32(SB)/4, $0x00000000
+DATA masks<>+36(SB)/4, $0x00000000
+DATA masks<>+40(SB)/4, $0x00000000
+DATA masks<>+44(SB)/4, $0x00000000
+DATA masks<>+48(SB)/4, $0x00000000
+DATA masks<>+52(SB)/4, $0x00000000
+DATA masks<>+56(SB)/4, $0x00000000
+DATA masks<>+60(SB)/4, $0x00000000
+GLOBL masks<>(SB), RODATA|NOPTR, $64
+
+// func finish8(y *float32, add *float32, stride int, rows int, cols int, scale *float32, shift *float32, slope float32, lo float32, hi float32)
+// Requires: AVX
+TEXT ·finish8(SB), NOSPLIT, $0-68
+	MOVQ         y+0(FP), AX
+	MOVQ         add+8(FP), CX
+	MOVQ         stride+16(FP), DX
+	MOVQ         rows+24(FP), BX
+	MOVQ         scale+40(FP), SI
+	MOVQ         shift+48(FP), DI
+	VBROADCASTSS slope+56(FP), Y0
+	VBROADCASTSS lo+60(FP), Y1
+	VBROADCASTSS hi+64(FP), Y2
+	SHLQ         $0x02, DX
+
+row:
+	XORQ R8, R8
+	MOVQ cols+32(FP), R9
+	SUBQ $0x08, R9
+	JLT  tail
+
+loop:
+	VMOVUPS (AX)(R8*4), Y4
+	TESTQ   SI, SI
+	JZ      fullnoscale
+	VMOVUPS (SI)(R8*4), Y5
+	VMULPS  Y5, Y4, Y4
+
+fullnoscale:
+	TESTQ   DI, DI
+	JZ      fullnoshift
+	VMOVUPS (DI)(R8*4), Y5
+	VADDPS  Y5, Y4, Y4
+
+fullnoshift:
+	TESTQ   CX, CX
+	JZ      fullnoadd
+	VMOVUPS (CX)(R8*4), Y5
+	VADDPS  Y5, Y4, Y4
+
+fullnoadd:
+	VMULPS    Y0, Y4, Y5
+	VBLENDVPS Y4, Y5, Y4, Y4
+	VMAXPS    Y4, Y1, Y4
+	VMINPS    Y4, Y2, Y4
+	VMOVUPS   Y4, (AX)(R8*4)
+	ADDQ      $0x08, R8
+	SUBQ      $0x08, R9
+	JGE       loop
+
+tail:
+	ADDQ       $0x08, R9
+	JZ         next
+	LEAQ       masks<>+32(SB), R10
+	SHLQ       $0x02, R9
+	SUBQ       R9, R10
+	VMOVUPS    (R10), Y3
+	VMASKMOVPS (AX)(R8*4), Y3, Y4
+	TESTQ      SI, SI
+	JZ         maskednoscale
+	VMASKMOVPS (SI)(R8*4), Y3, Y5
+	VMULPS     Y5, Y4, Y4
+
+maskednoscale:
+	TESTQ      DI, DI
+	JZ         maskednoshift
+	VMASKMOVPS (DI)(R8*4), Y3, Y5
+	VADDPS     Y5, Y4, Y4
+
+maskednoshift:
+	TESTQ      CX, CX
+	JZ         maskednoadd
+	VMASKMOVPS (CX)(R8*4), Y3, Y5
+	VADDPS     Y5, Y4, Y4
+
+maskednoadd:
+	VMULPS     Y0, Y4, Y5
+	VBLENDVPS  Y4, Y5, Y4, Y4
+	VMAXPS     Y4, Y1, Y4
+	VMINPS     Y4, Y2, Y4
+	VMASKMOVPS Y4, Y3, (AX)(R8*4)
+
+next:
+	ADDQ  DX, AX
+	TESTQ CX, CX
+	JZ    same
+	ADDQ  DX, CX
+
+same:
+	DECQ BX
+	JNZ  row
+	VZEROUPPER
+	RET
+
 // func scatter8(dst *float32, src *float32, stride int, offs *int, blocks int)
 // Requires: AVX
 TEXT ·scatter8(SB), NOSPLIT, $0-40

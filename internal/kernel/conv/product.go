@@ -33,7 +33,7 @@ type product[T Float] struct {
 	kg      int
 	b       []T // packed weights of the view
 	ep      Epilogue[T]
-	finish  bool // ep has something to do
+	finish  bool // there is an epilogue; the view is a forward one
 
 	source     source
 	band       band
@@ -169,9 +169,7 @@ func (p *product[T]) bandPiece(r0, g, j0 int, buf []T) {
 		}
 	}
 	if p.finish {
-		for m := r0 * v.q; m < r1*v.q; m++ {
-			p.finishPixel(m, g*p.kg+j0*panel, g*p.kg+min(j1*panel, p.kg))
-		}
+		p.ep.apply(p.y, channels, r0*v.q, r1*v.q, g*p.kg+j0*panel, g*p.kg+min(j1*panel, p.kg))
 	}
 }
 
@@ -232,20 +230,8 @@ func (p *product[T]) pixelPiece(m0, g, j0 int, buf, out []T) {
 		}
 	}
 	if p.finish {
-		for m := m0; m < m0+rows; m++ {
-			p.finishPixel(m, g*p.kg+k0, g*p.kg+k1)
-		}
+		p.ep.apply(p.y, channels, m0, m0+rows, g*p.kg+k0, g*p.kg+k1)
 	}
-}
-
-// finishPixel applies the epilogue to channels k0…k1−1 of pixel m.
-func (p *product[T]) finishPixel(m, k0, k1 int) {
-	at := p.output(m) * p.groups * p.kg
-	var add []T
-	if p.ep.Add != nil {
-		add = p.ep.Add[at+k0 : at+k1]
-	}
-	p.ep.apply(p.y[at+k0:at+k1], add, k0)
 }
 
 // gather copies what pixels m0… see of the input through taps e0…e0+count−1, as rows of [tap][cg].

@@ -39,3 +39,12 @@ func gather[T Float](dst []T, stride int, src []T, offs []int, parts, next int) 
 		gatherGeneric(dst[done:], stride, src, offs[done:], parts, next)
 	}
 }
+
+func finish[T Float](y, add []T, stride, rows, cols int, scale, shift []T, slope, lo, hi T) {
+	if !assembly[T]() {
+		finishGeneric(y, add, stride, rows, cols, scale, shift, slope, lo, hi)
+		return
+	}
+	_ = y[(rows-1)*stride+cols-1]
+	finish8(pointer(y), pointer(add), stride, rows, cols, pointer(scale), pointer(shift), float32(slope), float32(lo), float32(hi))
+}
