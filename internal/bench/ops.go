@@ -119,7 +119,8 @@ func groups() []group {
 			gs = append(gs, group{c.Name, c.dense})
 		}
 	}
-	return append(gs, group{"bn_64_56", batchNorms}, group{"maxpool3s2_64_112", maxPools})
+	return append(gs, group{"bn_64_56", func() []work { return batchNorms(false) }},
+		group{"bn_relu_64_56", func() []work { return batchNorms(true) }}, group{"maxpool3s2_64_112", maxPools})
 }
 
 func numbers(n int) []float32 {
@@ -189,35 +190,29 @@ func (c Convolution) depthwise() []work {
 	}
 }
 
-// batchNorms measures batch norm in training on [8, 64, 56, 56], alone and with ReLU.
-func batchNorms() []work {
+// batchNorms measures batch norm in training on [8, 64, 56, 56], alone or with ReLU.
+func batchNorms(relu bool) []work {
 	const c, rows = 64, 8 * 56 * 56
 	s := norm.Shape{Outer: rows, C: c, Inner: 1}
 	x, dy := numbers(rows*c), numbers(rows*c)
 	y, dx := make([]float32, rows*c), make([]float32, rows*c)
 	gamma, beta := numbers(c), numbers(c)
 	mean, variance, sumG, sumGX := make([]float32, c), make([]float32, c), make([]float32, c), make([]float32, c)
-	forward := func(post norm.Post[float32]) func() {
-		return func() {
-			norm.Stats(mean, variance, x, s)
-			norm.Normalize(y, x, mean, variance, gamma, beta, 1e-5, post, s)
-		}
+	name, post, mask := "bn_64_56", norm.Post[float32]{}, norm.Mask[float32]{}
+	if relu {
+		name, post, mask = "bn_relu_64_56", norm.Post[float32]{Act: true}, norm.Mask[float32]{Y: y}
 	}
-	backward := func(mask norm.Mask[float32]) func() {
-		return func() {
-			norm.GradStats(sumG, sumGX, dy, x, mean, variance, 1e-5, mask, s)
-			norm.InputGrad(dx, nil, dy, x, mean, variance, gamma, sumG, sumGX, 1e-5, mask, s)
-		}
+	forward := func() {
+		norm.Stats(mean, variance, x, s)
+		norm.Normalize(y, x, mean, variance, gamma, beta, 1e-5, post, s)
 	}
-	road := cpu.Current().String()
-	size := float64(4 * rows * c)
-	forward(norm.Post[float32]{Act: true})()
-	return []work{
-		{"bn_64_56", "fwd_train", road, 0, 3 * size, forward(norm.Post[float32]{})},
-		{"bn_64_56", "bwd", road, 0, 5 * size, backward(norm.Mask[float32]{})},
-		{"bn_relu_64_56", "fwd_train", road, 0, 3 * size, forward(norm.Post[float32]{Act: true})},
-		{"bn_relu_64_56", "bwd", road, 0, 7 * size, backward(norm.Mask[float32]{Y: y})},
+	backward := func() {
+		norm.GradStats(sumG, sumGX, dy, x, mean, variance, 1e-5, mask, s)
+		norm.InputGrad(dx, nil, dy, x, mean, variance, gamma, sumG, sumGX, 1e-5, mask, s)
 	}
+	forward() // backward reads its result
+	road, size := cpu.Current().String(), float64(4*rows*c)
+	return []work{{name, "fwd_train", road, 0, 3 * size, forward}, {name, "bwd", road, 0, 5 * size, backward}}
 }
 
 func maxPools() []work {
