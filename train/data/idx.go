@@ -25,7 +25,7 @@ type idx struct {
 }
 
 const (
-	idxBytes    = 0x08    // element type: unsigned byte
+	idxBytes    = 0x08          // element type: unsigned byte
 	idxMax      = math.MaxInt32 // elements; MNIST has 47·10⁶
 	deflateBest = 1032          // no deflate stream grows by more than this factor (zlib's technical notes)
 )
