@@ -31,6 +31,10 @@ func ForwardPacked[T Float](s *Shape, y, x, packed []T, ep *Epilogue[T]) {
 	if ep != nil {
 		p.ep, p.finish = *ep, true
 	}
+	if one := pl.narrow; one != nil {
+		p.runNarrow(one, &pl.forward)
+		return
+	}
 	p.run()
 }
 
@@ -40,13 +44,18 @@ func ForwardPacked[T Float](s *Shape, y, x, packed []T, ep *Epilogue[T]) {
 func InputGrad[T Float](s *Shape, dx, dy, w []T, ws []T) {
 	pl := planOf(s)
 	par.For(s.Groups*panels(s.C/s.Groups), 1, packBack[T]{*s, ws, w, pl})
+	p := product[T]{
+		offs: pl.offs, groups: s.Groups,
+		n: s.N, h: s.P, w: s.Q, x: dy, cg: s.K / s.Groups,
+		y: dx, yh: s.H, yw: s.W, kg: s.C / s.Groups, b: ws,
+	}
+	if len(pl.wide.taps) > 0 {
+		p.runNarrow(pl.back, &pl.wide)
+		return
+	}
 	for i := range pl.back {
 		v := &pl.back[i]
-		p := product[T]{
-			view: v, offs: pl.offs, groups: s.Groups,
-			n: s.N, h: s.P, w: s.Q, x: dy, cg: s.K / s.Groups,
-			y: dx, yh: s.H, yw: s.W, kg: s.C / s.Groups,
-		}
+		p.view = v
 		p.b = ws[v.packed*p.cg*panel*s.Groups*panels(p.kg):]
 		p.run()
 	}

@@ -111,6 +111,12 @@ var shapes = []Shape{
 	shape(2, 30, 29, 4, 16, 3, 3, 2, 1, 1, 1),
 	{N: 1, H: 9, W: 12, C: 20, K: 28, R: 1, S: 7, P: 9, Q: 12, StrideH: 1, StrideW: 1, PadLeft: 3, DilationH: 1, DilationW: 1, Groups: 1},
 	{N: 1, H: 12, W: 9, C: 20, K: 28, R: 7, S: 1, P: 12, Q: 9, StrideH: 1, StrideW: 1, PadTop: 3, DilationH: 1, DilationW: 1, Groups: 1},
+	shape(2, 40, 34, 3, 20, 4, 4, 2, 1, 1, 1), // gradient of a picture
+	shape(1, 37, 45, 2, 9, 3, 3, 2, 1, 1, 1),  // odd: views of different sizes
+	shape(2, 20, 35, 24, 3, 3, 3, 1, 1, 1, 1), // few output channels
+	shape(1, 18, 40, 5, 8, 5, 5, 1, 2, 1, 1),  // and few of both
+	shape(3, 1, 1, 12, 30, 1, 1, 1, 0, 1, 1),
+	shape(3, 4, 4, 30, 12, 4, 4, 2, 0, 1, 1), // window as large as the picture, with a stride that does not matter
 	{N: 2, H: 9, W: 8, C: 9, K: 10, R: 3, S: 2, P: 6, Q: 4, StrideH: 2, StrideW: 3, PadTop: 1, PadLeft: 2, DilationH: 2, DilationW: 1, Groups: 1}, // nothing symmetric
 	{N: 1, H: 7, W: 7, C: 4, K: 6, R: 3, S: 3, P: 8, Q: 9, StrideH: 1, StrideW: 1, PadTop: 0, PadLeft: 1, DilationH: 1, DilationW: 1, Groups: 1},  // padding below and right
 	{N: 1, H: 8, W: 8, C: 4, K: 6, R: 2, S: 2, P: 3, Q: 3, StrideH: 2, StrideW: 2, DilationH: 1, DilationW: 1, Groups: 1},                         // last rows of the input unseen

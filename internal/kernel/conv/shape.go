@@ -69,7 +69,9 @@ type view struct {
 type plan struct {
 	forward view
 	back    []view
-	offs    []int // 0, the offset list of a kernel with one run
+	narrow  []view // the forward view, if it is computed by narrow
+	wide    view   // all views of back together, if they are computed together (see narrow)
+	offs    []int  // 0, the offset list of a kernel with one run
 	// positions[c·R·S + tap] is where element (c, tap) of a filter lies in its panel, which is [tap][C/Groups][32].
 	positions []int
 }
@@ -83,13 +85,21 @@ var plans = struct {
 func planOf(s *Shape) *plan {
 	key := *s
 	key.N = 0
+	// The stride of a single output row does not matter. A large one lets the input gradient see that each
+	// input row is reached through one row of the filter only.
+	if s.P == 1 {
+		key.StrideH = s.H + s.PadTop + s.R*s.DilationH
+	}
+	if s.Q == 1 {
+		key.StrideW = s.W + s.PadLeft + s.S*s.DilationW
+	}
 	plans.RLock()
 	p := plans.m[key]
 	plans.RUnlock()
 	if p != nil {
 		return p
 	}
-	p = newPlan(s)
+	p = newPlan(&key)
 	plans.Lock()
 	defer plans.Unlock()
 	const limit = 4096 // a service that sees pictures of every size must not grow for ever
@@ -110,6 +120,9 @@ func newPlan(s *Shape) *plan {
 	}
 	f.join()
 	pl.forward = f
+	if one := []view{f}; narrowed(one, s.Groups, s.K/s.Groups) {
+		pl.narrow = one
+	}
 	for c := range s.C / s.Groups {
 		for e := range f.taps {
 			pl.positions = append(pl.positions, (e*s.C/s.Groups+c)*panel)
@@ -134,6 +147,9 @@ func newPlan(s *Shape) *plan {
 			seen += len(v.taps)
 			pl.back = append(pl.back, v)
 		}
+	}
+	if len(pl.back) > 0 && narrowed(pl.back, s.Groups, s.C/s.Groups) {
+		pl.wide = union(pl.back)
 	}
 	return pl
 }

@@ -77,12 +77,15 @@ func testTile[T Float](t *testing.T) {
 							width = Panel
 						}
 						stepB, rowC := width+rng.Intn(2)*5, cols+rng.Intn(4)
-						a, b := newGuarded[T](span+7*runs, rng), newGuarded[T](max(1, (runs*k-1)*stepB+width), rng)
+						a, b := newGuarded[T](span+7*runs, rng), newGuarded[T](max(1, (runs*k-1)*stepB+width)+2*runs, rng)
 						c := newGuarded[T]((rows-1)*rowC+cols, rng)
 						want := append([]T(nil), c.data...)
 						tile := Tile[T]{A: a.data, Len: k, RowA: rowA, StepA: stepA, B: b.data, StepB: stepB, RowC: rowC, Rows: rows, Cols: cols, Add: add}
 						for r := range runs {
 							tile.Offs = append(tile.Offs, 7*r)
+							if form > 0 {
+								tile.OffsB = append(tile.OffsB, r*k*stepB+2*r)
+							}
 						}
 						tile.C = c.data
 						tile.Run()

@@ -42,10 +42,19 @@ TEXT ·tile512x1x1(SB), NOSPLIT, $0-8
 	MOVQ       104(AX), R9
 
 run:
-	MOVQ (DX), R11
-	ADDQ $0x08, DX
-	MOVQ (AX), R10
-	LEAQ (R10)(R11*4), R10
+	MOVQ  (DX), R11
+	ADDQ  $0x08, DX
+	MOVQ  (AX), R10
+	LEAQ  (R10)(R11*4), R10
+	MOVQ  112(AX), R11
+	TESTQ R11, R11
+	JZ    follows
+	ADDQ  $0x08, 112(AX)
+	MOVQ  (R11), R11
+	MOVQ  8(AX), CX
+	LEAQ  (CX)(R11*4), CX
+
+follows:
 	MOVQ 40(AX), R11
 	SUBQ $0x02, R11
 	JLT  odd
@@ -136,10 +145,19 @@ TEXT ·tile512x2x1(SB), NOSPLIT, $0-8
 	MOVQ       104(AX), R10
 
 run:
-	MOVQ (DX), R12
-	ADDQ $0x08, DX
-	MOVQ (AX), R11
-	LEAQ (R11)(R12*4), R11
+	MOVQ  (DX), R12
+	ADDQ  $0x08, DX
+	MOVQ  (AX), R11
+	LEAQ  (R11)(R12*4), R11
+	MOVQ  112(AX), R12
+	TESTQ R12, R12
+	JZ    follows
+	ADDQ  $0x08, 112(AX)
+	MOVQ  (R12), R12
+	MOVQ  8(AX), CX
+	LEAQ  (CX)(R12*4), CX
+
+follows:
 	MOVQ 40(AX), R12
 	SUBQ $0x02, R12
 	JLT  odd
@@ -245,10 +263,19 @@ TEXT ·tile512x3x1(SB), NOSPLIT, $0-8
 	MOVQ       104(AX), R10
 
 run:
-	MOVQ (DX), R12
-	ADDQ $0x08, DX
-	MOVQ (AX), R11
-	LEAQ (R11)(R12*4), R11
+	MOVQ  (DX), R12
+	ADDQ  $0x08, DX
+	MOVQ  (AX), R11
+	LEAQ  (R11)(R12*4), R11
+	MOVQ  112(AX), R12
+	TESTQ R12, R12
+	JZ    follows
+	ADDQ  $0x08, 112(AX)
+	MOVQ  (R12), R12
+	MOVQ  8(AX), CX
+	LEAQ  (CX)(R12*4), CX
+
+follows:
 	MOVQ 40(AX), R12
 	SUBQ $0x02, R12
 	JLT  odd
@@ -370,10 +397,19 @@ TEXT ·tile512x4x1(SB), NOSPLIT, $0-8
 	MOVQ       104(AX), R11
 
 run:
-	MOVQ (DX), R13
-	ADDQ $0x08, DX
-	MOVQ (AX), R12
-	LEAQ (R12)(R13*4), R12
+	MOVQ  (DX), R13
+	ADDQ  $0x08, DX
+	MOVQ  (AX), R12
+	LEAQ  (R12)(R13*4), R12
+	MOVQ  112(AX), R13
+	TESTQ R13, R13
+	JZ    follows
+	ADDQ  $0x08, 112(AX)
+	MOVQ  (R13), R13
+	MOVQ  8(AX), CX
+	LEAQ  (CX)(R13*4), CX
+
+follows:
 	MOVQ 40(AX), R13
 	SUBQ $0x02, R13
 	JLT  odd
@@ -510,10 +546,19 @@ TEXT ·tile512x5x1(SB), NOSPLIT, $0-8
 	MOVQ       104(AX), R11
 
 run:
-	MOVQ (DX), R13
-	ADDQ $0x08, DX
-	MOVQ (AX), R12
-	LEAQ (R12)(R13*4), R12
+	MOVQ  (DX), R13
+	ADDQ  $0x08, DX
+	MOVQ  (AX), R12
+	LEAQ  (R12)(R13*4), R12
+	MOVQ  112(AX), R13
+	TESTQ R13, R13
+	JZ    follows
+	ADDQ  $0x08, 112(AX)
+	MOVQ  (R13), R13
+	MOVQ  8(AX), CX
+	LEAQ  (CX)(R13*4), CX
+
+follows:
 	MOVQ 40(AX), R13
 	SUBQ $0x02, R13
 	JLT  odd
@@ -665,12 +710,21 @@ TEXT ·tile512x6x1(SB), NOSPLIT, $0-8
 	MOVQ       104(AX), R11
 
 run:
-	MOVQ (DX), R13
-	ADDQ $0x08, DX
-	MOVQ (AX), R12
-	LEAQ (R12)(R13*4), R12
-	LEAQ (R12)(SI*4), R13
-	ADDQ SI, R13
+	MOVQ  (DX), R14
+	ADDQ  $0x08, DX
+	MOVQ  (AX), R12
+	LEAQ  (R12)(R14*4), R12
+	LEAQ  (R12)(SI*4), R13
+	ADDQ  SI, R13
+	MOVQ  112(AX), R14
+	TESTQ R14, R14
+	JZ    follows
+	ADDQ  $0x08, 112(AX)
+	MOVQ  (R14), R14
+	MOVQ  8(AX), CX
+	LEAQ  (CX)(R14*4), CX
+
+follows:
 	MOVQ 40(AX), R14
 	SUBQ $0x02, R14
 	JLT  odd
@@ -840,12 +894,21 @@ TEXT ·tile512x7x1(SB), NOSPLIT, $0-8
 	MOVQ       104(AX), R11
 
 run:
-	MOVQ (DX), R13
-	ADDQ $0x08, DX
-	MOVQ (AX), R12
-	LEAQ (R12)(R13*4), R12
-	LEAQ (R12)(SI*4), R13
-	ADDQ SI, R13
+	MOVQ  (DX), R14
+	ADDQ  $0x08, DX
+	MOVQ  (AX), R12
+	LEAQ  (R12)(R14*4), R12
+	LEAQ  (R12)(SI*4), R13
+	ADDQ  SI, R13
+	MOVQ  112(AX), R14
+	TESTQ R14, R14
+	JZ    follows
+	ADDQ  $0x08, 112(AX)
+	MOVQ  (R14), R14
+	MOVQ  8(AX), CX
+	LEAQ  (CX)(R14*4), CX
+
+follows:
 	MOVQ 40(AX), R14
 	SUBQ $0x02, R14
 	JLT  odd
@@ -1030,12 +1093,21 @@ TEXT ·tile512x8x1(SB), NOSPLIT, $0-8
 	MOVQ       104(AX), R11
 
 run:
-	MOVQ (DX), R13
-	ADDQ $0x08, DX
-	MOVQ (AX), R12
-	LEAQ (R12)(R13*4), R12
-	LEAQ (R12)(SI*4), R13
-	ADDQ SI, R13
+	MOVQ  (DX), R14
+	ADDQ  $0x08, DX
+	MOVQ  (AX), R12
+	LEAQ  (R12)(R14*4), R12
+	LEAQ  (R12)(SI*4), R13
+	ADDQ  SI, R13
+	MOVQ  112(AX), R14
+	TESTQ R14, R14
+	JZ    follows
+	ADDQ  $0x08, 112(AX)
+	MOVQ  (R14), R14
+	MOVQ  8(AX), CX
+	LEAQ  (CX)(R14*4), CX
+
+follows:
 	MOVQ 40(AX), R14
 	SUBQ $0x02, R14
 	JLT  odd
@@ -1235,12 +1307,21 @@ TEXT ·tile512x9x1(SB), NOSPLIT, $0-8
 	MOVQ       104(AX), R11
 
 run:
-	MOVQ (DX), R13
-	ADDQ $0x08, DX
-	MOVQ (AX), R12
-	LEAQ (R12)(R13*4), R12
-	LEAQ (R12)(SI*4), R13
-	ADDQ SI, R13
+	MOVQ  (DX), R14
+	ADDQ  $0x08, DX
+	MOVQ  (AX), R12
+	LEAQ  (R12)(R14*4), R12
+	LEAQ  (R12)(SI*4), R13
+	ADDQ  SI, R13
+	MOVQ  112(AX), R14
+	TESTQ R14, R14
+	JZ    follows
+	ADDQ  $0x08, 112(AX)
+	MOVQ  (R14), R14
+	MOVQ  8(AX), CX
+	LEAQ  (CX)(R14*4), CX
+
+follows:
 	MOVQ 40(AX), R14
 	SUBQ $0x02, R14
 	JLT  odd
@@ -1455,12 +1536,21 @@ TEXT ·tile512x10x1(SB), NOSPLIT, $0-8
 	MOVQ       104(AX), R11
 
 run:
-	MOVQ (DX), R13
-	ADDQ $0x08, DX
-	MOVQ (AX), R12
-	LEAQ (R12)(R13*4), R12
-	LEAQ (R12)(SI*4), R13
-	ADDQ SI, R13
+	MOVQ  (DX), R14
+	ADDQ  $0x08, DX
+	MOVQ  (AX), R12
+	LEAQ  (R12)(R14*4), R12
+	LEAQ  (R12)(SI*4), R13
+	ADDQ  SI, R13
+	MOVQ  112(AX), R14
+	TESTQ R14, R14
+	JZ    follows
+	ADDQ  $0x08, 112(AX)
+	MOVQ  (R14), R14
+	MOVQ  8(AX), CX
+	LEAQ  (CX)(R14*4), CX
+
+follows:
 	MOVQ 40(AX), R14
 	SUBQ $0x02, R14
 	JLT  odd
@@ -1690,14 +1780,23 @@ TEXT ·tile512x11x1(SB), NOSPLIT, $0-8
 	MOVQ       104(AX), R11
 
 run:
-	MOVQ (DX), R13
-	ADDQ $0x08, DX
-	MOVQ (AX), R12
-	LEAQ (R12)(R13*4), R12
-	LEAQ (R12)(SI*4), R13
-	ADDQ SI, R13
-	LEAQ (R13)(SI*4), R14
-	ADDQ SI, R14
+	MOVQ  (DX), R15
+	ADDQ  $0x08, DX
+	MOVQ  (AX), R12
+	LEAQ  (R12)(R15*4), R12
+	LEAQ  (R12)(SI*4), R13
+	ADDQ  SI, R13
+	LEAQ  (R13)(SI*4), R14
+	ADDQ  SI, R14
+	MOVQ  112(AX), R15
+	TESTQ R15, R15
+	JZ    follows
+	ADDQ  $0x08, 112(AX)
+	MOVQ  (R15), R15
+	MOVQ  8(AX), CX
+	LEAQ  (CX)(R15*4), CX
+
+follows:
 	MOVQ 40(AX), R15
 	SUBQ $0x02, R15
 	JLT  odd
@@ -1945,14 +2044,23 @@ TEXT ·tile512x12x1(SB), NOSPLIT, $0-8
 	MOVQ       104(AX), R11
 
 run:
-	MOVQ (DX), R13
-	ADDQ $0x08, DX
-	MOVQ (AX), R12
-	LEAQ (R12)(R13*4), R12
-	LEAQ (R12)(SI*4), R13
-	ADDQ SI, R13
-	LEAQ (R13)(SI*4), R14
-	ADDQ SI, R14
+	MOVQ  (DX), R15
+	ADDQ  $0x08, DX
+	MOVQ  (AX), R12
+	LEAQ  (R12)(R15*4), R12
+	LEAQ  (R12)(SI*4), R13
+	ADDQ  SI, R13
+	LEAQ  (R13)(SI*4), R14
+	ADDQ  SI, R14
+	MOVQ  112(AX), R15
+	TESTQ R15, R15
+	JZ    follows
+	ADDQ  $0x08, 112(AX)
+	MOVQ  (R15), R15
+	MOVQ  8(AX), CX
+	LEAQ  (CX)(R15*4), CX
+
+follows:
 	MOVQ 40(AX), R15
 	SUBQ $0x02, R15
 	JLT  odd
@@ -2215,14 +2323,23 @@ TEXT ·tile512x13x1(SB), NOSPLIT, $0-8
 	MOVQ       104(AX), R11
 
 run:
-	MOVQ (DX), R13
-	ADDQ $0x08, DX
-	MOVQ (AX), R12
-	LEAQ (R12)(R13*4), R12
-	LEAQ (R12)(SI*4), R13
-	ADDQ SI, R13
-	LEAQ (R13)(SI*4), R14
-	ADDQ SI, R14
+	MOVQ  (DX), R15
+	ADDQ  $0x08, DX
+	MOVQ  (AX), R12
+	LEAQ  (R12)(R15*4), R12
+	LEAQ  (R12)(SI*4), R13
+	ADDQ  SI, R13
+	LEAQ  (R13)(SI*4), R14
+	ADDQ  SI, R14
+	MOVQ  112(AX), R15
+	TESTQ R15, R15
+	JZ    follows
+	ADDQ  $0x08, 112(AX)
+	MOVQ  (R15), R15
+	MOVQ  8(AX), CX
+	LEAQ  (CX)(R15*4), CX
+
+follows:
 	MOVQ 40(AX), R15
 	SUBQ $0x02, R15
 	JLT  odd
@@ -2500,14 +2617,23 @@ TEXT ·tile512x14x1(SB), NOSPLIT, $0-8
 	MOVQ       104(AX), R11
 
 run:
-	MOVQ (DX), R13
-	ADDQ $0x08, DX
-	MOVQ (AX), R12
-	LEAQ (R12)(R13*4), R12
-	LEAQ (R12)(SI*4), R13
-	ADDQ SI, R13
-	LEAQ (R13)(SI*4), R14
-	ADDQ SI, R14
+	MOVQ  (DX), R15
+	ADDQ  $0x08, DX
+	MOVQ  (AX), R12
+	LEAQ  (R12)(R15*4), R12
+	LEAQ  (R12)(SI*4), R13
+	ADDQ  SI, R13
+	LEAQ  (R13)(SI*4), R14
+	ADDQ  SI, R14
+	MOVQ  112(AX), R15
+	TESTQ R15, R15
+	JZ    follows
+	ADDQ  $0x08, 112(AX)
+	MOVQ  (R15), R15
+	MOVQ  8(AX), CX
+	LEAQ  (CX)(R15*4), CX
+
+follows:
 	MOVQ 40(AX), R15
 	SUBQ $0x02, R15
 	JLT  odd
@@ -2757,10 +2883,19 @@ TEXT ·tile256x1x1(SB), NOSPLIT, $0-8
 	MOVQ       104(AX), R9
 
 run:
-	MOVQ (DX), R11
-	ADDQ $0x08, DX
-	MOVQ (AX), R10
-	LEAQ (R10)(R11*4), R10
+	MOVQ  (DX), R11
+	ADDQ  $0x08, DX
+	MOVQ  (AX), R10
+	LEAQ  (R10)(R11*4), R10
+	MOVQ  112(AX), R11
+	TESTQ R11, R11
+	JZ    follows
+	ADDQ  $0x08, 112(AX)
+	MOVQ  (R11), R11
+	MOVQ  8(AX), CX
+	LEAQ  (CX)(R11*4), CX
+
+follows:
 	MOVQ 40(AX), R11
 	SUBQ $0x02, R11
 	JLT  odd
@@ -2857,10 +2992,19 @@ TEXT ·tile256x2x1(SB), NOSPLIT, $0-8
 	MOVQ       104(AX), R10
 
 run:
-	MOVQ (DX), R12
-	ADDQ $0x08, DX
-	MOVQ (AX), R11
-	LEAQ (R11)(R12*4), R11
+	MOVQ  (DX), R12
+	ADDQ  $0x08, DX
+	MOVQ  (AX), R11
+	LEAQ  (R11)(R12*4), R11
+	MOVQ  112(AX), R12
+	TESTQ R12, R12
+	JZ    follows
+	ADDQ  $0x08, 112(AX)
+	MOVQ  (R12), R12
+	MOVQ  8(AX), CX
+	LEAQ  (CX)(R12*4), CX
+
+follows:
 	MOVQ 40(AX), R12
 	SUBQ $0x02, R12
 	JLT  odd
@@ -2975,10 +3119,19 @@ TEXT ·tile256x3x1(SB), NOSPLIT, $0-8
 	MOVQ       104(AX), R10
 
 run:
-	MOVQ (DX), R12
-	ADDQ $0x08, DX
-	MOVQ (AX), R11
-	LEAQ (R11)(R12*4), R11
+	MOVQ  (DX), R12
+	ADDQ  $0x08, DX
+	MOVQ  (AX), R11
+	LEAQ  (R11)(R12*4), R11
+	MOVQ  112(AX), R12
+	TESTQ R12, R12
+	JZ    follows
+	ADDQ  $0x08, 112(AX)
+	MOVQ  (R12), R12
+	MOVQ  8(AX), CX
+	LEAQ  (CX)(R12*4), CX
+
+follows:
 	MOVQ 40(AX), R12
 	SUBQ $0x02, R12
 	JLT  odd
@@ -3112,10 +3265,19 @@ TEXT ·tile256x4x1(SB), NOSPLIT, $0-8
 	MOVQ       104(AX), R11
 
 run:
-	MOVQ (DX), R13
-	ADDQ $0x08, DX
-	MOVQ (AX), R12
-	LEAQ (R12)(R13*4), R12
+	MOVQ  (DX), R13
+	ADDQ  $0x08, DX
+	MOVQ  (AX), R12
+	LEAQ  (R12)(R13*4), R12
+	MOVQ  112(AX), R13
+	TESTQ R13, R13
+	JZ    follows
+	ADDQ  $0x08, 112(AX)
+	MOVQ  (R13), R13
+	MOVQ  8(AX), CX
+	LEAQ  (CX)(R13*4), CX
+
+follows:
 	MOVQ 40(AX), R13
 	SUBQ $0x02, R13
 	JLT  odd
@@ -3267,10 +3429,19 @@ TEXT ·tile256x5x1(SB), NOSPLIT, $0-8
 	MOVQ       104(AX), R11
 
 run:
-	MOVQ (DX), R13
-	ADDQ $0x08, DX
-	MOVQ (AX), R12
-	LEAQ (R12)(R13*4), R12
+	MOVQ  (DX), R13
+	ADDQ  $0x08, DX
+	MOVQ  (AX), R12
+	LEAQ  (R12)(R13*4), R12
+	MOVQ  112(AX), R13
+	TESTQ R13, R13
+	JZ    follows
+	ADDQ  $0x08, 112(AX)
+	MOVQ  (R13), R13
+	MOVQ  8(AX), CX
+	LEAQ  (CX)(R13*4), CX
+
+follows:
 	MOVQ 40(AX), R13
 	SUBQ $0x02, R13
 	JLT  odd
@@ -3440,12 +3611,21 @@ TEXT ·tile256x6x1(SB), NOSPLIT, $0-8
 	MOVQ       104(AX), R11
 
 run:
-	MOVQ (DX), R13
-	ADDQ $0x08, DX
-	MOVQ (AX), R12
-	LEAQ (R12)(R13*4), R12
-	LEAQ (R12)(SI*4), R13
-	ADDQ SI, R13
+	MOVQ  (DX), R14
+	ADDQ  $0x08, DX
+	MOVQ  (AX), R12
+	LEAQ  (R12)(R14*4), R12
+	LEAQ  (R12)(SI*4), R13
+	ADDQ  SI, R13
+	MOVQ  112(AX), R14
+	TESTQ R14, R14
+	JZ    follows
+	ADDQ  $0x08, 112(AX)
+	MOVQ  (R14), R14
+	MOVQ  8(AX), CX
+	LEAQ  (CX)(R14*4), CX
+
+follows:
 	MOVQ 40(AX), R14
 	SUBQ $0x02, R14
 	JLT  odd
@@ -3619,10 +3799,19 @@ TEXT ·tile512x1x2(SB), NOSPLIT, $0-8
 	MOVQ       104(AX), R9
 
 run:
-	MOVQ (DX), R11
-	ADDQ $0x08, DX
-	MOVQ (AX), R10
-	LEAQ (R10)(R11*4), R10
+	MOVQ  (DX), R11
+	ADDQ  $0x08, DX
+	MOVQ  (AX), R10
+	LEAQ  (R10)(R11*4), R10
+	MOVQ  112(AX), R11
+	TESTQ R11, R11
+	JZ    follows
+	ADDQ  $0x08, 112(AX)
+	MOVQ  (R11), R11
+	MOVQ  8(AX), CX
+	LEAQ  (CX)(R11*4), CX
+
+follows:
 	MOVQ 40(AX), R11
 	SUBQ $0x02, R11
 	JLT  odd
@@ -3733,10 +3922,19 @@ TEXT ·tile512x2x2(SB), NOSPLIT, $0-8
 	MOVQ       104(AX), R10
 
 run:
-	MOVQ (DX), R12
-	ADDQ $0x08, DX
-	MOVQ (AX), R11
-	LEAQ (R11)(R12*4), R11
+	MOVQ  (DX), R12
+	ADDQ  $0x08, DX
+	MOVQ  (AX), R11
+	LEAQ  (R11)(R12*4), R11
+	MOVQ  112(AX), R12
+	TESTQ R12, R12
+	JZ    follows
+	ADDQ  $0x08, 112(AX)
+	MOVQ  (R12), R12
+	MOVQ  8(AX), CX
+	LEAQ  (CX)(R12*4), CX
+
+follows:
 	MOVQ 40(AX), R12
 	SUBQ $0x02, R12
 	JLT  odd
@@ -3874,10 +4072,19 @@ TEXT ·tile512x3x2(SB), NOSPLIT, $0-8
 	MOVQ       104(AX), R10
 
 run:
-	MOVQ (DX), R12
-	ADDQ $0x08, DX
-	MOVQ (AX), R11
-	LEAQ (R11)(R12*4), R11
+	MOVQ  (DX), R12
+	ADDQ  $0x08, DX
+	MOVQ  (AX), R11
+	LEAQ  (R11)(R12*4), R11
+	MOVQ  112(AX), R12
+	TESTQ R12, R12
+	JZ    follows
+	ADDQ  $0x08, 112(AX)
+	MOVQ  (R12), R12
+	MOVQ  8(AX), CX
+	LEAQ  (CX)(R12*4), CX
+
+follows:
 	MOVQ 40(AX), R12
 	SUBQ $0x02, R12
 	JLT  odd
@@ -4043,10 +4250,19 @@ TEXT ·tile512x4x2(SB), NOSPLIT, $0-8
 	MOVQ       104(AX), R11
 
 run:
-	MOVQ (DX), R13
-	ADDQ $0x08, DX
-	MOVQ (AX), R12
-	LEAQ (R12)(R13*4), R12
+	MOVQ  (DX), R13
+	ADDQ  $0x08, DX
+	MOVQ  (AX), R12
+	LEAQ  (R12)(R13*4), R12
+	MOVQ  112(AX), R13
+	TESTQ R13, R13
+	JZ    follows
+	ADDQ  $0x08, 112(AX)
+	MOVQ  (R13), R13
+	MOVQ  8(AX), CX
+	LEAQ  (CX)(R13*4), CX
+
+follows:
 	MOVQ 40(AX), R13
 	SUBQ $0x02, R13
 	JLT  odd
@@ -4239,10 +4455,19 @@ TEXT ·tile512x5x2(SB), NOSPLIT, $0-8
 	MOVQ       104(AX), R11
 
 run:
-	MOVQ (DX), R13
-	ADDQ $0x08, DX
-	MOVQ (AX), R12
-	LEAQ (R12)(R13*4), R12
+	MOVQ  (DX), R13
+	ADDQ  $0x08, DX
+	MOVQ  (AX), R12
+	LEAQ  (R12)(R13*4), R12
+	MOVQ  112(AX), R13
+	TESTQ R13, R13
+	JZ    follows
+	ADDQ  $0x08, 112(AX)
+	MOVQ  (R13), R13
+	MOVQ  8(AX), CX
+	LEAQ  (CX)(R13*4), CX
+
+follows:
 	MOVQ 40(AX), R13
 	SUBQ $0x02, R13
 	JLT  odd
@@ -4462,12 +4687,21 @@ TEXT ·tile512x6x2(SB), NOSPLIT, $0-8
 	MOVQ       104(AX), R11
 
 run:
-	MOVQ (DX), R13
-	ADDQ $0x08, DX
-	MOVQ (AX), R12
-	LEAQ (R12)(R13*4), R12
-	LEAQ (R12)(SI*4), R13
-	ADDQ SI, R13
+	MOVQ  (DX), R14
+	ADDQ  $0x08, DX
+	MOVQ  (AX), R12
+	LEAQ  (R12)(R14*4), R12
+	LEAQ  (R12)(SI*4), R13
+	ADDQ  SI, R13
+	MOVQ  112(AX), R14
+	TESTQ R14, R14
+	JZ    follows
+	ADDQ  $0x08, 112(AX)
+	MOVQ  (R14), R14
+	MOVQ  8(AX), CX
+	LEAQ  (CX)(R14*4), CX
+
+follows:
 	MOVQ 40(AX), R14
 	SUBQ $0x02, R14
 	JLT  odd
@@ -4717,12 +4951,21 @@ TEXT ·tile512x7x2(SB), NOSPLIT, $0-8
 	MOVQ       104(AX), R11
 
 run:
-	MOVQ (DX), R13
-	ADDQ $0x08, DX
-	MOVQ (AX), R12
-	LEAQ (R12)(R13*4), R12
-	LEAQ (R12)(SI*4), R13
-	ADDQ SI, R13
+	MOVQ  (DX), R14
+	ADDQ  $0x08, DX
+	MOVQ  (AX), R12
+	LEAQ  (R12)(R14*4), R12
+	LEAQ  (R12)(SI*4), R13
+	ADDQ  SI, R13
+	MOVQ  112(AX), R14
+	TESTQ R14, R14
+	JZ    follows
+	ADDQ  $0x08, 112(AX)
+	MOVQ  (R14), R14
+	MOVQ  8(AX), CX
+	LEAQ  (CX)(R14*4), CX
+
+follows:
 	MOVQ 40(AX), R14
 	SUBQ $0x02, R14
 	JLT  odd
@@ -4999,12 +5242,21 @@ TEXT ·tile512x8x2(SB), NOSPLIT, $0-8
 	MOVQ       104(AX), R11
 
 run:
-	MOVQ (DX), R13
-	ADDQ $0x08, DX
-	MOVQ (AX), R12
-	LEAQ (R12)(R13*4), R12
-	LEAQ (R12)(SI*4), R13
-	ADDQ SI, R13
+	MOVQ  (DX), R14
+	ADDQ  $0x08, DX
+	MOVQ  (AX), R12
+	LEAQ  (R12)(R14*4), R12
+	LEAQ  (R12)(SI*4), R13
+	ADDQ  SI, R13
+	MOVQ  112(AX), R14
+	TESTQ R14, R14
+	JZ    follows
+	ADDQ  $0x08, 112(AX)
+	MOVQ  (R14), R14
+	MOVQ  8(AX), CX
+	LEAQ  (CX)(R14*4), CX
+
+follows:
 	MOVQ 40(AX), R14
 	SUBQ $0x02, R14
 	JLT  odd
@@ -5308,12 +5560,21 @@ TEXT ·tile512x9x2(SB), NOSPLIT, $0-8
 	MOVQ       104(AX), R11
 
 run:
-	MOVQ (DX), R13
-	ADDQ $0x08, DX
-	MOVQ (AX), R12
-	LEAQ (R12)(R13*4), R12
-	LEAQ (R12)(SI*4), R13
-	ADDQ SI, R13
+	MOVQ  (DX), R14
+	ADDQ  $0x08, DX
+	MOVQ  (AX), R12
+	LEAQ  (R12)(R14*4), R12
+	LEAQ  (R12)(SI*4), R13
+	ADDQ  SI, R13
+	MOVQ  112(AX), R14
+	TESTQ R14, R14
+	JZ    follows
+	ADDQ  $0x08, 112(AX)
+	MOVQ  (R14), R14
+	MOVQ  8(AX), CX
+	LEAQ  (CX)(R14*4), CX
+
+follows:
 	MOVQ 40(AX), R14
 	SUBQ $0x02, R14
 	JLT  odd
@@ -5644,12 +5905,21 @@ TEXT ·tile512x10x2(SB), NOSPLIT, $0-8
 	MOVQ       104(AX), R11
 
 run:
-	MOVQ (DX), R13
-	ADDQ $0x08, DX
-	MOVQ (AX), R12
-	LEAQ (R12)(R13*4), R12
-	LEAQ (R12)(SI*4), R13
-	ADDQ SI, R13
+	MOVQ  (DX), R14
+	ADDQ  $0x08, DX
+	MOVQ  (AX), R12
+	LEAQ  (R12)(R14*4), R12
+	LEAQ  (R12)(SI*4), R13
+	ADDQ  SI, R13
+	MOVQ  112(AX), R14
+	TESTQ R14, R14
+	JZ    follows
+	ADDQ  $0x08, 112(AX)
+	MOVQ  (R14), R14
+	MOVQ  8(AX), CX
+	LEAQ  (CX)(R14*4), CX
+
+follows:
 	MOVQ 40(AX), R14
 	SUBQ $0x02, R14
 	JLT  odd
@@ -6007,14 +6277,23 @@ TEXT ·tile512x11x2(SB), NOSPLIT, $0-8
 	MOVQ       104(AX), R11
 
 run:
-	MOVQ (DX), R13
-	ADDQ $0x08, DX
-	MOVQ (AX), R12
-	LEAQ (R12)(R13*4), R12
-	LEAQ (R12)(SI*4), R13
-	ADDQ SI, R13
-	LEAQ (R13)(SI*4), R14
-	ADDQ SI, R14
+	MOVQ  (DX), R15
+	ADDQ  $0x08, DX
+	MOVQ  (AX), R12
+	LEAQ  (R12)(R15*4), R12
+	LEAQ  (R12)(SI*4), R13
+	ADDQ  SI, R13
+	LEAQ  (R13)(SI*4), R14
+	ADDQ  SI, R14
+	MOVQ  112(AX), R15
+	TESTQ R15, R15
+	JZ    follows
+	ADDQ  $0x08, 112(AX)
+	MOVQ  (R15), R15
+	MOVQ  8(AX), CX
+	LEAQ  (CX)(R15*4), CX
+
+follows:
 	MOVQ 40(AX), R15
 	SUBQ $0x02, R15
 	JLT  odd
@@ -6402,14 +6681,23 @@ TEXT ·tile512x12x2(SB), NOSPLIT, $0-8
 	MOVQ       104(AX), R11
 
 run:
-	MOVQ (DX), R13
-	ADDQ $0x08, DX
-	MOVQ (AX), R12
-	LEAQ (R12)(R13*4), R12
-	LEAQ (R12)(SI*4), R13
-	ADDQ SI, R13
-	LEAQ (R13)(SI*4), R14
-	ADDQ SI, R14
+	MOVQ  (DX), R15
+	ADDQ  $0x08, DX
+	MOVQ  (AX), R12
+	LEAQ  (R12)(R15*4), R12
+	LEAQ  (R12)(SI*4), R13
+	ADDQ  SI, R13
+	LEAQ  (R13)(SI*4), R14
+	ADDQ  SI, R14
+	MOVQ  112(AX), R15
+	TESTQ R15, R15
+	JZ    follows
+	ADDQ  $0x08, 112(AX)
+	MOVQ  (R15), R15
+	MOVQ  8(AX), CX
+	LEAQ  (CX)(R15*4), CX
+
+follows:
 	MOVQ 40(AX), R15
 	SUBQ $0x02, R15
 	JLT  odd
@@ -6824,14 +7112,23 @@ TEXT ·tile512x13x2(SB), NOSPLIT, $0-8
 	MOVQ       104(AX), R11
 
 run:
-	MOVQ (DX), R13
-	ADDQ $0x08, DX
-	MOVQ (AX), R12
-	LEAQ (R12)(R13*4), R12
-	LEAQ (R12)(SI*4), R13
-	ADDQ SI, R13
-	LEAQ (R13)(SI*4), R14
-	ADDQ SI, R14
+	MOVQ  (DX), R15
+	ADDQ  $0x08, DX
+	MOVQ  (AX), R12
+	LEAQ  (R12)(R15*4), R12
+	LEAQ  (R12)(SI*4), R13
+	ADDQ  SI, R13
+	LEAQ  (R13)(SI*4), R14
+	ADDQ  SI, R14
+	MOVQ  112(AX), R15
+	TESTQ R15, R15
+	JZ    follows
+	ADDQ  $0x08, 112(AX)
+	MOVQ  (R15), R15
+	MOVQ  8(AX), CX
+	LEAQ  (CX)(R15*4), CX
+
+follows:
 	MOVQ 40(AX), R15
 	SUBQ $0x02, R15
 	JLT  odd
@@ -7273,14 +7570,23 @@ TEXT ·tile512x14x2(SB), NOSPLIT, $0-8
 	MOVQ       104(AX), R11
 
 run:
-	MOVQ (DX), R13
-	ADDQ $0x08, DX
-	MOVQ (AX), R12
-	LEAQ (R12)(R13*4), R12
-	LEAQ (R12)(SI*4), R13
-	ADDQ SI, R13
-	LEAQ (R13)(SI*4), R14
-	ADDQ SI, R14
+	MOVQ  (DX), R15
+	ADDQ  $0x08, DX
+	MOVQ  (AX), R12
+	LEAQ  (R12)(R15*4), R12
+	LEAQ  (R12)(SI*4), R13
+	ADDQ  SI, R13
+	LEAQ  (R13)(SI*4), R14
+	ADDQ  SI, R14
+	MOVQ  112(AX), R15
+	TESTQ R15, R15
+	JZ    follows
+	ADDQ  $0x08, 112(AX)
+	MOVQ  (R15), R15
+	MOVQ  8(AX), CX
+	LEAQ  (CX)(R15*4), CX
+
+follows:
 	MOVQ 40(AX), R15
 	SUBQ $0x02, R15
 	JLT  odd
@@ -7677,10 +7983,19 @@ TEXT ·tile256x1x2(SB), NOSPLIT, $0-8
 	MOVQ       104(AX), R9
 
 run:
-	MOVQ (DX), R11
-	ADDQ $0x08, DX
-	MOVQ (AX), R10
-	LEAQ (R10)(R11*4), R10
+	MOVQ  (DX), R11
+	ADDQ  $0x08, DX
+	MOVQ  (AX), R10
+	LEAQ  (R10)(R11*4), R10
+	MOVQ  112(AX), R11
+	TESTQ R11, R11
+	JZ    follows
+	ADDQ  $0x08, 112(AX)
+	MOVQ  (R11), R11
+	MOVQ  8(AX), CX
+	LEAQ  (CX)(R11*4), CX
+
+follows:
 	MOVQ 40(AX), R11
 	SUBQ $0x02, R11
 	JLT  odd
@@ -7789,10 +8104,19 @@ TEXT ·tile256x2x2(SB), NOSPLIT, $0-8
 	MOVQ       104(AX), R10
 
 run:
-	MOVQ (DX), R12
-	ADDQ $0x08, DX
-	MOVQ (AX), R11
-	LEAQ (R11)(R12*4), R11
+	MOVQ  (DX), R12
+	ADDQ  $0x08, DX
+	MOVQ  (AX), R11
+	LEAQ  (R11)(R12*4), R11
+	MOVQ  112(AX), R12
+	TESTQ R12, R12
+	JZ    follows
+	ADDQ  $0x08, 112(AX)
+	MOVQ  (R12), R12
+	MOVQ  8(AX), CX
+	LEAQ  (CX)(R12*4), CX
+
+follows:
 	MOVQ 40(AX), R12
 	SUBQ $0x02, R12
 	JLT  odd
@@ -7927,10 +8251,19 @@ TEXT ·tile256x3x2(SB), NOSPLIT, $0-8
 	MOVQ       104(AX), R10
 
 run:
-	MOVQ (DX), R12
-	ADDQ $0x08, DX
-	MOVQ (AX), R11
-	LEAQ (R11)(R12*4), R11
+	MOVQ  (DX), R12
+	ADDQ  $0x08, DX
+	MOVQ  (AX), R11
+	LEAQ  (R11)(R12*4), R11
+	MOVQ  112(AX), R12
+	TESTQ R12, R12
+	JZ    follows
+	ADDQ  $0x08, 112(AX)
+	MOVQ  (R12), R12
+	MOVQ  8(AX), CX
+	LEAQ  (CX)(R12*4), CX
+
+follows:
 	MOVQ 40(AX), R12
 	SUBQ $0x02, R12
 	JLT  odd
@@ -8092,10 +8425,19 @@ TEXT ·tile256x4x2(SB), NOSPLIT, $0-8
 	MOVQ       104(AX), R11
 
 run:
-	MOVQ (DX), R13
-	ADDQ $0x08, DX
-	MOVQ (AX), R12
-	LEAQ (R12)(R13*4), R12
+	MOVQ  (DX), R13
+	ADDQ  $0x08, DX
+	MOVQ  (AX), R12
+	LEAQ  (R12)(R13*4), R12
+	MOVQ  112(AX), R13
+	TESTQ R13, R13
+	JZ    follows
+	ADDQ  $0x08, 112(AX)
+	MOVQ  (R13), R13
+	MOVQ  8(AX), CX
+	LEAQ  (CX)(R13*4), CX
+
+follows:
 	MOVQ 40(AX), R13
 	SUBQ $0x02, R13
 	JLT  odd
@@ -8283,10 +8625,19 @@ TEXT ·tile256x5x2(SB), NOSPLIT, $0-8
 	MOVQ       104(AX), R11
 
 run:
-	MOVQ (DX), R13
-	ADDQ $0x08, DX
-	MOVQ (AX), R12
-	LEAQ (R12)(R13*4), R12
+	MOVQ  (DX), R13
+	ADDQ  $0x08, DX
+	MOVQ  (AX), R12
+	LEAQ  (R12)(R13*4), R12
+	MOVQ  112(AX), R13
+	TESTQ R13, R13
+	JZ    follows
+	ADDQ  $0x08, 112(AX)
+	MOVQ  (R13), R13
+	MOVQ  8(AX), CX
+	LEAQ  (CX)(R13*4), CX
+
+follows:
 	MOVQ 40(AX), R13
 	SUBQ $0x02, R13
 	JLT  odd
@@ -8500,12 +8851,21 @@ TEXT ·tile256x6x2(SB), NOSPLIT, $0-8
 	MOVQ       104(AX), R11
 
 run:
-	MOVQ (DX), R13
-	ADDQ $0x08, DX
-	MOVQ (AX), R12
-	LEAQ (R12)(R13*4), R12
-	LEAQ (R12)(SI*4), R13
-	ADDQ SI, R13
+	MOVQ  (DX), R14
+	ADDQ  $0x08, DX
+	MOVQ  (AX), R12
+	LEAQ  (R12)(R14*4), R12
+	LEAQ  (R12)(SI*4), R13
+	ADDQ  SI, R13
+	MOVQ  112(AX), R14
+	TESTQ R14, R14
+	JZ    follows
+	ADDQ  $0x08, 112(AX)
+	MOVQ  (R14), R14
+	MOVQ  8(AX), CX
+	LEAQ  (CX)(R14*4), CX
+
+follows:
 	MOVQ 40(AX), R14
 	SUBQ $0x02, R14
 	JLT  odd

@@ -15,14 +15,15 @@ const MaxRows = 14
 
 // Tile is one product of panels, the work of a micro-kernel:
 //
-//	C[i][j] (+)= Σ_run Σ_k A[Offs[run] + i·RowA + k·StepA] · B[(run·Len+k)·StepB + j]
+//	C[i][j] (+)= Σ_run Σ_k A[Offs[run] + i·RowA + k·StepA] · B[OffsB[run] + k·StepB + j]
 //
 // for i in [0, Rows) and j in [0, Cols). Runs let A be a picture that is walked tap by tap: each run begins
-// somewhere else. B is one sequence over all runs; each of its rows must hold Panel readable elements if
-// Cols > 16, else 16. Sums run over k in order, in one accumulator.
+// somewhere else. Without OffsB, B is one sequence over all runs. Its rows must hold Panel readable elements
+// if Cols > 16, else 16. Sums run over k in order, in one accumulator.
 type Tile[T Float] struct {
 	A           []T
 	Offs        []int // where each run begins in A, for row 0
+	OffsB       []int // where each run begins in B; nil: where the last one ended
 	Len         int   // steps a run
 	RowA, StepA int
 	B           []T
@@ -78,7 +79,12 @@ func (t *Tile[T]) check() {
 	if t.Cols > 16 {
 		width = Panel
 	}
-	_ = t.B[(len(t.Offs)*t.Len-1)*t.StepB+width-1]
+	if t.OffsB == nil {
+		_ = t.B[(len(t.Offs)*t.Len-1)*t.StepB+width-1]
+		return
+	}
+	_ = t.OffsB[len(t.Offs)-1]
+	_ = t.B[t.OffsB[len(t.Offs)-1]+(t.Len-1)*t.StepB+width-1]
 }
 
 // runGeneric is the twin of the assembly: blocks of 2 rows × 4 columns in registers.
@@ -109,7 +115,10 @@ func (t *Tile[T]) runGeneric() {
 func (t *Tile[T]) block(i, j int) [8]T {
 	var c00, c01, c02, c03, c10, c11, c12, c13 T
 	bi := j
-	for _, off := range t.Offs {
+	for run, off := range t.Offs {
+		if t.OffsB != nil {
+			bi = t.OffsB[run] + j
+		}
 		a0 := t.A[off+i*t.RowA:]
 		a1 := t.A[off+(i+1)*t.RowA:]
 		ai := 0
@@ -134,7 +143,10 @@ func (t *Tile[T]) block(i, j int) [8]T {
 func (t *Tile[T]) row(i, j int) [8]T {
 	var c0, c1, c2, c3 T
 	bi := j
-	for _, off := range t.Offs {
+	for run, off := range t.Offs {
+		if t.OffsB != nil {
+			bi = t.OffsB[run] + j
+		}
 		a := t.A[off+i*t.RowA:]
 		ai := 0
 		for range t.Len {

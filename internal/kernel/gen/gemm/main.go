@@ -17,7 +17,7 @@ const (
 	fieldRuns, fieldLen                      = 32, 40
 	fieldRowA, fieldStepA, fieldStepB, fRowC = 48, 56, 64, 72
 	fieldAdd, fieldMask                      = 80, 88
-	fieldAhead, fieldAheadStep               = 96, 104
+	fieldAhead, fieldAheadStep, fieldOffsB   = 96, 104, 112
 )
 
 // tile emits a micro-kernel: C[rows][nv vectors] (+)= Σ over runs and steps of A(row, step)·B(step, column).
@@ -90,6 +90,14 @@ func tile(rows, nv int, wide bool, masks Mem) {
 		LEAQ(Mem{Base: ptr[g-1], Index: rowA, Scale: 4}, ptr[g])
 		ADDQ(rowA, ptr[g])
 	}
+	MOVQ(Mem{Base: t, Disp: fieldOffsB}, off)
+	TESTQ(off, off)
+	JZ(LabelRef("follows"))
+	ADDQ(Imm(8), Mem{Base: t, Disp: fieldOffsB})
+	MOVQ(Mem{Base: off}, off)
+	MOVQ(Mem{Base: t, Disp: fieldB}, b)
+	LEAQ(Mem{Base: b, Index: off, Scale: 4}, b)
+	Label("follows")
 	row := func(i int) Mem {
 		m := Mem{Base: ptr[i/5]}
 		switch i % 5 {
