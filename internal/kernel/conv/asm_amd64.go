@@ -16,30 +16,6 @@ func assembly[T Float]() bool {
 
 func pointer[T Float](s []T) *float32 { return (*float32)(unsafe.Pointer(unsafe.SliceData(s))) }
 
-func scatter[T Float](dst, src []T, stride int, offs []int) {
-	done := 0
-	if blocks := len(offs) / 8; blocks > 0 && assembly[T]() {
-		done = 8 * blocks
-		_ = src[7*stride+done-1]
-		scatter8(pointer(dst), pointer(src), stride, unsafe.SliceData(offs), blocks)
-	}
-	if done < len(offs) {
-		scatterGeneric(dst, src[done:], stride, offs[done:])
-	}
-}
-
-func gather[T Float](dst []T, stride int, src []T, offs []int, parts, next int) {
-	done := 0
-	if blocks := len(offs) / 8; blocks > 0 && assembly[T]() {
-		done = 8 * blocks
-		_ = dst[7*stride+done-1]
-		gather8(pointer(dst), stride, pointer(src), unsafe.SliceData(offs), blocks, parts, next)
-	}
-	if done < len(offs) {
-		gatherGeneric(dst[done:], stride, src, offs[done:], parts, next)
-	}
-}
-
 func finish[T Float](y, add []T, stride, rows, cols int, scale, shift []T, slope, lo, hi T) {
 	if !assembly[T]() {
 		finishGeneric(y, add, stride, rows, cols, scale, shift, slope, lo, hi)

@@ -9,15 +9,3 @@ package conv
 //
 //go:noescape
 func finish8(y *float32, add *float32, stride int, rows int, cols int, scale *float32, shift *float32, slope float32, lo float32, hi float32)
-
-// scatter8 reads eight rows of 8·blocks floats, stride elements apart, and writes column i, as eight
-// floats, to dst[offs[i]]. Within a block the first column is written last.
-//
-//go:noescape
-func scatter8(dst *float32, src *float32, stride int, offs *int, blocks int)
-
-// gather8 is the inverse: row i of 8·blocks is the sum of the eight floats at src[offs[i] + p·next], over
-// parts in order; it becomes column i of eight rows of dst, stride elements apart.
-//
-//go:noescape
-func gather8(dst *float32, stride int, src *float32, offs *int, blocks int, parts int, next int)

@@ -82,7 +82,7 @@ func (t *narrow[T]) piece(r0, plane int, buf, planes []T) {
 			offs[i] = (c0 + i) * plane
 		}
 		for m := 0; m < used; m += 8 {
-			scatter(planes[m:], buf[m*t.cg+c0:], t.cg, offs[:count])
+			gemm.Scatter(planes[m:], buf[m*t.cg+c0:], t.cg, offs[:count])
 		}
 	}
 	var sums [narrowColumns * panel]T

@@ -42,7 +42,7 @@ func (t *packForward[T]) Run(lo, hi int) {
 		w := t.w[(i/n*kg+k0)*cg*area:][:width*cg*area]
 		k := 0
 		for ; k+8 <= width; k += 8 {
-			scatter(d[k:], w[k*cg*area:], cg*area, t.plan.positions)
+			gemm.Scatter(d[k:], w[k*cg*area:], cg*area, t.plan.positions)
 		}
 		for ; k < width; k++ {
 			for e, v := range w[k*cg*area : (k+1)*cg*area] {
@@ -107,7 +107,7 @@ func (t *packBack[T]) Run(lo, hi int) {
 			c := 0
 			if area > 1 {
 				for ; c+8 <= width && src+(c+7)*area+len(offs) <= len(t.w); c += 8 {
-					scatter(t.dst[k*panel+c:], t.w[src+c*area:], area, offs)
+					gemm.Scatter(t.dst[k*panel+c:], t.w[src+c*area:], area, offs)
 				}
 			}
 			for e := range area {

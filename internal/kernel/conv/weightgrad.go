@@ -177,7 +177,7 @@ func (t *addParts[T]) Run(lo, hi int) {
 		dst := t.dw[(g*t.kg+k)*len(positions):]
 		src := t.partial[(g*n+k/panel)*size+k%panel:]
 		if k+8 <= t.kg {
-			gather(dst, len(positions), src, positions, t.parts, next)
+			gemm.Gather(dst, len(positions), src, positions, t.parts, next)
 			continue
 		}
 		for r := range t.kg - k {

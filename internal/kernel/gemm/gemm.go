@@ -153,6 +153,14 @@ func (t *packing[T]) Run(lo, hi int) {
 	}
 }
 
+// panelRows[x] is where row x of a packed panel begins.
+var panelRows = func() (rows [blockK + blockK/4]int) {
+	for x := range rows {
+		rows[x] = x * Panel
+	}
+	return rows
+}()
+
 // packTail packs the last panel if it is not full: the kernel may not read beyond the rows of B.
 func (p *product[T]) packTail(panels int) {
 	if p.n%Panel != 0 {
@@ -167,13 +175,19 @@ func (p *product[T]) packPanel(dst []T, j int) {
 	w := min(Panel, p.n-j0)
 	dst = dst[:depth*Panel]
 	if p.transB {
-		for q := range w {
+		q := 0
+		if p.alpha == 1 {
+			for ; q+8 <= w; q += 8 {
+				Scatter(dst[q:], p.b[(j0+q)*p.ldb+p.k0:], p.ldb, panelRows[:depth])
+			}
+		}
+		for ; q < w; q++ {
 			src := p.b[(j0+q)*p.ldb+p.k0:][:depth]
 			for x, v := range src {
 				dst[x*Panel+q] = p.alpha * v
 			}
 		}
-		for x := range depth {
+		for x := 0; x < depth && w < Panel; x++ {
 			clear(dst[x*Panel+w : (x+1)*Panel])
 		}
 		return

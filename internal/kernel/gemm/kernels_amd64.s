@@ -9061,3 +9061,231 @@ setmasked:
 	VMASKMOVPS Y11, Y13, 32(CX)
 	VZEROUPPER
 	RET
+
+// func scatter8(dst *float32, src *float32, stride int, offs *int, blocks int)
+// Requires: AVX
+TEXT ·scatter8(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ stride+16(FP), DX
+	MOVQ offs+24(FP), BX
+	MOVQ blocks+32(FP), SI
+	SHLQ $0x02, DX
+	LEAQ (DX)(DX*2), DI
+	LEAQ (CX)(DX*4), R8
+
+loop:
+	VMOVUPS    (CX), Y0
+	VMOVUPS    (CX)(DX*1), Y1
+	VMOVUPS    (CX)(DX*2), Y2
+	VMOVUPS    (CX)(DI*1), Y3
+	VMOVUPS    (R8), Y4
+	VMOVUPS    (R8)(DX*1), Y5
+	VMOVUPS    (R8)(DX*2), Y6
+	VMOVUPS    (R8)(DI*1), Y7
+	VUNPCKLPS  Y1, Y0, Y8
+	VUNPCKHPS  Y1, Y0, Y0
+	VUNPCKLPS  Y3, Y2, Y1
+	VUNPCKHPS  Y3, Y2, Y2
+	VUNPCKLPS  Y5, Y4, Y3
+	VUNPCKHPS  Y5, Y4, Y4
+	VUNPCKLPS  Y7, Y6, Y5
+	VUNPCKHPS  Y7, Y6, Y6
+	VSHUFPS    $0x44, Y1, Y8, Y7
+	VSHUFPS    $0xee, Y1, Y8, Y1
+	VSHUFPS    $0x44, Y2, Y0, Y8
+	VSHUFPS    $0xee, Y2, Y0, Y0
+	VSHUFPS    $0x44, Y5, Y3, Y2
+	VSHUFPS    $0xee, Y5, Y3, Y3
+	VSHUFPS    $0x44, Y6, Y4, Y5
+	VSHUFPS    $0xee, Y6, Y4, Y4
+	VPERM2F128 $0x20, Y2, Y7, Y6
+	VPERM2F128 $0x31, Y2, Y7, Y2
+	VPERM2F128 $0x20, Y3, Y1, Y7
+	VPERM2F128 $0x31, Y3, Y1, Y1
+	VPERM2F128 $0x20, Y5, Y8, Y3
+	VPERM2F128 $0x31, Y5, Y8, Y5
+	VPERM2F128 $0x20, Y4, Y0, Y8
+	VPERM2F128 $0x31, Y4, Y0, Y0
+	MOVQ       56(BX), R9
+	VMOVUPS    Y0, (AX)(R9*4)
+	MOVQ       48(BX), R9
+	VMOVUPS    Y5, (AX)(R9*4)
+	MOVQ       40(BX), R9
+	VMOVUPS    Y1, (AX)(R9*4)
+	MOVQ       32(BX), R9
+	VMOVUPS    Y2, (AX)(R9*4)
+	MOVQ       24(BX), R9
+	VMOVUPS    Y8, (AX)(R9*4)
+	MOVQ       16(BX), R9
+	VMOVUPS    Y3, (AX)(R9*4)
+	MOVQ       8(BX), R9
+	VMOVUPS    Y7, (AX)(R9*4)
+	MOVQ       (BX), R9
+	VMOVUPS    Y6, (AX)(R9*4)
+	ADDQ       $0x20, CX
+	ADDQ       $0x20, R8
+	ADDQ       $0x40, BX
+	DECQ       SI
+	JNZ        loop
+	VZEROUPPER
+	RET
+
+// func gather8(dst *float32, stride int, src *float32, offs *int, blocks int, parts int, next int)
+// Requires: AVX
+TEXT ·gather8(SB), NOSPLIT, $0-56
+	MOVQ dst+0(FP), AX
+	MOVQ stride+8(FP), CX
+	MOVQ src+16(FP), DX
+	MOVQ offs+24(FP), BX
+	MOVQ blocks+32(FP), SI
+	MOVQ next+48(FP), DI
+	SHLQ $0x02, CX
+	SHLQ $0x02, DI
+	LEAQ (CX)(CX*2), R8
+	LEAQ (AX)(CX*4), R9
+
+loop:
+	MOVQ    (BX), R10
+	LEAQ    (DX)(R10*4), R10
+	VMOVUPS (R10), Y0
+	MOVQ    parts+40(FP), R11
+
+part0:
+	DECQ   R11
+	JZ     sum0
+	ADDQ   DI, R10
+	VADDPS (R10), Y0, Y0
+	JMP    part0
+
+sum0:
+	MOVQ    8(BX), R10
+	LEAQ    (DX)(R10*4), R10
+	VMOVUPS (R10), Y1
+	MOVQ    parts+40(FP), R11
+
+part1:
+	DECQ   R11
+	JZ     sum1
+	ADDQ   DI, R10
+	VADDPS (R10), Y1, Y1
+	JMP    part1
+
+sum1:
+	MOVQ    16(BX), R10
+	LEAQ    (DX)(R10*4), R10
+	VMOVUPS (R10), Y2
+	MOVQ    parts+40(FP), R11
+
+part2:
+	DECQ   R11
+	JZ     sum2
+	ADDQ   DI, R10
+	VADDPS (R10), Y2, Y2
+	JMP    part2
+
+sum2:
+	MOVQ    24(BX), R10
+	LEAQ    (DX)(R10*4), R10
+	VMOVUPS (R10), Y3
+	MOVQ    parts+40(FP), R11
+
+part3:
+	DECQ   R11
+	JZ     sum3
+	ADDQ   DI, R10
+	VADDPS (R10), Y3, Y3
+	JMP    part3
+
+sum3:
+	MOVQ    32(BX), R10
+	LEAQ    (DX)(R10*4), R10
+	VMOVUPS (R10), Y4
+	MOVQ    parts+40(FP), R11
+
+part4:
+	DECQ   R11
+	JZ     sum4
+	ADDQ   DI, R10
+	VADDPS (R10), Y4, Y4
+	JMP    part4
+
+sum4:
+	MOVQ    40(BX), R10
+	LEAQ    (DX)(R10*4), R10
+	VMOVUPS (R10), Y5
+	MOVQ    parts+40(FP), R11
+
+part5:
+	DECQ   R11
+	JZ     sum5
+	ADDQ   DI, R10
+	VADDPS (R10), Y5, Y5
+	JMP    part5
+
+sum5:
+	MOVQ    48(BX), R10
+	LEAQ    (DX)(R10*4), R10
+	VMOVUPS (R10), Y6
+	MOVQ    parts+40(FP), R11
+
+part6:
+	DECQ   R11
+	JZ     sum6
+	ADDQ   DI, R10
+	VADDPS (R10), Y6, Y6
+	JMP    part6
+
+sum6:
+	MOVQ    56(BX), R10
+	LEAQ    (DX)(R10*4), R10
+	VMOVUPS (R10), Y7
+	MOVQ    parts+40(FP), R11
+
+part7:
+	DECQ   R11
+	JZ     sum7
+	ADDQ   DI, R10
+	VADDPS (R10), Y7, Y7
+	JMP    part7
+
+sum7:
+	VUNPCKLPS  Y1, Y0, Y8
+	VUNPCKHPS  Y1, Y0, Y0
+	VUNPCKLPS  Y3, Y2, Y1
+	VUNPCKHPS  Y3, Y2, Y2
+	VUNPCKLPS  Y5, Y4, Y3
+	VUNPCKHPS  Y5, Y4, Y4
+	VUNPCKLPS  Y7, Y6, Y5
+	VUNPCKHPS  Y7, Y6, Y6
+	VSHUFPS    $0x44, Y1, Y8, Y7
+	VSHUFPS    $0xee, Y1, Y8, Y1
+	VSHUFPS    $0x44, Y2, Y0, Y8
+	VSHUFPS    $0xee, Y2, Y0, Y0
+	VSHUFPS    $0x44, Y5, Y3, Y2
+	VSHUFPS    $0xee, Y5, Y3, Y3
+	VSHUFPS    $0x44, Y6, Y4, Y5
+	VSHUFPS    $0xee, Y6, Y4, Y4
+	VPERM2F128 $0x20, Y2, Y7, Y6
+	VPERM2F128 $0x31, Y2, Y7, Y2
+	VPERM2F128 $0x20, Y3, Y1, Y7
+	VPERM2F128 $0x31, Y3, Y1, Y1
+	VPERM2F128 $0x20, Y5, Y8, Y3
+	VPERM2F128 $0x31, Y5, Y8, Y5
+	VPERM2F128 $0x20, Y4, Y0, Y8
+	VPERM2F128 $0x31, Y4, Y0, Y0
+	VMOVUPS    Y6, (AX)
+	VMOVUPS    Y7, (AX)(CX*1)
+	VMOVUPS    Y3, (AX)(CX*2)
+	VMOVUPS    Y8, (AX)(R8*1)
+	VMOVUPS    Y2, (R9)
+	VMOVUPS    Y1, (R9)(CX*1)
+	VMOVUPS    Y5, (R9)(CX*2)
+	VMOVUPS    Y0, (R9)(R8*1)
+	ADDQ       $0x20, AX
+	ADDQ       $0x20, R9
+	ADDQ       $0x40, BX
+	DECQ       SI
+	JNZ        loop
+	VZEROUPPER
+	RET

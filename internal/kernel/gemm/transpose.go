@@ -1,4 +1,4 @@
-package conv
+package gemm
 
 // scatterGeneric is the twin of scatter8: column i of eight rows of src, stride apart, goes to dst[offs[i]:].
 // The first column is written last.
