@@ -52,15 +52,16 @@ func Workspace(s *Shape, pass Pass) int {
 // blockTiles is how many tiles are transformed together. With many tiles, the transformed pixels of a
 // block shall stay in the L2 cache of a core beside the products and what streams by.
 func (g *geometry) blockTiles() int {
-	most := 28
+	most := 42
 	if !g.few() {
-		most = min(max(vFloats/(36*g.c)/14*14, 14), 56)
+		rows := current().rows
+		most = min(max(vFloats/(36*g.c)/rows*rows, 12/rows*rows, rows), 56)
 	}
 	return ceil(g.tiles, ceil(g.tiles, most))
 }
 
-// vFloats bounds the transformed pixels of a block: 512 KiB of an L2 cache of 1 MiB.
-var vFloats = 128 << 10
+// vFloats bounds the transformed pixels of a block: 256 KiB of an L2 cache of 1 MiB.
+var vFloats = 64 << 10
 
 func (g *geometry) blocks() int { return ceil(g.tiles, g.blockTiles()) }
 

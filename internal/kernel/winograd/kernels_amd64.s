@@ -6564,28 +6564,25 @@ block:
 // func filterAVX2(dst []float32, ds int, src []float32, first int, step int, n int, tmp []float32)
 // Requires: AVX, CMOV, FMA3
 TEXT ·filterAVX2(SB), NOSPLIT, $0-104
-	MOVQ src_base+32(FP), AX
-	MOVQ first+56(FP), CX
-	SHLQ $0x02, CX
-	MOVQ step+64(FP), DX
-	SHLQ $0x02, DX
-	ADDQ CX, AX
-	MOVQ n+72(FP), CX
-	MOVQ dst_base+0(FP), BX
-	MOVQ tmp_base+80(FP), SI
-	MOVQ ds+24(FP), DI
-	SHLQ $0x02, DI
-	LEAQ (DI)(DI*2), R8
-	LEAQ (DI)(DI*4), R9
+	MOVQ    src_base+32(FP), AX
+	MOVQ    first+56(FP), CX
+	SHLQ    $0x02, CX
+	MOVQ    step+64(FP), DX
+	SHLQ    $0x02, DX
+	ADDQ    CX, AX
+	MOVQ    n+72(FP), CX
+	MOVQ    dst_base+0(FP), BX
+	MOVQ    tmp_base+80(FP), SI
+	MOVQ    ds+24(FP), DI
+	SHLQ    $0x02, DI
+	LEAQ    (DI)(DI*2), R8
+	LEAQ    (DI)(DI*4), R9
+	VMOVUPS filter0<>+0(SB), Y0
+	VMOVUPS filterA<>+0(SB), Y1
+	VMOVUPS filterA1<>+0(SB), Y2
 
 channels:
 	MOVQ        AX, R10
-	VMOVUPS     (R10), Y0
-	ADDQ        DX, R10
-	VMOVUPS     (R10), Y1
-	ADDQ        DX, R10
-	VMOVUPS     (R10), Y2
-	ADDQ        DX, R10
 	VMOVUPS     (R10), Y3
 	ADDQ        DX, R10
 	VMOVUPS     (R10), Y4
@@ -6598,191 +6595,191 @@ channels:
 	ADDQ        DX, R10
 	VMOVUPS     (R10), Y8
 	ADDQ        DX, R10
-	VMULPS      filter0<>+0(SB), Y0, Y9
-	VMOVUPS     Y9, (SI)
-	VMOVUPS     Y6, 480(SI)
-	VMULPS      filterA<>+0(SB), Y0, Y9
-	VFMADD231PS filterA2<>+0(SB), Y6, Y9
-	VMULPS      filterA1<>+0(SB), Y3, Y10
-	VSUBPS      Y10, Y9, Y11
-	VADDPS      Y10, Y9, Y9
-	VMOVUPS     Y9, 96(SI)
-	VMOVUPS     Y11, 192(SI)
-	VMULPS      filterB<>+0(SB), Y0, Y0
-	VFMADD231PS filterB2<>+0(SB), Y6, Y0
-	VMULPS      filterB1<>+0(SB), Y3, Y3
-	VSUBPS      Y3, Y0, Y6
-	VADDPS      Y3, Y0, Y0
-	VMOVUPS     Y0, 288(SI)
-	VMOVUPS     Y6, 384(SI)
-	VMULPS      filter0<>+0(SB), Y1, Y0
-	VMOVUPS     Y0, 32(SI)
-	VMOVUPS     Y7, 512(SI)
-	VMULPS      filterA<>+0(SB), Y1, Y0
-	VFMADD231PS filterA2<>+0(SB), Y7, Y0
-	VMULPS      filterA1<>+0(SB), Y4, Y3
-	VSUBPS      Y3, Y0, Y6
-	VADDPS      Y3, Y0, Y0
-	VMOVUPS     Y0, 128(SI)
-	VMOVUPS     Y6, 224(SI)
-	VMULPS      filterB<>+0(SB), Y1, Y0
-	VFMADD231PS filterB2<>+0(SB), Y7, Y0
-	VMULPS      filterB1<>+0(SB), Y4, Y1
-	VSUBPS      Y1, Y0, Y3
-	VADDPS      Y1, Y0, Y0
-	VMOVUPS     Y0, 320(SI)
-	VMOVUPS     Y3, 416(SI)
-	VMULPS      filter0<>+0(SB), Y2, Y0
-	VMOVUPS     Y0, 64(SI)
-	VMOVUPS     Y8, 544(SI)
-	VMULPS      filterA<>+0(SB), Y2, Y0
-	VFMADD231PS filterA2<>+0(SB), Y8, Y0
-	VMULPS      filterA1<>+0(SB), Y5, Y1
-	VSUBPS      Y1, Y0, Y3
-	VADDPS      Y1, Y0, Y0
-	VMOVUPS     Y0, 160(SI)
-	VMOVUPS     Y3, 256(SI)
-	VMULPS      filterB<>+0(SB), Y2, Y0
-	VFMADD231PS filterB2<>+0(SB), Y8, Y0
-	VMULPS      filterB1<>+0(SB), Y5, Y1
-	VSUBPS      Y1, Y0, Y2
-	VADDPS      Y1, Y0, Y0
-	VMOVUPS     Y0, 352(SI)
-	VMOVUPS     Y2, 448(SI)
+	VMOVUPS     (R10), Y9
+	ADDQ        DX, R10
+	VMOVUPS     (R10), Y10
+	ADDQ        DX, R10
+	VMOVUPS     (R10), Y11
+	ADDQ        DX, R10
+	VMULPS      Y0, Y3, Y12
+	VMOVUPS     Y12, (SI)
+	VMOVUPS     Y9, 480(SI)
+	VMULPS      Y1, Y3, Y12
+	VFMADD231PS filterA2<>+0(SB), Y9, Y12
+	VMULPS      Y2, Y6, Y13
+	VSUBPS      Y13, Y12, Y14
+	VADDPS      Y13, Y12, Y12
+	VMOVUPS     Y12, 96(SI)
+	VMOVUPS     Y14, 192(SI)
+	VMULPS      filterB<>+0(SB), Y3, Y3
+	VFMADD231PS filterB2<>+0(SB), Y9, Y3
+	VMULPS      filterB1<>+0(SB), Y6, Y6
+	VSUBPS      Y6, Y3, Y9
+	VADDPS      Y6, Y3, Y3
+	VMOVUPS     Y3, 288(SI)
+	VMOVUPS     Y9, 384(SI)
+	VMULPS      Y0, Y4, Y3
+	VMOVUPS     Y3, 32(SI)
+	VMOVUPS     Y10, 512(SI)
+	VMULPS      Y1, Y4, Y3
+	VFMADD231PS filterA2<>+0(SB), Y10, Y3
+	VMULPS      Y2, Y7, Y6
+	VSUBPS      Y6, Y3, Y9
+	VADDPS      Y6, Y3, Y3
+	VMOVUPS     Y3, 128(SI)
+	VMOVUPS     Y9, 224(SI)
+	VMULPS      filterB<>+0(SB), Y4, Y3
+	VFMADD231PS filterB2<>+0(SB), Y10, Y3
+	VMULPS      filterB1<>+0(SB), Y7, Y4
+	VSUBPS      Y4, Y3, Y6
+	VADDPS      Y4, Y3, Y3
+	VMOVUPS     Y3, 320(SI)
+	VMOVUPS     Y6, 416(SI)
+	VMULPS      Y0, Y5, Y3
+	VMOVUPS     Y3, 64(SI)
+	VMOVUPS     Y11, 544(SI)
+	VMULPS      Y1, Y5, Y3
+	VFMADD231PS filterA2<>+0(SB), Y11, Y3
+	VMULPS      Y2, Y8, Y4
+	VSUBPS      Y4, Y3, Y6
+	VADDPS      Y4, Y3, Y3
+	VMOVUPS     Y3, 160(SI)
+	VMOVUPS     Y6, 256(SI)
+	VMULPS      filterB<>+0(SB), Y5, Y3
+	VFMADD231PS filterB2<>+0(SB), Y11, Y3
+	VMULPS      filterB1<>+0(SB), Y8, Y4
+	VSUBPS      Y4, Y3, Y5
+	VADDPS      Y4, Y3, Y3
+	VMOVUPS     Y3, 352(SI)
+	VMOVUPS     Y5, 448(SI)
 	MOVQ        BX, R10
-	VMOVUPS     (SI), Y0
-	VMOVUPS     32(SI), Y1
-	VMOVUPS     64(SI), Y2
-	VMULPS      filter0<>+0(SB), Y0, Y3
-	VMOVUPS     Y3, (R10)
-	VMOVUPS     Y2, (R10)(R9*1)
-	VMULPS      filterA<>+0(SB), Y0, Y3
-	VFMADD231PS filterA2<>+0(SB), Y2, Y3
-	VMULPS      filterA1<>+0(SB), Y1, Y4
+	VMOVUPS     (SI), Y3
+	VMOVUPS     32(SI), Y4
+	VMOVUPS     64(SI), Y5
+	VMULPS      Y0, Y3, Y6
+	VMOVUPS     Y6, (R10)
+	VMOVUPS     Y5, (R10)(R9*1)
+	VMULPS      Y1, Y3, Y6
+	VFMADD231PS filterA2<>+0(SB), Y5, Y6
+	VMULPS      Y2, Y4, Y7
+	VSUBPS      Y7, Y6, Y8
+	VADDPS      Y7, Y6, Y6
+	VMOVUPS     Y6, (R10)(DI*1)
+	VMOVUPS     Y8, (R10)(DI*2)
+	VMULPS      filterB<>+0(SB), Y3, Y3
+	VFMADD231PS filterB2<>+0(SB), Y5, Y3
+	VMULPS      filterB1<>+0(SB), Y4, Y4
 	VSUBPS      Y4, Y3, Y5
 	VADDPS      Y4, Y3, Y3
-	VMOVUPS     Y3, (R10)(DI*1)
-	VMOVUPS     Y5, (R10)(DI*2)
-	VMULPS      filterB<>+0(SB), Y0, Y0
-	VFMADD231PS filterB2<>+0(SB), Y2, Y0
-	VMULPS      filterB1<>+0(SB), Y1, Y1
-	VSUBPS      Y1, Y0, Y2
-	VADDPS      Y1, Y0, Y0
-	VMOVUPS     Y0, (R10)(R8*1)
-	VMOVUPS     Y2, (R10)(DI*4)
+	VMOVUPS     Y3, (R10)(R8*1)
+	VMOVUPS     Y5, (R10)(DI*4)
 	LEAQ        (R10)(R8*2), R10
-	VMOVUPS     96(SI), Y0
-	VMOVUPS     128(SI), Y1
-	VMOVUPS     160(SI), Y2
-	VMULPS      filter0<>+0(SB), Y0, Y3
-	VMOVUPS     Y3, (R10)
-	VMOVUPS     Y2, (R10)(R9*1)
-	VMULPS      filterA<>+0(SB), Y0, Y3
-	VFMADD231PS filterA2<>+0(SB), Y2, Y3
-	VMULPS      filterA1<>+0(SB), Y1, Y4
+	VMOVUPS     96(SI), Y3
+	VMOVUPS     128(SI), Y4
+	VMOVUPS     160(SI), Y5
+	VMULPS      Y0, Y3, Y6
+	VMOVUPS     Y6, (R10)
+	VMOVUPS     Y5, (R10)(R9*1)
+	VMULPS      Y1, Y3, Y6
+	VFMADD231PS filterA2<>+0(SB), Y5, Y6
+	VMULPS      Y2, Y4, Y7
+	VSUBPS      Y7, Y6, Y8
+	VADDPS      Y7, Y6, Y6
+	VMOVUPS     Y6, (R10)(DI*1)
+	VMOVUPS     Y8, (R10)(DI*2)
+	VMULPS      filterB<>+0(SB), Y3, Y3
+	VFMADD231PS filterB2<>+0(SB), Y5, Y3
+	VMULPS      filterB1<>+0(SB), Y4, Y4
 	VSUBPS      Y4, Y3, Y5
 	VADDPS      Y4, Y3, Y3
-	VMOVUPS     Y3, (R10)(DI*1)
-	VMOVUPS     Y5, (R10)(DI*2)
-	VMULPS      filterB<>+0(SB), Y0, Y0
-	VFMADD231PS filterB2<>+0(SB), Y2, Y0
-	VMULPS      filterB1<>+0(SB), Y1, Y1
-	VSUBPS      Y1, Y0, Y2
-	VADDPS      Y1, Y0, Y0
-	VMOVUPS     Y0, (R10)(R8*1)
-	VMOVUPS     Y2, (R10)(DI*4)
+	VMOVUPS     Y3, (R10)(R8*1)
+	VMOVUPS     Y5, (R10)(DI*4)
 	LEAQ        (R10)(R8*2), R10
-	VMOVUPS     192(SI), Y0
-	VMOVUPS     224(SI), Y1
-	VMOVUPS     256(SI), Y2
-	VMULPS      filter0<>+0(SB), Y0, Y3
-	VMOVUPS     Y3, (R10)
-	VMOVUPS     Y2, (R10)(R9*1)
-	VMULPS      filterA<>+0(SB), Y0, Y3
-	VFMADD231PS filterA2<>+0(SB), Y2, Y3
-	VMULPS      filterA1<>+0(SB), Y1, Y4
+	VMOVUPS     192(SI), Y3
+	VMOVUPS     224(SI), Y4
+	VMOVUPS     256(SI), Y5
+	VMULPS      Y0, Y3, Y6
+	VMOVUPS     Y6, (R10)
+	VMOVUPS     Y5, (R10)(R9*1)
+	VMULPS      Y1, Y3, Y6
+	VFMADD231PS filterA2<>+0(SB), Y5, Y6
+	VMULPS      Y2, Y4, Y7
+	VSUBPS      Y7, Y6, Y8
+	VADDPS      Y7, Y6, Y6
+	VMOVUPS     Y6, (R10)(DI*1)
+	VMOVUPS     Y8, (R10)(DI*2)
+	VMULPS      filterB<>+0(SB), Y3, Y3
+	VFMADD231PS filterB2<>+0(SB), Y5, Y3
+	VMULPS      filterB1<>+0(SB), Y4, Y4
 	VSUBPS      Y4, Y3, Y5
 	VADDPS      Y4, Y3, Y3
-	VMOVUPS     Y3, (R10)(DI*1)
-	VMOVUPS     Y5, (R10)(DI*2)
-	VMULPS      filterB<>+0(SB), Y0, Y0
-	VFMADD231PS filterB2<>+0(SB), Y2, Y0
-	VMULPS      filterB1<>+0(SB), Y1, Y1
-	VSUBPS      Y1, Y0, Y2
-	VADDPS      Y1, Y0, Y0
-	VMOVUPS     Y0, (R10)(R8*1)
-	VMOVUPS     Y2, (R10)(DI*4)
+	VMOVUPS     Y3, (R10)(R8*1)
+	VMOVUPS     Y5, (R10)(DI*4)
 	LEAQ        (R10)(R8*2), R10
-	VMOVUPS     288(SI), Y0
-	VMOVUPS     320(SI), Y1
-	VMOVUPS     352(SI), Y2
-	VMULPS      filter0<>+0(SB), Y0, Y3
-	VMOVUPS     Y3, (R10)
-	VMOVUPS     Y2, (R10)(R9*1)
-	VMULPS      filterA<>+0(SB), Y0, Y3
-	VFMADD231PS filterA2<>+0(SB), Y2, Y3
-	VMULPS      filterA1<>+0(SB), Y1, Y4
+	VMOVUPS     288(SI), Y3
+	VMOVUPS     320(SI), Y4
+	VMOVUPS     352(SI), Y5
+	VMULPS      Y0, Y3, Y6
+	VMOVUPS     Y6, (R10)
+	VMOVUPS     Y5, (R10)(R9*1)
+	VMULPS      Y1, Y3, Y6
+	VFMADD231PS filterA2<>+0(SB), Y5, Y6
+	VMULPS      Y2, Y4, Y7
+	VSUBPS      Y7, Y6, Y8
+	VADDPS      Y7, Y6, Y6
+	VMOVUPS     Y6, (R10)(DI*1)
+	VMOVUPS     Y8, (R10)(DI*2)
+	VMULPS      filterB<>+0(SB), Y3, Y3
+	VFMADD231PS filterB2<>+0(SB), Y5, Y3
+	VMULPS      filterB1<>+0(SB), Y4, Y4
 	VSUBPS      Y4, Y3, Y5
 	VADDPS      Y4, Y3, Y3
-	VMOVUPS     Y3, (R10)(DI*1)
-	VMOVUPS     Y5, (R10)(DI*2)
-	VMULPS      filterB<>+0(SB), Y0, Y0
-	VFMADD231PS filterB2<>+0(SB), Y2, Y0
-	VMULPS      filterB1<>+0(SB), Y1, Y1
-	VSUBPS      Y1, Y0, Y2
-	VADDPS      Y1, Y0, Y0
-	VMOVUPS     Y0, (R10)(R8*1)
-	VMOVUPS     Y2, (R10)(DI*4)
+	VMOVUPS     Y3, (R10)(R8*1)
+	VMOVUPS     Y5, (R10)(DI*4)
 	LEAQ        (R10)(R8*2), R10
-	VMOVUPS     384(SI), Y0
-	VMOVUPS     416(SI), Y1
-	VMOVUPS     448(SI), Y2
-	VMULPS      filter0<>+0(SB), Y0, Y3
-	VMOVUPS     Y3, (R10)
-	VMOVUPS     Y2, (R10)(R9*1)
-	VMULPS      filterA<>+0(SB), Y0, Y3
-	VFMADD231PS filterA2<>+0(SB), Y2, Y3
-	VMULPS      filterA1<>+0(SB), Y1, Y4
+	VMOVUPS     384(SI), Y3
+	VMOVUPS     416(SI), Y4
+	VMOVUPS     448(SI), Y5
+	VMULPS      Y0, Y3, Y6
+	VMOVUPS     Y6, (R10)
+	VMOVUPS     Y5, (R10)(R9*1)
+	VMULPS      Y1, Y3, Y6
+	VFMADD231PS filterA2<>+0(SB), Y5, Y6
+	VMULPS      Y2, Y4, Y7
+	VSUBPS      Y7, Y6, Y8
+	VADDPS      Y7, Y6, Y6
+	VMOVUPS     Y6, (R10)(DI*1)
+	VMOVUPS     Y8, (R10)(DI*2)
+	VMULPS      filterB<>+0(SB), Y3, Y3
+	VFMADD231PS filterB2<>+0(SB), Y5, Y3
+	VMULPS      filterB1<>+0(SB), Y4, Y4
 	VSUBPS      Y4, Y3, Y5
 	VADDPS      Y4, Y3, Y3
-	VMOVUPS     Y3, (R10)(DI*1)
-	VMOVUPS     Y5, (R10)(DI*2)
-	VMULPS      filterB<>+0(SB), Y0, Y0
-	VFMADD231PS filterB2<>+0(SB), Y2, Y0
-	VMULPS      filterB1<>+0(SB), Y1, Y1
-	VSUBPS      Y1, Y0, Y2
-	VADDPS      Y1, Y0, Y0
-	VMOVUPS     Y0, (R10)(R8*1)
-	VMOVUPS     Y2, (R10)(DI*4)
+	VMOVUPS     Y3, (R10)(R8*1)
+	VMOVUPS     Y5, (R10)(DI*4)
 	LEAQ        (R10)(R8*2), R10
-	VMOVUPS     480(SI), Y0
-	VMOVUPS     512(SI), Y1
-	VMOVUPS     544(SI), Y2
-	VMULPS      filter0<>+0(SB), Y0, Y3
-	VMOVUPS     Y3, (R10)
-	VMOVUPS     Y2, (R10)(R9*1)
-	VMULPS      filterA<>+0(SB), Y0, Y3
-	VFMADD231PS filterA2<>+0(SB), Y2, Y3
-	VMULPS      filterA1<>+0(SB), Y1, Y4
+	VMOVUPS     480(SI), Y3
+	VMOVUPS     512(SI), Y4
+	VMOVUPS     544(SI), Y5
+	VMULPS      Y0, Y3, Y6
+	VMOVUPS     Y6, (R10)
+	VMOVUPS     Y5, (R10)(R9*1)
+	VMULPS      Y1, Y3, Y6
+	VFMADD231PS filterA2<>+0(SB), Y5, Y6
+	VMULPS      Y2, Y4, Y7
+	VSUBPS      Y7, Y6, Y8
+	VADDPS      Y7, Y6, Y6
+	VMOVUPS     Y6, (R10)(DI*1)
+	VMOVUPS     Y8, (R10)(DI*2)
+	VMULPS      filterB<>+0(SB), Y3, Y3
+	VFMADD231PS filterB2<>+0(SB), Y5, Y3
+	VMULPS      filterB1<>+0(SB), Y4, Y4
 	VSUBPS      Y4, Y3, Y5
 	VADDPS      Y4, Y3, Y3
-	VMOVUPS     Y3, (R10)(DI*1)
-	VMOVUPS     Y5, (R10)(DI*2)
-	VMULPS      filterB<>+0(SB), Y0, Y0
-	VFMADD231PS filterB2<>+0(SB), Y2, Y0
-	VMULPS      filterB1<>+0(SB), Y1, Y1
-	VSUBPS      Y1, Y0, Y2
-	VADDPS      Y1, Y0, Y0
-	VMOVUPS     Y0, (R10)(R8*1)
-	VMOVUPS     Y2, (R10)(DI*4)
+	VMOVUPS     Y3, (R10)(R8*1)
+	VMOVUPS     Y5, (R10)(DI*4)
 	LEAQ        (R10)(R8*2), R10
 	MOVQ        AX, R10
-	VMOVUPS     32(R10), Y0
-	ADDQ        DX, R10
-	VMOVUPS     32(R10), Y1
-	ADDQ        DX, R10
-	VMOVUPS     32(R10), Y2
-	ADDQ        DX, R10
 	VMOVUPS     32(R10), Y3
 	ADDQ        DX, R10
 	VMOVUPS     32(R10), Y4
@@ -6795,183 +6792,189 @@ channels:
 	ADDQ        DX, R10
 	VMOVUPS     32(R10), Y8
 	ADDQ        DX, R10
-	VMULPS      filter0<>+0(SB), Y0, Y9
-	VMOVUPS     Y9, (SI)
-	VMOVUPS     Y6, 480(SI)
-	VMULPS      filterA<>+0(SB), Y0, Y9
-	VFMADD231PS filterA2<>+0(SB), Y6, Y9
-	VMULPS      filterA1<>+0(SB), Y3, Y10
-	VSUBPS      Y10, Y9, Y11
-	VADDPS      Y10, Y9, Y9
-	VMOVUPS     Y9, 96(SI)
-	VMOVUPS     Y11, 192(SI)
-	VMULPS      filterB<>+0(SB), Y0, Y0
-	VFMADD231PS filterB2<>+0(SB), Y6, Y0
-	VMULPS      filterB1<>+0(SB), Y3, Y3
-	VSUBPS      Y3, Y0, Y6
-	VADDPS      Y3, Y0, Y0
-	VMOVUPS     Y0, 288(SI)
-	VMOVUPS     Y6, 384(SI)
-	VMULPS      filter0<>+0(SB), Y1, Y0
-	VMOVUPS     Y0, 32(SI)
-	VMOVUPS     Y7, 512(SI)
-	VMULPS      filterA<>+0(SB), Y1, Y0
-	VFMADD231PS filterA2<>+0(SB), Y7, Y0
-	VMULPS      filterA1<>+0(SB), Y4, Y3
-	VSUBPS      Y3, Y0, Y6
-	VADDPS      Y3, Y0, Y0
-	VMOVUPS     Y0, 128(SI)
-	VMOVUPS     Y6, 224(SI)
-	VMULPS      filterB<>+0(SB), Y1, Y0
-	VFMADD231PS filterB2<>+0(SB), Y7, Y0
-	VMULPS      filterB1<>+0(SB), Y4, Y1
-	VSUBPS      Y1, Y0, Y3
-	VADDPS      Y1, Y0, Y0
-	VMOVUPS     Y0, 320(SI)
-	VMOVUPS     Y3, 416(SI)
-	VMULPS      filter0<>+0(SB), Y2, Y0
-	VMOVUPS     Y0, 64(SI)
-	VMOVUPS     Y8, 544(SI)
-	VMULPS      filterA<>+0(SB), Y2, Y0
-	VFMADD231PS filterA2<>+0(SB), Y8, Y0
-	VMULPS      filterA1<>+0(SB), Y5, Y1
-	VSUBPS      Y1, Y0, Y3
-	VADDPS      Y1, Y0, Y0
-	VMOVUPS     Y0, 160(SI)
-	VMOVUPS     Y3, 256(SI)
-	VMULPS      filterB<>+0(SB), Y2, Y0
-	VFMADD231PS filterB2<>+0(SB), Y8, Y0
-	VMULPS      filterB1<>+0(SB), Y5, Y1
-	VSUBPS      Y1, Y0, Y2
-	VADDPS      Y1, Y0, Y0
-	VMOVUPS     Y0, 352(SI)
-	VMOVUPS     Y2, 448(SI)
+	VMOVUPS     32(R10), Y9
+	ADDQ        DX, R10
+	VMOVUPS     32(R10), Y10
+	ADDQ        DX, R10
+	VMOVUPS     32(R10), Y11
+	ADDQ        DX, R10
+	VMULPS      Y0, Y3, Y12
+	VMOVUPS     Y12, (SI)
+	VMOVUPS     Y9, 480(SI)
+	VMULPS      Y1, Y3, Y12
+	VFMADD231PS filterA2<>+0(SB), Y9, Y12
+	VMULPS      Y2, Y6, Y13
+	VSUBPS      Y13, Y12, Y14
+	VADDPS      Y13, Y12, Y12
+	VMOVUPS     Y12, 96(SI)
+	VMOVUPS     Y14, 192(SI)
+	VMULPS      filterB<>+0(SB), Y3, Y3
+	VFMADD231PS filterB2<>+0(SB), Y9, Y3
+	VMULPS      filterB1<>+0(SB), Y6, Y6
+	VSUBPS      Y6, Y3, Y9
+	VADDPS      Y6, Y3, Y3
+	VMOVUPS     Y3, 288(SI)
+	VMOVUPS     Y9, 384(SI)
+	VMULPS      Y0, Y4, Y3
+	VMOVUPS     Y3, 32(SI)
+	VMOVUPS     Y10, 512(SI)
+	VMULPS      Y1, Y4, Y3
+	VFMADD231PS filterA2<>+0(SB), Y10, Y3
+	VMULPS      Y2, Y7, Y6
+	VSUBPS      Y6, Y3, Y9
+	VADDPS      Y6, Y3, Y3
+	VMOVUPS     Y3, 128(SI)
+	VMOVUPS     Y9, 224(SI)
+	VMULPS      filterB<>+0(SB), Y4, Y3
+	VFMADD231PS filterB2<>+0(SB), Y10, Y3
+	VMULPS      filterB1<>+0(SB), Y7, Y4
+	VSUBPS      Y4, Y3, Y6
+	VADDPS      Y4, Y3, Y3
+	VMOVUPS     Y3, 320(SI)
+	VMOVUPS     Y6, 416(SI)
+	VMULPS      Y0, Y5, Y3
+	VMOVUPS     Y3, 64(SI)
+	VMOVUPS     Y11, 544(SI)
+	VMULPS      Y1, Y5, Y3
+	VFMADD231PS filterA2<>+0(SB), Y11, Y3
+	VMULPS      Y2, Y8, Y4
+	VSUBPS      Y4, Y3, Y6
+	VADDPS      Y4, Y3, Y3
+	VMOVUPS     Y3, 160(SI)
+	VMOVUPS     Y6, 256(SI)
+	VMULPS      filterB<>+0(SB), Y5, Y3
+	VFMADD231PS filterB2<>+0(SB), Y11, Y3
+	VMULPS      filterB1<>+0(SB), Y8, Y4
+	VSUBPS      Y4, Y3, Y5
+	VADDPS      Y4, Y3, Y3
+	VMOVUPS     Y3, 352(SI)
+	VMOVUPS     Y5, 448(SI)
 	MOVQ        BX, R10
-	VMOVUPS     (SI), Y0
-	VMOVUPS     32(SI), Y1
-	VMOVUPS     64(SI), Y2
-	VMULPS      filter0<>+0(SB), Y0, Y3
-	VMOVUPS     Y3, 32(R10)
-	VMOVUPS     Y2, 32(R10)(R9*1)
-	VMULPS      filterA<>+0(SB), Y0, Y3
-	VFMADD231PS filterA2<>+0(SB), Y2, Y3
-	VMULPS      filterA1<>+0(SB), Y1, Y4
+	VMOVUPS     (SI), Y3
+	VMOVUPS     32(SI), Y4
+	VMOVUPS     64(SI), Y5
+	VMULPS      Y0, Y3, Y6
+	VMOVUPS     Y6, 32(R10)
+	VMOVUPS     Y5, 32(R10)(R9*1)
+	VMULPS      Y1, Y3, Y6
+	VFMADD231PS filterA2<>+0(SB), Y5, Y6
+	VMULPS      Y2, Y4, Y7
+	VSUBPS      Y7, Y6, Y8
+	VADDPS      Y7, Y6, Y6
+	VMOVUPS     Y6, 32(R10)(DI*1)
+	VMOVUPS     Y8, 32(R10)(DI*2)
+	VMULPS      filterB<>+0(SB), Y3, Y3
+	VFMADD231PS filterB2<>+0(SB), Y5, Y3
+	VMULPS      filterB1<>+0(SB), Y4, Y4
 	VSUBPS      Y4, Y3, Y5
 	VADDPS      Y4, Y3, Y3
-	VMOVUPS     Y3, 32(R10)(DI*1)
-	VMOVUPS     Y5, 32(R10)(DI*2)
-	VMULPS      filterB<>+0(SB), Y0, Y0
-	VFMADD231PS filterB2<>+0(SB), Y2, Y0
-	VMULPS      filterB1<>+0(SB), Y1, Y1
-	VSUBPS      Y1, Y0, Y2
-	VADDPS      Y1, Y0, Y0
-	VMOVUPS     Y0, 32(R10)(R8*1)
-	VMOVUPS     Y2, 32(R10)(DI*4)
+	VMOVUPS     Y3, 32(R10)(R8*1)
+	VMOVUPS     Y5, 32(R10)(DI*4)
 	LEAQ        (R10)(R8*2), R10
-	VMOVUPS     96(SI), Y0
-	VMOVUPS     128(SI), Y1
-	VMOVUPS     160(SI), Y2
-	VMULPS      filter0<>+0(SB), Y0, Y3
-	VMOVUPS     Y3, 32(R10)
-	VMOVUPS     Y2, 32(R10)(R9*1)
-	VMULPS      filterA<>+0(SB), Y0, Y3
-	VFMADD231PS filterA2<>+0(SB), Y2, Y3
-	VMULPS      filterA1<>+0(SB), Y1, Y4
+	VMOVUPS     96(SI), Y3
+	VMOVUPS     128(SI), Y4
+	VMOVUPS     160(SI), Y5
+	VMULPS      Y0, Y3, Y6
+	VMOVUPS     Y6, 32(R10)
+	VMOVUPS     Y5, 32(R10)(R9*1)
+	VMULPS      Y1, Y3, Y6
+	VFMADD231PS filterA2<>+0(SB), Y5, Y6
+	VMULPS      Y2, Y4, Y7
+	VSUBPS      Y7, Y6, Y8
+	VADDPS      Y7, Y6, Y6
+	VMOVUPS     Y6, 32(R10)(DI*1)
+	VMOVUPS     Y8, 32(R10)(DI*2)
+	VMULPS      filterB<>+0(SB), Y3, Y3
+	VFMADD231PS filterB2<>+0(SB), Y5, Y3
+	VMULPS      filterB1<>+0(SB), Y4, Y4
 	VSUBPS      Y4, Y3, Y5
 	VADDPS      Y4, Y3, Y3
-	VMOVUPS     Y3, 32(R10)(DI*1)
-	VMOVUPS     Y5, 32(R10)(DI*2)
-	VMULPS      filterB<>+0(SB), Y0, Y0
-	VFMADD231PS filterB2<>+0(SB), Y2, Y0
-	VMULPS      filterB1<>+0(SB), Y1, Y1
-	VSUBPS      Y1, Y0, Y2
-	VADDPS      Y1, Y0, Y0
-	VMOVUPS     Y0, 32(R10)(R8*1)
-	VMOVUPS     Y2, 32(R10)(DI*4)
+	VMOVUPS     Y3, 32(R10)(R8*1)
+	VMOVUPS     Y5, 32(R10)(DI*4)
 	LEAQ        (R10)(R8*2), R10
-	VMOVUPS     192(SI), Y0
-	VMOVUPS     224(SI), Y1
-	VMOVUPS     256(SI), Y2
-	VMULPS      filter0<>+0(SB), Y0, Y3
-	VMOVUPS     Y3, 32(R10)
-	VMOVUPS     Y2, 32(R10)(R9*1)
-	VMULPS      filterA<>+0(SB), Y0, Y3
-	VFMADD231PS filterA2<>+0(SB), Y2, Y3
-	VMULPS      filterA1<>+0(SB), Y1, Y4
+	VMOVUPS     192(SI), Y3
+	VMOVUPS     224(SI), Y4
+	VMOVUPS     256(SI), Y5
+	VMULPS      Y0, Y3, Y6
+	VMOVUPS     Y6, 32(R10)
+	VMOVUPS     Y5, 32(R10)(R9*1)
+	VMULPS      Y1, Y3, Y6
+	VFMADD231PS filterA2<>+0(SB), Y5, Y6
+	VMULPS      Y2, Y4, Y7
+	VSUBPS      Y7, Y6, Y8
+	VADDPS      Y7, Y6, Y6
+	VMOVUPS     Y6, 32(R10)(DI*1)
+	VMOVUPS     Y8, 32(R10)(DI*2)
+	VMULPS      filterB<>+0(SB), Y3, Y3
+	VFMADD231PS filterB2<>+0(SB), Y5, Y3
+	VMULPS      filterB1<>+0(SB), Y4, Y4
 	VSUBPS      Y4, Y3, Y5
 	VADDPS      Y4, Y3, Y3
-	VMOVUPS     Y3, 32(R10)(DI*1)
-	VMOVUPS     Y5, 32(R10)(DI*2)
-	VMULPS      filterB<>+0(SB), Y0, Y0
-	VFMADD231PS filterB2<>+0(SB), Y2, Y0
-	VMULPS      filterB1<>+0(SB), Y1, Y1
-	VSUBPS      Y1, Y0, Y2
-	VADDPS      Y1, Y0, Y0
-	VMOVUPS     Y0, 32(R10)(R8*1)
-	VMOVUPS     Y2, 32(R10)(DI*4)
+	VMOVUPS     Y3, 32(R10)(R8*1)
+	VMOVUPS     Y5, 32(R10)(DI*4)
 	LEAQ        (R10)(R8*2), R10
-	VMOVUPS     288(SI), Y0
-	VMOVUPS     320(SI), Y1
-	VMOVUPS     352(SI), Y2
-	VMULPS      filter0<>+0(SB), Y0, Y3
-	VMOVUPS     Y3, 32(R10)
-	VMOVUPS     Y2, 32(R10)(R9*1)
-	VMULPS      filterA<>+0(SB), Y0, Y3
-	VFMADD231PS filterA2<>+0(SB), Y2, Y3
-	VMULPS      filterA1<>+0(SB), Y1, Y4
+	VMOVUPS     288(SI), Y3
+	VMOVUPS     320(SI), Y4
+	VMOVUPS     352(SI), Y5
+	VMULPS      Y0, Y3, Y6
+	VMOVUPS     Y6, 32(R10)
+	VMOVUPS     Y5, 32(R10)(R9*1)
+	VMULPS      Y1, Y3, Y6
+	VFMADD231PS filterA2<>+0(SB), Y5, Y6
+	VMULPS      Y2, Y4, Y7
+	VSUBPS      Y7, Y6, Y8
+	VADDPS      Y7, Y6, Y6
+	VMOVUPS     Y6, 32(R10)(DI*1)
+	VMOVUPS     Y8, 32(R10)(DI*2)
+	VMULPS      filterB<>+0(SB), Y3, Y3
+	VFMADD231PS filterB2<>+0(SB), Y5, Y3
+	VMULPS      filterB1<>+0(SB), Y4, Y4
 	VSUBPS      Y4, Y3, Y5
 	VADDPS      Y4, Y3, Y3
-	VMOVUPS     Y3, 32(R10)(DI*1)
-	VMOVUPS     Y5, 32(R10)(DI*2)
-	VMULPS      filterB<>+0(SB), Y0, Y0
-	VFMADD231PS filterB2<>+0(SB), Y2, Y0
-	VMULPS      filterB1<>+0(SB), Y1, Y1
-	VSUBPS      Y1, Y0, Y2
-	VADDPS      Y1, Y0, Y0
-	VMOVUPS     Y0, 32(R10)(R8*1)
-	VMOVUPS     Y2, 32(R10)(DI*4)
+	VMOVUPS     Y3, 32(R10)(R8*1)
+	VMOVUPS     Y5, 32(R10)(DI*4)
 	LEAQ        (R10)(R8*2), R10
-	VMOVUPS     384(SI), Y0
-	VMOVUPS     416(SI), Y1
-	VMOVUPS     448(SI), Y2
-	VMULPS      filter0<>+0(SB), Y0, Y3
-	VMOVUPS     Y3, 32(R10)
-	VMOVUPS     Y2, 32(R10)(R9*1)
-	VMULPS      filterA<>+0(SB), Y0, Y3
-	VFMADD231PS filterA2<>+0(SB), Y2, Y3
-	VMULPS      filterA1<>+0(SB), Y1, Y4
+	VMOVUPS     384(SI), Y3
+	VMOVUPS     416(SI), Y4
+	VMOVUPS     448(SI), Y5
+	VMULPS      Y0, Y3, Y6
+	VMOVUPS     Y6, 32(R10)
+	VMOVUPS     Y5, 32(R10)(R9*1)
+	VMULPS      Y1, Y3, Y6
+	VFMADD231PS filterA2<>+0(SB), Y5, Y6
+	VMULPS      Y2, Y4, Y7
+	VSUBPS      Y7, Y6, Y8
+	VADDPS      Y7, Y6, Y6
+	VMOVUPS     Y6, 32(R10)(DI*1)
+	VMOVUPS     Y8, 32(R10)(DI*2)
+	VMULPS      filterB<>+0(SB), Y3, Y3
+	VFMADD231PS filterB2<>+0(SB), Y5, Y3
+	VMULPS      filterB1<>+0(SB), Y4, Y4
 	VSUBPS      Y4, Y3, Y5
 	VADDPS      Y4, Y3, Y3
-	VMOVUPS     Y3, 32(R10)(DI*1)
-	VMOVUPS     Y5, 32(R10)(DI*2)
-	VMULPS      filterB<>+0(SB), Y0, Y0
-	VFMADD231PS filterB2<>+0(SB), Y2, Y0
-	VMULPS      filterB1<>+0(SB), Y1, Y1
-	VSUBPS      Y1, Y0, Y2
-	VADDPS      Y1, Y0, Y0
-	VMOVUPS     Y0, 32(R10)(R8*1)
-	VMOVUPS     Y2, 32(R10)(DI*4)
+	VMOVUPS     Y3, 32(R10)(R8*1)
+	VMOVUPS     Y5, 32(R10)(DI*4)
 	LEAQ        (R10)(R8*2), R10
-	VMOVUPS     480(SI), Y0
-	VMOVUPS     512(SI), Y1
-	VMOVUPS     544(SI), Y2
-	VMULPS      filter0<>+0(SB), Y0, Y3
-	VMOVUPS     Y3, 32(R10)
-	VMOVUPS     Y2, 32(R10)(R9*1)
-	VMULPS      filterA<>+0(SB), Y0, Y3
-	VFMADD231PS filterA2<>+0(SB), Y2, Y3
-	VMULPS      filterA1<>+0(SB), Y1, Y4
+	VMOVUPS     480(SI), Y3
+	VMOVUPS     512(SI), Y4
+	VMOVUPS     544(SI), Y5
+	VMULPS      Y0, Y3, Y6
+	VMOVUPS     Y6, 32(R10)
+	VMOVUPS     Y5, 32(R10)(R9*1)
+	VMULPS      Y1, Y3, Y6
+	VFMADD231PS filterA2<>+0(SB), Y5, Y6
+	VMULPS      Y2, Y4, Y7
+	VSUBPS      Y7, Y6, Y8
+	VADDPS      Y7, Y6, Y6
+	VMOVUPS     Y6, 32(R10)(DI*1)
+	VMOVUPS     Y8, 32(R10)(DI*2)
+	VMULPS      filterB<>+0(SB), Y3, Y3
+	VFMADD231PS filterB2<>+0(SB), Y5, Y3
+	VMULPS      filterB1<>+0(SB), Y4, Y4
 	VSUBPS      Y4, Y3, Y5
 	VADDPS      Y4, Y3, Y3
-	VMOVUPS     Y3, 32(R10)(DI*1)
-	VMOVUPS     Y5, 32(R10)(DI*2)
-	VMULPS      filterB<>+0(SB), Y0, Y0
-	VFMADD231PS filterB2<>+0(SB), Y2, Y0
-	VMULPS      filterB1<>+0(SB), Y1, Y1
-	VSUBPS      Y1, Y0, Y2
-	VADDPS      Y1, Y0, Y0
-	VMOVUPS     Y0, 32(R10)(R8*1)
-	VMOVUPS     Y2, 32(R10)(DI*4)
+	VMOVUPS     Y3, 32(R10)(R8*1)
+	VMOVUPS     Y5, 32(R10)(DI*4)
 	LEAQ        (R10)(R8*2), R10
 	LEAQ        (DX)(DX*8), R10
 	MOVQ        R10, R11
@@ -6988,338 +6991,342 @@ channels:
 // func output3AVX2(dst []float32, src []float32, ss int, n int, tmp []float32)
 // Requires: AVX, FMA3
 TEXT ·output3AVX2(SB), NOSPLIT, $0-88
-	MOVQ dst_base+0(FP), AX
-	MOVQ src_base+24(FP), CX
-	MOVQ ss+48(FP), DX
-	SHLQ $0x02, DX
-	MOVQ tmp_base+64(FP), BX
-	MOVQ n+56(FP), SI
-	LEAQ (DX)(DX*2), DI
-	SHLQ $0x01, DI
+	MOVQ    dst_base+0(FP), AX
+	MOVQ    src_base+24(FP), CX
+	MOVQ    ss+48(FP), DX
+	SHLQ    $0x02, DX
+	MOVQ    tmp_base+64(FP), BX
+	MOVQ    n+56(FP), SI
+	LEAQ    (DX)(DX*2), DI
+	SHLQ    $0x01, DI
+	VMOVUPS pointA<>+0(SB), Y0
+	VMOVUPS pointB<>+0(SB), Y1
+	VMOVUPS pointA2<>+0(SB), Y2
+	VMOVUPS pointB2<>+0(SB), Y3
 
 channels:
 	MOVQ        CX, R8
 	LEAQ        (DI)(DI*2), R9
 	LEAQ        (DI)(DI*4), R10
-	VMOVUPS     (R8)(DI*1), Y0
-	VADDPS      (R8)(DI*2), Y0, Y1
-	VSUBPS      (R8)(DI*2), Y0, Y0
-	VMOVUPS     (R8)(R9*1), Y2
-	VADDPS      (R8)(DI*4), Y2, Y3
-	VSUBPS      (R8)(DI*4), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      (R8), Y4, Y4
-	VMOVUPS     Y4, (BX)
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VADDPS      (R8)(R10*1), Y3, Y3
-	VMOVUPS     Y3, 384(BX)
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y0
-	VMOVUPS     Y0, 192(BX)
+	VMOVUPS     (R8)(DI*1), Y4
+	VADDPS      (R8)(DI*2), Y4, Y5
+	VSUBPS      (R8)(DI*2), Y4, Y4
+	VMOVUPS     (R8)(R9*1), Y6
+	VADDPS      (R8)(DI*4), Y6, Y7
+	VSUBPS      (R8)(DI*4), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      (R8), Y8, Y8
+	VMOVUPS     Y8, (BX)
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VADDPS      (R8)(R10*1), Y7, Y7
+	VMOVUPS     Y7, 384(BX)
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y4
+	VMOVUPS     Y4, 192(BX)
 	ADDQ        DX, R8
-	VMOVUPS     (R8)(DI*1), Y0
-	VADDPS      (R8)(DI*2), Y0, Y1
-	VSUBPS      (R8)(DI*2), Y0, Y0
-	VMOVUPS     (R8)(R9*1), Y2
-	VADDPS      (R8)(DI*4), Y2, Y3
-	VSUBPS      (R8)(DI*4), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      (R8), Y4, Y4
-	VMOVUPS     Y4, 32(BX)
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VADDPS      (R8)(R10*1), Y3, Y3
-	VMOVUPS     Y3, 416(BX)
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y0
-	VMOVUPS     Y0, 224(BX)
+	VMOVUPS     (R8)(DI*1), Y4
+	VADDPS      (R8)(DI*2), Y4, Y5
+	VSUBPS      (R8)(DI*2), Y4, Y4
+	VMOVUPS     (R8)(R9*1), Y6
+	VADDPS      (R8)(DI*4), Y6, Y7
+	VSUBPS      (R8)(DI*4), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      (R8), Y8, Y8
+	VMOVUPS     Y8, 32(BX)
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VADDPS      (R8)(R10*1), Y7, Y7
+	VMOVUPS     Y7, 416(BX)
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y4
+	VMOVUPS     Y4, 224(BX)
 	ADDQ        DX, R8
-	VMOVUPS     (R8)(DI*1), Y0
-	VADDPS      (R8)(DI*2), Y0, Y1
-	VSUBPS      (R8)(DI*2), Y0, Y0
-	VMOVUPS     (R8)(R9*1), Y2
-	VADDPS      (R8)(DI*4), Y2, Y3
-	VSUBPS      (R8)(DI*4), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      (R8), Y4, Y4
-	VMOVUPS     Y4, 64(BX)
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VADDPS      (R8)(R10*1), Y3, Y3
-	VMOVUPS     Y3, 448(BX)
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y0
-	VMOVUPS     Y0, 256(BX)
+	VMOVUPS     (R8)(DI*1), Y4
+	VADDPS      (R8)(DI*2), Y4, Y5
+	VSUBPS      (R8)(DI*2), Y4, Y4
+	VMOVUPS     (R8)(R9*1), Y6
+	VADDPS      (R8)(DI*4), Y6, Y7
+	VSUBPS      (R8)(DI*4), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      (R8), Y8, Y8
+	VMOVUPS     Y8, 64(BX)
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VADDPS      (R8)(R10*1), Y7, Y7
+	VMOVUPS     Y7, 448(BX)
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y4
+	VMOVUPS     Y4, 256(BX)
 	ADDQ        DX, R8
-	VMOVUPS     (R8)(DI*1), Y0
-	VADDPS      (R8)(DI*2), Y0, Y1
-	VSUBPS      (R8)(DI*2), Y0, Y0
-	VMOVUPS     (R8)(R9*1), Y2
-	VADDPS      (R8)(DI*4), Y2, Y3
-	VSUBPS      (R8)(DI*4), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      (R8), Y4, Y4
-	VMOVUPS     Y4, 96(BX)
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VADDPS      (R8)(R10*1), Y3, Y3
-	VMOVUPS     Y3, 480(BX)
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y0
-	VMOVUPS     Y0, 288(BX)
+	VMOVUPS     (R8)(DI*1), Y4
+	VADDPS      (R8)(DI*2), Y4, Y5
+	VSUBPS      (R8)(DI*2), Y4, Y4
+	VMOVUPS     (R8)(R9*1), Y6
+	VADDPS      (R8)(DI*4), Y6, Y7
+	VSUBPS      (R8)(DI*4), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      (R8), Y8, Y8
+	VMOVUPS     Y8, 96(BX)
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VADDPS      (R8)(R10*1), Y7, Y7
+	VMOVUPS     Y7, 480(BX)
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y4
+	VMOVUPS     Y4, 288(BX)
 	ADDQ        DX, R8
-	VMOVUPS     (R8)(DI*1), Y0
-	VADDPS      (R8)(DI*2), Y0, Y1
-	VSUBPS      (R8)(DI*2), Y0, Y0
-	VMOVUPS     (R8)(R9*1), Y2
-	VADDPS      (R8)(DI*4), Y2, Y3
-	VSUBPS      (R8)(DI*4), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      (R8), Y4, Y4
-	VMOVUPS     Y4, 128(BX)
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VADDPS      (R8)(R10*1), Y3, Y3
-	VMOVUPS     Y3, 512(BX)
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y0
-	VMOVUPS     Y0, 320(BX)
+	VMOVUPS     (R8)(DI*1), Y4
+	VADDPS      (R8)(DI*2), Y4, Y5
+	VSUBPS      (R8)(DI*2), Y4, Y4
+	VMOVUPS     (R8)(R9*1), Y6
+	VADDPS      (R8)(DI*4), Y6, Y7
+	VSUBPS      (R8)(DI*4), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      (R8), Y8, Y8
+	VMOVUPS     Y8, 128(BX)
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VADDPS      (R8)(R10*1), Y7, Y7
+	VMOVUPS     Y7, 512(BX)
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y4
+	VMOVUPS     Y4, 320(BX)
 	ADDQ        DX, R8
-	VMOVUPS     (R8)(DI*1), Y0
-	VADDPS      (R8)(DI*2), Y0, Y1
-	VSUBPS      (R8)(DI*2), Y0, Y0
-	VMOVUPS     (R8)(R9*1), Y2
-	VADDPS      (R8)(DI*4), Y2, Y3
-	VSUBPS      (R8)(DI*4), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      (R8), Y4, Y4
-	VMOVUPS     Y4, 160(BX)
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VADDPS      (R8)(R10*1), Y3, Y3
-	VMOVUPS     Y3, 544(BX)
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y0
-	VMOVUPS     Y0, 352(BX)
-	VMOVUPS     32(BX), Y0
-	VADDPS      64(BX), Y0, Y1
-	VSUBPS      64(BX), Y0, Y0
-	VMOVUPS     96(BX), Y2
-	VADDPS      128(BX), Y2, Y3
-	VSUBPS      128(BX), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      (BX), Y4, Y4
-	VMOVUPS     Y4, (AX)
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VADDPS      160(BX), Y3, Y3
-	VMOVUPS     Y3, 128(AX)
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y0
-	VMOVUPS     Y0, 64(AX)
-	VMOVUPS     224(BX), Y0
-	VADDPS      256(BX), Y0, Y1
-	VSUBPS      256(BX), Y0, Y0
-	VMOVUPS     288(BX), Y2
-	VADDPS      320(BX), Y2, Y3
-	VSUBPS      320(BX), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      192(BX), Y4, Y4
-	VMOVUPS     Y4, 192(AX)
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VADDPS      352(BX), Y3, Y3
-	VMOVUPS     Y3, 320(AX)
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y0
-	VMOVUPS     Y0, 256(AX)
-	VMOVUPS     416(BX), Y0
-	VADDPS      448(BX), Y0, Y1
-	VSUBPS      448(BX), Y0, Y0
-	VMOVUPS     480(BX), Y2
-	VADDPS      512(BX), Y2, Y3
-	VSUBPS      512(BX), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      384(BX), Y4, Y4
-	VMOVUPS     Y4, 384(AX)
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VADDPS      544(BX), Y3, Y3
-	VMOVUPS     Y3, 512(AX)
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y0
-	VMOVUPS     Y0, 448(AX)
+	VMOVUPS     (R8)(DI*1), Y4
+	VADDPS      (R8)(DI*2), Y4, Y5
+	VSUBPS      (R8)(DI*2), Y4, Y4
+	VMOVUPS     (R8)(R9*1), Y6
+	VADDPS      (R8)(DI*4), Y6, Y7
+	VSUBPS      (R8)(DI*4), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      (R8), Y8, Y8
+	VMOVUPS     Y8, 160(BX)
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VADDPS      (R8)(R10*1), Y7, Y7
+	VMOVUPS     Y7, 544(BX)
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y4
+	VMOVUPS     Y4, 352(BX)
+	VMOVUPS     32(BX), Y4
+	VADDPS      64(BX), Y4, Y5
+	VSUBPS      64(BX), Y4, Y4
+	VMOVUPS     96(BX), Y6
+	VADDPS      128(BX), Y6, Y7
+	VSUBPS      128(BX), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      (BX), Y8, Y8
+	VMOVUPS     Y8, (AX)
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VADDPS      160(BX), Y7, Y7
+	VMOVUPS     Y7, 128(AX)
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y4
+	VMOVUPS     Y4, 64(AX)
+	VMOVUPS     224(BX), Y4
+	VADDPS      256(BX), Y4, Y5
+	VSUBPS      256(BX), Y4, Y4
+	VMOVUPS     288(BX), Y6
+	VADDPS      320(BX), Y6, Y7
+	VSUBPS      320(BX), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      192(BX), Y8, Y8
+	VMOVUPS     Y8, 192(AX)
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VADDPS      352(BX), Y7, Y7
+	VMOVUPS     Y7, 320(AX)
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y4
+	VMOVUPS     Y4, 256(AX)
+	VMOVUPS     416(BX), Y4
+	VADDPS      448(BX), Y4, Y5
+	VSUBPS      448(BX), Y4, Y4
+	VMOVUPS     480(BX), Y6
+	VADDPS      512(BX), Y6, Y7
+	VSUBPS      512(BX), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      384(BX), Y8, Y8
+	VMOVUPS     Y8, 384(AX)
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VADDPS      544(BX), Y7, Y7
+	VMOVUPS     Y7, 512(AX)
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y4
+	VMOVUPS     Y4, 448(AX)
 	MOVQ        CX, R8
 	LEAQ        (DI)(DI*2), R9
 	LEAQ        (DI)(DI*4), R10
-	VMOVUPS     32(R8)(DI*1), Y0
-	VADDPS      32(R8)(DI*2), Y0, Y1
-	VSUBPS      32(R8)(DI*2), Y0, Y0
-	VMOVUPS     32(R8)(R9*1), Y2
-	VADDPS      32(R8)(DI*4), Y2, Y3
-	VSUBPS      32(R8)(DI*4), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      32(R8), Y4, Y4
-	VMOVUPS     Y4, (BX)
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VADDPS      32(R8)(R10*1), Y3, Y3
-	VMOVUPS     Y3, 384(BX)
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y0
-	VMOVUPS     Y0, 192(BX)
+	VMOVUPS     32(R8)(DI*1), Y4
+	VADDPS      32(R8)(DI*2), Y4, Y5
+	VSUBPS      32(R8)(DI*2), Y4, Y4
+	VMOVUPS     32(R8)(R9*1), Y6
+	VADDPS      32(R8)(DI*4), Y6, Y7
+	VSUBPS      32(R8)(DI*4), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      32(R8), Y8, Y8
+	VMOVUPS     Y8, (BX)
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VADDPS      32(R8)(R10*1), Y7, Y7
+	VMOVUPS     Y7, 384(BX)
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y4
+	VMOVUPS     Y4, 192(BX)
 	ADDQ        DX, R8
-	VMOVUPS     32(R8)(DI*1), Y0
-	VADDPS      32(R8)(DI*2), Y0, Y1
-	VSUBPS      32(R8)(DI*2), Y0, Y0
-	VMOVUPS     32(R8)(R9*1), Y2
-	VADDPS      32(R8)(DI*4), Y2, Y3
-	VSUBPS      32(R8)(DI*4), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      32(R8), Y4, Y4
-	VMOVUPS     Y4, 32(BX)
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VADDPS      32(R8)(R10*1), Y3, Y3
-	VMOVUPS     Y3, 416(BX)
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y0
-	VMOVUPS     Y0, 224(BX)
+	VMOVUPS     32(R8)(DI*1), Y4
+	VADDPS      32(R8)(DI*2), Y4, Y5
+	VSUBPS      32(R8)(DI*2), Y4, Y4
+	VMOVUPS     32(R8)(R9*1), Y6
+	VADDPS      32(R8)(DI*4), Y6, Y7
+	VSUBPS      32(R8)(DI*4), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      32(R8), Y8, Y8
+	VMOVUPS     Y8, 32(BX)
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VADDPS      32(R8)(R10*1), Y7, Y7
+	VMOVUPS     Y7, 416(BX)
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y4
+	VMOVUPS     Y4, 224(BX)
 	ADDQ        DX, R8
-	VMOVUPS     32(R8)(DI*1), Y0
-	VADDPS      32(R8)(DI*2), Y0, Y1
-	VSUBPS      32(R8)(DI*2), Y0, Y0
-	VMOVUPS     32(R8)(R9*1), Y2
-	VADDPS      32(R8)(DI*4), Y2, Y3
-	VSUBPS      32(R8)(DI*4), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      32(R8), Y4, Y4
-	VMOVUPS     Y4, 64(BX)
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VADDPS      32(R8)(R10*1), Y3, Y3
-	VMOVUPS     Y3, 448(BX)
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y0
-	VMOVUPS     Y0, 256(BX)
+	VMOVUPS     32(R8)(DI*1), Y4
+	VADDPS      32(R8)(DI*2), Y4, Y5
+	VSUBPS      32(R8)(DI*2), Y4, Y4
+	VMOVUPS     32(R8)(R9*1), Y6
+	VADDPS      32(R8)(DI*4), Y6, Y7
+	VSUBPS      32(R8)(DI*4), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      32(R8), Y8, Y8
+	VMOVUPS     Y8, 64(BX)
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VADDPS      32(R8)(R10*1), Y7, Y7
+	VMOVUPS     Y7, 448(BX)
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y4
+	VMOVUPS     Y4, 256(BX)
 	ADDQ        DX, R8
-	VMOVUPS     32(R8)(DI*1), Y0
-	VADDPS      32(R8)(DI*2), Y0, Y1
-	VSUBPS      32(R8)(DI*2), Y0, Y0
-	VMOVUPS     32(R8)(R9*1), Y2
-	VADDPS      32(R8)(DI*4), Y2, Y3
-	VSUBPS      32(R8)(DI*4), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      32(R8), Y4, Y4
-	VMOVUPS     Y4, 96(BX)
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VADDPS      32(R8)(R10*1), Y3, Y3
-	VMOVUPS     Y3, 480(BX)
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y0
-	VMOVUPS     Y0, 288(BX)
+	VMOVUPS     32(R8)(DI*1), Y4
+	VADDPS      32(R8)(DI*2), Y4, Y5
+	VSUBPS      32(R8)(DI*2), Y4, Y4
+	VMOVUPS     32(R8)(R9*1), Y6
+	VADDPS      32(R8)(DI*4), Y6, Y7
+	VSUBPS      32(R8)(DI*4), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      32(R8), Y8, Y8
+	VMOVUPS     Y8, 96(BX)
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VADDPS      32(R8)(R10*1), Y7, Y7
+	VMOVUPS     Y7, 480(BX)
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y4
+	VMOVUPS     Y4, 288(BX)
 	ADDQ        DX, R8
-	VMOVUPS     32(R8)(DI*1), Y0
-	VADDPS      32(R8)(DI*2), Y0, Y1
-	VSUBPS      32(R8)(DI*2), Y0, Y0
-	VMOVUPS     32(R8)(R9*1), Y2
-	VADDPS      32(R8)(DI*4), Y2, Y3
-	VSUBPS      32(R8)(DI*4), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      32(R8), Y4, Y4
-	VMOVUPS     Y4, 128(BX)
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VADDPS      32(R8)(R10*1), Y3, Y3
-	VMOVUPS     Y3, 512(BX)
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y0
-	VMOVUPS     Y0, 320(BX)
+	VMOVUPS     32(R8)(DI*1), Y4
+	VADDPS      32(R8)(DI*2), Y4, Y5
+	VSUBPS      32(R8)(DI*2), Y4, Y4
+	VMOVUPS     32(R8)(R9*1), Y6
+	VADDPS      32(R8)(DI*4), Y6, Y7
+	VSUBPS      32(R8)(DI*4), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      32(R8), Y8, Y8
+	VMOVUPS     Y8, 128(BX)
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VADDPS      32(R8)(R10*1), Y7, Y7
+	VMOVUPS     Y7, 512(BX)
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y4
+	VMOVUPS     Y4, 320(BX)
 	ADDQ        DX, R8
-	VMOVUPS     32(R8)(DI*1), Y0
-	VADDPS      32(R8)(DI*2), Y0, Y1
-	VSUBPS      32(R8)(DI*2), Y0, Y0
-	VMOVUPS     32(R8)(R9*1), Y2
-	VADDPS      32(R8)(DI*4), Y2, Y3
-	VSUBPS      32(R8)(DI*4), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      32(R8), Y4, Y4
-	VMOVUPS     Y4, 160(BX)
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VADDPS      32(R8)(R10*1), Y3, Y3
-	VMOVUPS     Y3, 544(BX)
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y0
-	VMOVUPS     Y0, 352(BX)
-	VMOVUPS     32(BX), Y0
-	VADDPS      64(BX), Y0, Y1
-	VSUBPS      64(BX), Y0, Y0
-	VMOVUPS     96(BX), Y2
-	VADDPS      128(BX), Y2, Y3
-	VSUBPS      128(BX), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      (BX), Y4, Y4
-	VMOVUPS     Y4, 32(AX)
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VADDPS      160(BX), Y3, Y3
-	VMOVUPS     Y3, 160(AX)
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y0
-	VMOVUPS     Y0, 96(AX)
-	VMOVUPS     224(BX), Y0
-	VADDPS      256(BX), Y0, Y1
-	VSUBPS      256(BX), Y0, Y0
-	VMOVUPS     288(BX), Y2
-	VADDPS      320(BX), Y2, Y3
-	VSUBPS      320(BX), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      192(BX), Y4, Y4
-	VMOVUPS     Y4, 224(AX)
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VADDPS      352(BX), Y3, Y3
-	VMOVUPS     Y3, 352(AX)
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y0
-	VMOVUPS     Y0, 288(AX)
-	VMOVUPS     416(BX), Y0
-	VADDPS      448(BX), Y0, Y1
-	VSUBPS      448(BX), Y0, Y0
-	VMOVUPS     480(BX), Y2
-	VADDPS      512(BX), Y2, Y3
-	VSUBPS      512(BX), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      384(BX), Y4, Y4
-	VMOVUPS     Y4, 416(AX)
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VADDPS      544(BX), Y3, Y3
-	VMOVUPS     Y3, 544(AX)
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y0
-	VMOVUPS     Y0, 480(AX)
+	VMOVUPS     32(R8)(DI*1), Y4
+	VADDPS      32(R8)(DI*2), Y4, Y5
+	VSUBPS      32(R8)(DI*2), Y4, Y4
+	VMOVUPS     32(R8)(R9*1), Y6
+	VADDPS      32(R8)(DI*4), Y6, Y7
+	VSUBPS      32(R8)(DI*4), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      32(R8), Y8, Y8
+	VMOVUPS     Y8, 160(BX)
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VADDPS      32(R8)(R10*1), Y7, Y7
+	VMOVUPS     Y7, 544(BX)
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y4
+	VMOVUPS     Y4, 352(BX)
+	VMOVUPS     32(BX), Y4
+	VADDPS      64(BX), Y4, Y5
+	VSUBPS      64(BX), Y4, Y4
+	VMOVUPS     96(BX), Y6
+	VADDPS      128(BX), Y6, Y7
+	VSUBPS      128(BX), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      (BX), Y8, Y8
+	VMOVUPS     Y8, 32(AX)
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VADDPS      160(BX), Y7, Y7
+	VMOVUPS     Y7, 160(AX)
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y4
+	VMOVUPS     Y4, 96(AX)
+	VMOVUPS     224(BX), Y4
+	VADDPS      256(BX), Y4, Y5
+	VSUBPS      256(BX), Y4, Y4
+	VMOVUPS     288(BX), Y6
+	VADDPS      320(BX), Y6, Y7
+	VSUBPS      320(BX), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      192(BX), Y8, Y8
+	VMOVUPS     Y8, 224(AX)
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VADDPS      352(BX), Y7, Y7
+	VMOVUPS     Y7, 352(AX)
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y4
+	VMOVUPS     Y4, 288(AX)
+	VMOVUPS     416(BX), Y4
+	VADDPS      448(BX), Y4, Y5
+	VSUBPS      448(BX), Y4, Y4
+	VMOVUPS     480(BX), Y6
+	VADDPS      512(BX), Y6, Y7
+	VSUBPS      512(BX), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      384(BX), Y8, Y8
+	VMOVUPS     Y8, 416(AX)
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VADDPS      544(BX), Y7, Y7
+	VMOVUPS     Y7, 544(AX)
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y4
+	VMOVUPS     Y4, 480(AX)
 	ADDQ        $0x00000240, AX
 	ADDQ        $0x40, CX
 	DECQ        SI
@@ -7369,6 +7376,36 @@ TEXT ·inputAVX512(SB), NOSPLIT, $0-104
 	VMOVUPS pointProd<>+0(SB), Z5
 
 channels:
+	LEAQ         (DX)(CX*4), R15
+	PREFETCHT1   (R15)(CX*2)
+	PREFETCHT1   (R15)(R9*1)
+	PREFETCHT1   (R15)(CX*4)
+	PREFETCHT1   (R15)(R10*1)
+	LEAQ         (BX)(CX*4), R15
+	PREFETCHT1   (R15)(CX*2)
+	PREFETCHT1   (R15)(R9*1)
+	PREFETCHT1   (R15)(CX*4)
+	PREFETCHT1   (R15)(R10*1)
+	LEAQ         (SI)(CX*4), R15
+	PREFETCHT1   (R15)(CX*2)
+	PREFETCHT1   (R15)(R9*1)
+	PREFETCHT1   (R15)(CX*4)
+	PREFETCHT1   (R15)(R10*1)
+	LEAQ         (DI)(CX*4), R15
+	PREFETCHT1   (R15)(CX*2)
+	PREFETCHT1   (R15)(R9*1)
+	PREFETCHT1   (R15)(CX*4)
+	PREFETCHT1   (R15)(R10*1)
+	LEAQ         (R8)(CX*4), R15
+	PREFETCHT1   (R15)(CX*2)
+	PREFETCHT1   (R15)(R9*1)
+	PREFETCHT1   (R15)(CX*4)
+	PREFETCHT1   (R15)(R10*1)
+	LEAQ         (AX)(CX*4), R15
+	PREFETCHT1   (R15)(CX*2)
+	PREFETCHT1   (R15)(R9*1)
+	PREFETCHT1   (R15)(CX*4)
+	PREFETCHT1   (R15)(R10*1)
 	MOVQ         R12, R15
 	VMOVUPS.Z    (DX), K1, Z6
 	VMOVUPS.Z    (SI), K1, Z7
@@ -7770,6 +7807,26 @@ TEXT ·gradAVX512(SB), NOSPLIT, $0-104
 	VMOVUPS filterB3<>+0(SB), Z8
 
 channels:
+	LEAQ        (DX)(CX*4), R12
+	PREFETCHT1  (R12)
+	PREFETCHT1  (R12)(CX*1)
+	PREFETCHT1  (R12)(CX*2)
+	PREFETCHT1  (R12)(DI*1)
+	LEAQ        (BX)(CX*4), R12
+	PREFETCHT1  (R12)
+	PREFETCHT1  (R12)(CX*1)
+	PREFETCHT1  (R12)(CX*2)
+	PREFETCHT1  (R12)(DI*1)
+	LEAQ        (SI)(CX*4), R12
+	PREFETCHT1  (R12)
+	PREFETCHT1  (R12)(CX*1)
+	PREFETCHT1  (R12)(CX*2)
+	PREFETCHT1  (R12)(DI*1)
+	LEAQ        (AX)(CX*4), R12
+	PREFETCHT1  (R12)
+	PREFETCHT1  (R12)(CX*1)
+	PREFETCHT1  (R12)(CX*2)
+	PREFETCHT1  (R12)(DI*1)
 	MOVQ        R9, R12
 	VMOVUPS.Z   (DX), K1, Z9
 	VMULPS      Z0, Z9, Z9
@@ -8033,12 +8090,16 @@ channels:
 // func inputAVX2(dst []float32, ds int, dp int, src *[6][]float32, cs int, lead int, mask *[6]uint32, n int, tmp []float32)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·inputAVX2(SB), NOSPLIT, $0-104
-	MOVQ n+72(FP), AX
-	XORQ CX, CX
-	MOVQ lead+56(FP), DX
-	SHLQ $0x02, DX
-	SUBQ DX, CX
-	MOVQ dst_base+0(FP), DX
+	MOVQ    n+72(FP), AX
+	XORQ    CX, CX
+	MOVQ    lead+56(FP), DX
+	SHLQ    $0x02, DX
+	SUBQ    DX, CX
+	MOVQ    dst_base+0(FP), DX
+	VMOVUPS pointA<>+0(SB), Y0
+	VMOVUPS pointB<>+0(SB), Y1
+	VMOVUPS pointA2<>+0(SB), Y2
+	VMOVUPS pointB2<>+0(SB), Y3
 
 channels:
 	MOVQ         tmp_base+80(FP), BX
@@ -8046,461 +8107,460 @@ channels:
 	SHLQ         $0x02, SI
 	MOVQ         src+40(FP), DI
 	MOVQ         mask+64(FP), R8
-	VMOVUPS      laneBits<>+0(SB), Y0
 	MOVQ         CX, R9
-	VPBROADCASTD (R8), Y1
-	VPAND        Y0, Y1, Y1
-	VPCMPEQD     Y0, Y1, Y1
+	VPBROADCASTD (R8), Y4
+	VPAND        laneBits<>+0(SB), Y4, Y4
+	VPCMPEQD     laneBits<>+0(SB), Y4, Y4
 	MOVQ         (DI), R10
-	VMASKMOVPS   (R10)(R9*1), Y1, Y2
+	VMASKMOVPS   (R10)(R9*1), Y4, Y5
 	MOVQ         24(DI), R10
-	VMASKMOVPS   (R10)(R9*1), Y1, Y3
+	VMASKMOVPS   (R10)(R9*1), Y4, Y6
 	MOVQ         48(DI), R10
-	VMASKMOVPS   (R10)(R9*1), Y1, Y4
+	VMASKMOVPS   (R10)(R9*1), Y4, Y7
 	MOVQ         72(DI), R10
-	VMASKMOVPS   (R10)(R9*1), Y1, Y5
+	VMASKMOVPS   (R10)(R9*1), Y4, Y8
 	MOVQ         96(DI), R10
-	VMASKMOVPS   (R10)(R9*1), Y1, Y6
+	VMASKMOVPS   (R10)(R9*1), Y4, Y9
 	MOVQ         120(DI), R10
-	VMASKMOVPS   (R10)(R9*1), Y1, Y1
-	VMOVAPS      Y6, Y7
-	VFNMADD231PS pointSum<>+0(SB), Y4, Y7
-	VFMADD231PS  pointProd<>+0(SB), Y2, Y7
-	VMOVUPS      Y7, (BX)
-	VFNMADD231PS pointSum<>+0(SB), Y5, Y1
-	VFMADD231PS  pointProd<>+0(SB), Y3, Y1
-	VMOVUPS      Y1, 960(BX)
-	VMOVAPS      Y6, Y1
-	VMOVAPS      Y5, Y2
-	VFNMADD231PS pointB2<>+0(SB), Y4, Y1
-	VFNMADD231PS pointB2<>+0(SB), Y3, Y2
-	VMOVAPS      Y1, Y7
-	VFMADD231PS  pointA<>+0(SB), Y2, Y7
-	VFNMADD231PS pointA<>+0(SB), Y2, Y1
-	VMOVUPS      Y7, 192(BX)
-	VMOVUPS      Y1, 384(BX)
-	VFNMADD231PS pointA2<>+0(SB), Y4, Y6
-	VFNMADD231PS pointA2<>+0(SB), Y3, Y5
-	VMOVAPS      Y6, Y1
-	VFMADD231PS  pointB<>+0(SB), Y5, Y1
-	VFNMADD231PS pointB<>+0(SB), Y5, Y6
-	VMOVUPS      Y1, 576(BX)
-	VMOVUPS      Y6, 768(BX)
+	VMASKMOVPS   (R10)(R9*1), Y4, Y4
+	VMOVAPS      Y9, Y10
+	VFNMADD231PS pointSum<>+0(SB), Y7, Y10
+	VFMADD231PS  pointProd<>+0(SB), Y5, Y10
+	VMOVUPS      Y10, (BX)
+	VFNMADD231PS pointSum<>+0(SB), Y8, Y4
+	VFMADD231PS  pointProd<>+0(SB), Y6, Y4
+	VMOVUPS      Y4, 960(BX)
+	VMOVAPS      Y9, Y4
+	VMOVAPS      Y8, Y5
+	VFNMADD231PS Y3, Y7, Y4
+	VFNMADD231PS Y3, Y6, Y5
+	VMOVAPS      Y4, Y10
+	VFMADD231PS  Y0, Y5, Y10
+	VFNMADD231PS Y0, Y5, Y4
+	VMOVUPS      Y10, 192(BX)
+	VMOVUPS      Y4, 384(BX)
+	VFNMADD231PS Y2, Y7, Y9
+	VFNMADD231PS Y2, Y6, Y8
+	VMOVAPS      Y9, Y4
+	VFMADD231PS  Y1, Y8, Y4
+	VFNMADD231PS Y1, Y8, Y9
+	VMOVUPS      Y4, 576(BX)
+	VMOVUPS      Y9, 768(BX)
 	ADDQ         SI, R9
-	VPBROADCASTD 4(R8), Y1
-	VPAND        Y0, Y1, Y1
-	VPCMPEQD     Y0, Y1, Y1
+	VPBROADCASTD 4(R8), Y4
+	VPAND        laneBits<>+0(SB), Y4, Y4
+	VPCMPEQD     laneBits<>+0(SB), Y4, Y4
 	MOVQ         (DI), R10
-	VMASKMOVPS   (R10)(R9*1), Y1, Y2
+	VMASKMOVPS   (R10)(R9*1), Y4, Y5
 	MOVQ         24(DI), R10
-	VMASKMOVPS   (R10)(R9*1), Y1, Y3
+	VMASKMOVPS   (R10)(R9*1), Y4, Y6
 	MOVQ         48(DI), R10
-	VMASKMOVPS   (R10)(R9*1), Y1, Y4
+	VMASKMOVPS   (R10)(R9*1), Y4, Y7
 	MOVQ         72(DI), R10
-	VMASKMOVPS   (R10)(R9*1), Y1, Y5
+	VMASKMOVPS   (R10)(R9*1), Y4, Y8
 	MOVQ         96(DI), R10
-	VMASKMOVPS   (R10)(R9*1), Y1, Y6
+	VMASKMOVPS   (R10)(R9*1), Y4, Y9
 	MOVQ         120(DI), R10
-	VMASKMOVPS   (R10)(R9*1), Y1, Y1
-	VMOVAPS      Y6, Y7
-	VFNMADD231PS pointSum<>+0(SB), Y4, Y7
-	VFMADD231PS  pointProd<>+0(SB), Y2, Y7
-	VMOVUPS      Y7, 32(BX)
-	VFNMADD231PS pointSum<>+0(SB), Y5, Y1
-	VFMADD231PS  pointProd<>+0(SB), Y3, Y1
-	VMOVUPS      Y1, 992(BX)
-	VMOVAPS      Y6, Y1
-	VMOVAPS      Y5, Y2
-	VFNMADD231PS pointB2<>+0(SB), Y4, Y1
-	VFNMADD231PS pointB2<>+0(SB), Y3, Y2
-	VMOVAPS      Y1, Y7
-	VFMADD231PS  pointA<>+0(SB), Y2, Y7
-	VFNMADD231PS pointA<>+0(SB), Y2, Y1
-	VMOVUPS      Y7, 224(BX)
-	VMOVUPS      Y1, 416(BX)
-	VFNMADD231PS pointA2<>+0(SB), Y4, Y6
-	VFNMADD231PS pointA2<>+0(SB), Y3, Y5
-	VMOVAPS      Y6, Y1
-	VFMADD231PS  pointB<>+0(SB), Y5, Y1
-	VFNMADD231PS pointB<>+0(SB), Y5, Y6
-	VMOVUPS      Y1, 608(BX)
-	VMOVUPS      Y6, 800(BX)
+	VMASKMOVPS   (R10)(R9*1), Y4, Y4
+	VMOVAPS      Y9, Y10
+	VFNMADD231PS pointSum<>+0(SB), Y7, Y10
+	VFMADD231PS  pointProd<>+0(SB), Y5, Y10
+	VMOVUPS      Y10, 32(BX)
+	VFNMADD231PS pointSum<>+0(SB), Y8, Y4
+	VFMADD231PS  pointProd<>+0(SB), Y6, Y4
+	VMOVUPS      Y4, 992(BX)
+	VMOVAPS      Y9, Y4
+	VMOVAPS      Y8, Y5
+	VFNMADD231PS Y3, Y7, Y4
+	VFNMADD231PS Y3, Y6, Y5
+	VMOVAPS      Y4, Y10
+	VFMADD231PS  Y0, Y5, Y10
+	VFNMADD231PS Y0, Y5, Y4
+	VMOVUPS      Y10, 224(BX)
+	VMOVUPS      Y4, 416(BX)
+	VFNMADD231PS Y2, Y7, Y9
+	VFNMADD231PS Y2, Y6, Y8
+	VMOVAPS      Y9, Y4
+	VFMADD231PS  Y1, Y8, Y4
+	VFNMADD231PS Y1, Y8, Y9
+	VMOVUPS      Y4, 608(BX)
+	VMOVUPS      Y9, 800(BX)
 	ADDQ         SI, R9
-	VPBROADCASTD 8(R8), Y1
-	VPAND        Y0, Y1, Y1
-	VPCMPEQD     Y0, Y1, Y1
+	VPBROADCASTD 8(R8), Y4
+	VPAND        laneBits<>+0(SB), Y4, Y4
+	VPCMPEQD     laneBits<>+0(SB), Y4, Y4
 	MOVQ         (DI), R10
-	VMASKMOVPS   (R10)(R9*1), Y1, Y2
+	VMASKMOVPS   (R10)(R9*1), Y4, Y5
 	MOVQ         24(DI), R10
-	VMASKMOVPS   (R10)(R9*1), Y1, Y3
+	VMASKMOVPS   (R10)(R9*1), Y4, Y6
 	MOVQ         48(DI), R10
-	VMASKMOVPS   (R10)(R9*1), Y1, Y4
+	VMASKMOVPS   (R10)(R9*1), Y4, Y7
 	MOVQ         72(DI), R10
-	VMASKMOVPS   (R10)(R9*1), Y1, Y5
+	VMASKMOVPS   (R10)(R9*1), Y4, Y8
 	MOVQ         96(DI), R10
-	VMASKMOVPS   (R10)(R9*1), Y1, Y6
+	VMASKMOVPS   (R10)(R9*1), Y4, Y9
 	MOVQ         120(DI), R10
-	VMASKMOVPS   (R10)(R9*1), Y1, Y1
-	VMOVAPS      Y6, Y7
-	VFNMADD231PS pointSum<>+0(SB), Y4, Y7
-	VFMADD231PS  pointProd<>+0(SB), Y2, Y7
-	VMOVUPS      Y7, 64(BX)
-	VFNMADD231PS pointSum<>+0(SB), Y5, Y1
-	VFMADD231PS  pointProd<>+0(SB), Y3, Y1
-	VMOVUPS      Y1, 1024(BX)
-	VMOVAPS      Y6, Y1
-	VMOVAPS      Y5, Y2
-	VFNMADD231PS pointB2<>+0(SB), Y4, Y1
-	VFNMADD231PS pointB2<>+0(SB), Y3, Y2
-	VMOVAPS      Y1, Y7
-	VFMADD231PS  pointA<>+0(SB), Y2, Y7
-	VFNMADD231PS pointA<>+0(SB), Y2, Y1
-	VMOVUPS      Y7, 256(BX)
-	VMOVUPS      Y1, 448(BX)
-	VFNMADD231PS pointA2<>+0(SB), Y4, Y6
-	VFNMADD231PS pointA2<>+0(SB), Y3, Y5
-	VMOVAPS      Y6, Y1
-	VFMADD231PS  pointB<>+0(SB), Y5, Y1
-	VFNMADD231PS pointB<>+0(SB), Y5, Y6
-	VMOVUPS      Y1, 640(BX)
-	VMOVUPS      Y6, 832(BX)
+	VMASKMOVPS   (R10)(R9*1), Y4, Y4
+	VMOVAPS      Y9, Y10
+	VFNMADD231PS pointSum<>+0(SB), Y7, Y10
+	VFMADD231PS  pointProd<>+0(SB), Y5, Y10
+	VMOVUPS      Y10, 64(BX)
+	VFNMADD231PS pointSum<>+0(SB), Y8, Y4
+	VFMADD231PS  pointProd<>+0(SB), Y6, Y4
+	VMOVUPS      Y4, 1024(BX)
+	VMOVAPS      Y9, Y4
+	VMOVAPS      Y8, Y5
+	VFNMADD231PS Y3, Y7, Y4
+	VFNMADD231PS Y3, Y6, Y5
+	VMOVAPS      Y4, Y10
+	VFMADD231PS  Y0, Y5, Y10
+	VFNMADD231PS Y0, Y5, Y4
+	VMOVUPS      Y10, 256(BX)
+	VMOVUPS      Y4, 448(BX)
+	VFNMADD231PS Y2, Y7, Y9
+	VFNMADD231PS Y2, Y6, Y8
+	VMOVAPS      Y9, Y4
+	VFMADD231PS  Y1, Y8, Y4
+	VFNMADD231PS Y1, Y8, Y9
+	VMOVUPS      Y4, 640(BX)
+	VMOVUPS      Y9, 832(BX)
 	ADDQ         SI, R9
-	VPBROADCASTD 12(R8), Y1
-	VPAND        Y0, Y1, Y1
-	VPCMPEQD     Y0, Y1, Y1
+	VPBROADCASTD 12(R8), Y4
+	VPAND        laneBits<>+0(SB), Y4, Y4
+	VPCMPEQD     laneBits<>+0(SB), Y4, Y4
 	MOVQ         (DI), R10
-	VMASKMOVPS   (R10)(R9*1), Y1, Y2
+	VMASKMOVPS   (R10)(R9*1), Y4, Y5
 	MOVQ         24(DI), R10
-	VMASKMOVPS   (R10)(R9*1), Y1, Y3
+	VMASKMOVPS   (R10)(R9*1), Y4, Y6
 	MOVQ         48(DI), R10
-	VMASKMOVPS   (R10)(R9*1), Y1, Y4
+	VMASKMOVPS   (R10)(R9*1), Y4, Y7
 	MOVQ         72(DI), R10
-	VMASKMOVPS   (R10)(R9*1), Y1, Y5
+	VMASKMOVPS   (R10)(R9*1), Y4, Y8
 	MOVQ         96(DI), R10
-	VMASKMOVPS   (R10)(R9*1), Y1, Y6
+	VMASKMOVPS   (R10)(R9*1), Y4, Y9
 	MOVQ         120(DI), R10
-	VMASKMOVPS   (R10)(R9*1), Y1, Y1
-	VMOVAPS      Y6, Y7
-	VFNMADD231PS pointSum<>+0(SB), Y4, Y7
-	VFMADD231PS  pointProd<>+0(SB), Y2, Y7
-	VMOVUPS      Y7, 96(BX)
-	VFNMADD231PS pointSum<>+0(SB), Y5, Y1
-	VFMADD231PS  pointProd<>+0(SB), Y3, Y1
-	VMOVUPS      Y1, 1056(BX)
-	VMOVAPS      Y6, Y1
-	VMOVAPS      Y5, Y2
-	VFNMADD231PS pointB2<>+0(SB), Y4, Y1
-	VFNMADD231PS pointB2<>+0(SB), Y3, Y2
-	VMOVAPS      Y1, Y7
-	VFMADD231PS  pointA<>+0(SB), Y2, Y7
-	VFNMADD231PS pointA<>+0(SB), Y2, Y1
-	VMOVUPS      Y7, 288(BX)
-	VMOVUPS      Y1, 480(BX)
-	VFNMADD231PS pointA2<>+0(SB), Y4, Y6
-	VFNMADD231PS pointA2<>+0(SB), Y3, Y5
-	VMOVAPS      Y6, Y1
-	VFMADD231PS  pointB<>+0(SB), Y5, Y1
-	VFNMADD231PS pointB<>+0(SB), Y5, Y6
-	VMOVUPS      Y1, 672(BX)
-	VMOVUPS      Y6, 864(BX)
+	VMASKMOVPS   (R10)(R9*1), Y4, Y4
+	VMOVAPS      Y9, Y10
+	VFNMADD231PS pointSum<>+0(SB), Y7, Y10
+	VFMADD231PS  pointProd<>+0(SB), Y5, Y10
+	VMOVUPS      Y10, 96(BX)
+	VFNMADD231PS pointSum<>+0(SB), Y8, Y4
+	VFMADD231PS  pointProd<>+0(SB), Y6, Y4
+	VMOVUPS      Y4, 1056(BX)
+	VMOVAPS      Y9, Y4
+	VMOVAPS      Y8, Y5
+	VFNMADD231PS Y3, Y7, Y4
+	VFNMADD231PS Y3, Y6, Y5
+	VMOVAPS      Y4, Y10
+	VFMADD231PS  Y0, Y5, Y10
+	VFNMADD231PS Y0, Y5, Y4
+	VMOVUPS      Y10, 288(BX)
+	VMOVUPS      Y4, 480(BX)
+	VFNMADD231PS Y2, Y7, Y9
+	VFNMADD231PS Y2, Y6, Y8
+	VMOVAPS      Y9, Y4
+	VFMADD231PS  Y1, Y8, Y4
+	VFNMADD231PS Y1, Y8, Y9
+	VMOVUPS      Y4, 672(BX)
+	VMOVUPS      Y9, 864(BX)
 	ADDQ         SI, R9
-	VPBROADCASTD 16(R8), Y1
-	VPAND        Y0, Y1, Y1
-	VPCMPEQD     Y0, Y1, Y1
+	VPBROADCASTD 16(R8), Y4
+	VPAND        laneBits<>+0(SB), Y4, Y4
+	VPCMPEQD     laneBits<>+0(SB), Y4, Y4
 	MOVQ         (DI), R10
-	VMASKMOVPS   (R10)(R9*1), Y1, Y2
+	VMASKMOVPS   (R10)(R9*1), Y4, Y5
 	MOVQ         24(DI), R10
-	VMASKMOVPS   (R10)(R9*1), Y1, Y3
+	VMASKMOVPS   (R10)(R9*1), Y4, Y6
 	MOVQ         48(DI), R10
-	VMASKMOVPS   (R10)(R9*1), Y1, Y4
+	VMASKMOVPS   (R10)(R9*1), Y4, Y7
 	MOVQ         72(DI), R10
-	VMASKMOVPS   (R10)(R9*1), Y1, Y5
+	VMASKMOVPS   (R10)(R9*1), Y4, Y8
 	MOVQ         96(DI), R10
-	VMASKMOVPS   (R10)(R9*1), Y1, Y6
+	VMASKMOVPS   (R10)(R9*1), Y4, Y9
 	MOVQ         120(DI), R10
-	VMASKMOVPS   (R10)(R9*1), Y1, Y1
-	VMOVAPS      Y6, Y7
-	VFNMADD231PS pointSum<>+0(SB), Y4, Y7
-	VFMADD231PS  pointProd<>+0(SB), Y2, Y7
-	VMOVUPS      Y7, 128(BX)
-	VFNMADD231PS pointSum<>+0(SB), Y5, Y1
-	VFMADD231PS  pointProd<>+0(SB), Y3, Y1
-	VMOVUPS      Y1, 1088(BX)
-	VMOVAPS      Y6, Y1
-	VMOVAPS      Y5, Y2
-	VFNMADD231PS pointB2<>+0(SB), Y4, Y1
-	VFNMADD231PS pointB2<>+0(SB), Y3, Y2
-	VMOVAPS      Y1, Y7
-	VFMADD231PS  pointA<>+0(SB), Y2, Y7
-	VFNMADD231PS pointA<>+0(SB), Y2, Y1
-	VMOVUPS      Y7, 320(BX)
-	VMOVUPS      Y1, 512(BX)
-	VFNMADD231PS pointA2<>+0(SB), Y4, Y6
-	VFNMADD231PS pointA2<>+0(SB), Y3, Y5
-	VMOVAPS      Y6, Y1
-	VFMADD231PS  pointB<>+0(SB), Y5, Y1
-	VFNMADD231PS pointB<>+0(SB), Y5, Y6
-	VMOVUPS      Y1, 704(BX)
-	VMOVUPS      Y6, 896(BX)
+	VMASKMOVPS   (R10)(R9*1), Y4, Y4
+	VMOVAPS      Y9, Y10
+	VFNMADD231PS pointSum<>+0(SB), Y7, Y10
+	VFMADD231PS  pointProd<>+0(SB), Y5, Y10
+	VMOVUPS      Y10, 128(BX)
+	VFNMADD231PS pointSum<>+0(SB), Y8, Y4
+	VFMADD231PS  pointProd<>+0(SB), Y6, Y4
+	VMOVUPS      Y4, 1088(BX)
+	VMOVAPS      Y9, Y4
+	VMOVAPS      Y8, Y5
+	VFNMADD231PS Y3, Y7, Y4
+	VFNMADD231PS Y3, Y6, Y5
+	VMOVAPS      Y4, Y10
+	VFMADD231PS  Y0, Y5, Y10
+	VFNMADD231PS Y0, Y5, Y4
+	VMOVUPS      Y10, 320(BX)
+	VMOVUPS      Y4, 512(BX)
+	VFNMADD231PS Y2, Y7, Y9
+	VFNMADD231PS Y2, Y6, Y8
+	VMOVAPS      Y9, Y4
+	VFMADD231PS  Y1, Y8, Y4
+	VFNMADD231PS Y1, Y8, Y9
+	VMOVUPS      Y4, 704(BX)
+	VMOVUPS      Y9, 896(BX)
 	ADDQ         SI, R9
-	VPBROADCASTD 20(R8), Y1
-	VPAND        Y0, Y1, Y1
-	VPCMPEQD     Y0, Y1, Y1
+	VPBROADCASTD 20(R8), Y4
+	VPAND        laneBits<>+0(SB), Y4, Y4
+	VPCMPEQD     laneBits<>+0(SB), Y4, Y4
 	MOVQ         (DI), R8
-	VMASKMOVPS   (R8)(R9*1), Y1, Y0
+	VMASKMOVPS   (R8)(R9*1), Y4, Y5
 	MOVQ         24(DI), R8
-	VMASKMOVPS   (R8)(R9*1), Y1, Y2
+	VMASKMOVPS   (R8)(R9*1), Y4, Y6
 	MOVQ         48(DI), R8
-	VMASKMOVPS   (R8)(R9*1), Y1, Y3
+	VMASKMOVPS   (R8)(R9*1), Y4, Y7
 	MOVQ         72(DI), R8
-	VMASKMOVPS   (R8)(R9*1), Y1, Y4
+	VMASKMOVPS   (R8)(R9*1), Y4, Y8
 	MOVQ         96(DI), R8
-	VMASKMOVPS   (R8)(R9*1), Y1, Y5
+	VMASKMOVPS   (R8)(R9*1), Y4, Y9
 	MOVQ         120(DI), R8
-	VMASKMOVPS   (R8)(R9*1), Y1, Y1
-	VMOVAPS      Y5, Y6
-	VFNMADD231PS pointSum<>+0(SB), Y3, Y6
-	VFMADD231PS  pointProd<>+0(SB), Y0, Y6
-	VMOVUPS      Y6, 160(BX)
-	VFNMADD231PS pointSum<>+0(SB), Y4, Y1
-	VFMADD231PS  pointProd<>+0(SB), Y2, Y1
-	VMOVUPS      Y1, 1120(BX)
-	VMOVAPS      Y5, Y0
-	VMOVAPS      Y4, Y1
-	VFNMADD231PS pointB2<>+0(SB), Y3, Y0
-	VFNMADD231PS pointB2<>+0(SB), Y2, Y1
-	VMOVAPS      Y0, Y6
-	VFMADD231PS  pointA<>+0(SB), Y1, Y6
-	VFNMADD231PS pointA<>+0(SB), Y1, Y0
-	VMOVUPS      Y6, 352(BX)
-	VMOVUPS      Y0, 544(BX)
-	VFNMADD231PS pointA2<>+0(SB), Y3, Y5
-	VFNMADD231PS pointA2<>+0(SB), Y2, Y4
-	VMOVAPS      Y5, Y0
-	VFMADD231PS  pointB<>+0(SB), Y4, Y0
-	VFNMADD231PS pointB<>+0(SB), Y4, Y5
-	VMOVUPS      Y0, 736(BX)
-	VMOVUPS      Y5, 928(BX)
+	VMASKMOVPS   (R8)(R9*1), Y4, Y4
+	VMOVAPS      Y9, Y10
+	VFNMADD231PS pointSum<>+0(SB), Y7, Y10
+	VFMADD231PS  pointProd<>+0(SB), Y5, Y10
+	VMOVUPS      Y10, 160(BX)
+	VFNMADD231PS pointSum<>+0(SB), Y8, Y4
+	VFMADD231PS  pointProd<>+0(SB), Y6, Y4
+	VMOVUPS      Y4, 1120(BX)
+	VMOVAPS      Y9, Y4
+	VMOVAPS      Y8, Y5
+	VFNMADD231PS Y3, Y7, Y4
+	VFNMADD231PS Y3, Y6, Y5
+	VMOVAPS      Y4, Y10
+	VFMADD231PS  Y0, Y5, Y10
+	VFNMADD231PS Y0, Y5, Y4
+	VMOVUPS      Y10, 352(BX)
+	VMOVUPS      Y4, 544(BX)
+	VFNMADD231PS Y2, Y7, Y9
+	VFNMADD231PS Y2, Y6, Y8
+	VMOVAPS      Y9, Y4
+	VFMADD231PS  Y1, Y8, Y4
+	VFNMADD231PS Y1, Y8, Y9
+	VMOVUPS      Y4, 736(BX)
+	VMOVUPS      Y9, 928(BX)
 	ADDQ         SI, R9
 	MOVQ         ds+24(FP), SI
 	SHLQ         $0x02, SI
 	LEAQ         (SI)(SI*2), DI
 	LEAQ         (SI)(SI*4), R8
 	MOVQ         DX, R9
-	VMOVUPS      (BX), Y0
-	VMOVUPS      32(BX), Y1
-	VMOVUPS      64(BX), Y2
-	VMOVUPS      96(BX), Y3
-	VMOVUPS      128(BX), Y4
-	VMOVUPS      160(BX), Y5
-	VMOVAPS      Y4, Y6
-	VFNMADD231PS pointSum<>+0(SB), Y2, Y6
-	VFMADD231PS  pointProd<>+0(SB), Y0, Y6
-	VMOVUPS      Y6, (R9)
+	VMOVUPS      (BX), Y4
+	VMOVUPS      32(BX), Y5
+	VMOVUPS      64(BX), Y6
+	VMOVUPS      96(BX), Y7
+	VMOVUPS      128(BX), Y8
+	VMOVUPS      160(BX), Y9
+	VMOVAPS      Y8, Y10
+	VFNMADD231PS pointSum<>+0(SB), Y6, Y10
+	VFMADD231PS  pointProd<>+0(SB), Y4, Y10
+	VMOVUPS      Y10, (R9)
 	PREFETCHT1   64(R9)
-	VFNMADD231PS pointSum<>+0(SB), Y3, Y5
-	VFMADD231PS  pointProd<>+0(SB), Y1, Y5
-	VMOVUPS      Y5, (R9)(R8*1)
+	VFNMADD231PS pointSum<>+0(SB), Y7, Y9
+	VFMADD231PS  pointProd<>+0(SB), Y5, Y9
+	VMOVUPS      Y9, (R9)(R8*1)
 	PREFETCHT1   64(R9)(R8*1)
-	VMOVAPS      Y4, Y0
-	VMOVAPS      Y3, Y5
-	VFNMADD231PS pointB2<>+0(SB), Y2, Y0
-	VFNMADD231PS pointB2<>+0(SB), Y1, Y5
-	VMOVAPS      Y0, Y6
-	VFMADD231PS  pointA<>+0(SB), Y5, Y6
-	VFNMADD231PS pointA<>+0(SB), Y5, Y0
-	VMOVUPS      Y6, (R9)(SI*1)
+	VMOVAPS      Y8, Y4
+	VMOVAPS      Y7, Y9
+	VFNMADD231PS Y3, Y6, Y4
+	VFNMADD231PS Y3, Y5, Y9
+	VMOVAPS      Y4, Y10
+	VFMADD231PS  Y0, Y9, Y10
+	VFNMADD231PS Y0, Y9, Y4
+	VMOVUPS      Y10, (R9)(SI*1)
 	PREFETCHT1   64(R9)(SI*1)
-	VMOVUPS      Y0, (R9)(SI*2)
+	VMOVUPS      Y4, (R9)(SI*2)
 	PREFETCHT1   64(R9)(SI*2)
-	VFNMADD231PS pointA2<>+0(SB), Y2, Y4
-	VFNMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMOVAPS      Y4, Y0
-	VFMADD231PS  pointB<>+0(SB), Y3, Y0
-	VFNMADD231PS pointB<>+0(SB), Y3, Y4
-	VMOVUPS      Y0, (R9)(DI*1)
+	VFNMADD231PS Y2, Y6, Y8
+	VFNMADD231PS Y2, Y5, Y7
+	VMOVAPS      Y8, Y4
+	VFMADD231PS  Y1, Y7, Y4
+	VFNMADD231PS Y1, Y7, Y8
+	VMOVUPS      Y4, (R9)(DI*1)
 	PREFETCHT1   64(R9)(DI*1)
-	VMOVUPS      Y4, (R9)(SI*4)
+	VMOVUPS      Y8, (R9)(SI*4)
 	PREFETCHT1   64(R9)(SI*4)
 	LEAQ         (R9)(DI*2), R9
-	VMOVUPS      192(BX), Y0
-	VMOVUPS      224(BX), Y1
-	VMOVUPS      256(BX), Y2
-	VMOVUPS      288(BX), Y3
-	VMOVUPS      320(BX), Y4
-	VMOVUPS      352(BX), Y5
-	VMOVAPS      Y4, Y6
-	VFNMADD231PS pointSum<>+0(SB), Y2, Y6
-	VFMADD231PS  pointProd<>+0(SB), Y0, Y6
-	VMOVUPS      Y6, (R9)
+	VMOVUPS      192(BX), Y4
+	VMOVUPS      224(BX), Y5
+	VMOVUPS      256(BX), Y6
+	VMOVUPS      288(BX), Y7
+	VMOVUPS      320(BX), Y8
+	VMOVUPS      352(BX), Y9
+	VMOVAPS      Y8, Y10
+	VFNMADD231PS pointSum<>+0(SB), Y6, Y10
+	VFMADD231PS  pointProd<>+0(SB), Y4, Y10
+	VMOVUPS      Y10, (R9)
 	PREFETCHT1   64(R9)
-	VFNMADD231PS pointSum<>+0(SB), Y3, Y5
-	VFMADD231PS  pointProd<>+0(SB), Y1, Y5
-	VMOVUPS      Y5, (R9)(R8*1)
+	VFNMADD231PS pointSum<>+0(SB), Y7, Y9
+	VFMADD231PS  pointProd<>+0(SB), Y5, Y9
+	VMOVUPS      Y9, (R9)(R8*1)
 	PREFETCHT1   64(R9)(R8*1)
-	VMOVAPS      Y4, Y0
-	VMOVAPS      Y3, Y5
-	VFNMADD231PS pointB2<>+0(SB), Y2, Y0
-	VFNMADD231PS pointB2<>+0(SB), Y1, Y5
-	VMOVAPS      Y0, Y6
-	VFMADD231PS  pointA<>+0(SB), Y5, Y6
-	VFNMADD231PS pointA<>+0(SB), Y5, Y0
-	VMOVUPS      Y6, (R9)(SI*1)
+	VMOVAPS      Y8, Y4
+	VMOVAPS      Y7, Y9
+	VFNMADD231PS Y3, Y6, Y4
+	VFNMADD231PS Y3, Y5, Y9
+	VMOVAPS      Y4, Y10
+	VFMADD231PS  Y0, Y9, Y10
+	VFNMADD231PS Y0, Y9, Y4
+	VMOVUPS      Y10, (R9)(SI*1)
 	PREFETCHT1   64(R9)(SI*1)
-	VMOVUPS      Y0, (R9)(SI*2)
+	VMOVUPS      Y4, (R9)(SI*2)
 	PREFETCHT1   64(R9)(SI*2)
-	VFNMADD231PS pointA2<>+0(SB), Y2, Y4
-	VFNMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMOVAPS      Y4, Y0
-	VFMADD231PS  pointB<>+0(SB), Y3, Y0
-	VFNMADD231PS pointB<>+0(SB), Y3, Y4
-	VMOVUPS      Y0, (R9)(DI*1)
+	VFNMADD231PS Y2, Y6, Y8
+	VFNMADD231PS Y2, Y5, Y7
+	VMOVAPS      Y8, Y4
+	VFMADD231PS  Y1, Y7, Y4
+	VFNMADD231PS Y1, Y7, Y8
+	VMOVUPS      Y4, (R9)(DI*1)
 	PREFETCHT1   64(R9)(DI*1)
-	VMOVUPS      Y4, (R9)(SI*4)
+	VMOVUPS      Y8, (R9)(SI*4)
 	PREFETCHT1   64(R9)(SI*4)
 	LEAQ         (R9)(DI*2), R9
-	VMOVUPS      384(BX), Y0
-	VMOVUPS      416(BX), Y1
-	VMOVUPS      448(BX), Y2
-	VMOVUPS      480(BX), Y3
-	VMOVUPS      512(BX), Y4
-	VMOVUPS      544(BX), Y5
-	VMOVAPS      Y4, Y6
-	VFNMADD231PS pointSum<>+0(SB), Y2, Y6
-	VFMADD231PS  pointProd<>+0(SB), Y0, Y6
-	VMOVUPS      Y6, (R9)
+	VMOVUPS      384(BX), Y4
+	VMOVUPS      416(BX), Y5
+	VMOVUPS      448(BX), Y6
+	VMOVUPS      480(BX), Y7
+	VMOVUPS      512(BX), Y8
+	VMOVUPS      544(BX), Y9
+	VMOVAPS      Y8, Y10
+	VFNMADD231PS pointSum<>+0(SB), Y6, Y10
+	VFMADD231PS  pointProd<>+0(SB), Y4, Y10
+	VMOVUPS      Y10, (R9)
 	PREFETCHT1   64(R9)
-	VFNMADD231PS pointSum<>+0(SB), Y3, Y5
-	VFMADD231PS  pointProd<>+0(SB), Y1, Y5
-	VMOVUPS      Y5, (R9)(R8*1)
+	VFNMADD231PS pointSum<>+0(SB), Y7, Y9
+	VFMADD231PS  pointProd<>+0(SB), Y5, Y9
+	VMOVUPS      Y9, (R9)(R8*1)
 	PREFETCHT1   64(R9)(R8*1)
-	VMOVAPS      Y4, Y0
-	VMOVAPS      Y3, Y5
-	VFNMADD231PS pointB2<>+0(SB), Y2, Y0
-	VFNMADD231PS pointB2<>+0(SB), Y1, Y5
-	VMOVAPS      Y0, Y6
-	VFMADD231PS  pointA<>+0(SB), Y5, Y6
-	VFNMADD231PS pointA<>+0(SB), Y5, Y0
-	VMOVUPS      Y6, (R9)(SI*1)
+	VMOVAPS      Y8, Y4
+	VMOVAPS      Y7, Y9
+	VFNMADD231PS Y3, Y6, Y4
+	VFNMADD231PS Y3, Y5, Y9
+	VMOVAPS      Y4, Y10
+	VFMADD231PS  Y0, Y9, Y10
+	VFNMADD231PS Y0, Y9, Y4
+	VMOVUPS      Y10, (R9)(SI*1)
 	PREFETCHT1   64(R9)(SI*1)
-	VMOVUPS      Y0, (R9)(SI*2)
+	VMOVUPS      Y4, (R9)(SI*2)
 	PREFETCHT1   64(R9)(SI*2)
-	VFNMADD231PS pointA2<>+0(SB), Y2, Y4
-	VFNMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMOVAPS      Y4, Y0
-	VFMADD231PS  pointB<>+0(SB), Y3, Y0
-	VFNMADD231PS pointB<>+0(SB), Y3, Y4
-	VMOVUPS      Y0, (R9)(DI*1)
+	VFNMADD231PS Y2, Y6, Y8
+	VFNMADD231PS Y2, Y5, Y7
+	VMOVAPS      Y8, Y4
+	VFMADD231PS  Y1, Y7, Y4
+	VFNMADD231PS Y1, Y7, Y8
+	VMOVUPS      Y4, (R9)(DI*1)
 	PREFETCHT1   64(R9)(DI*1)
-	VMOVUPS      Y4, (R9)(SI*4)
+	VMOVUPS      Y8, (R9)(SI*4)
 	PREFETCHT1   64(R9)(SI*4)
 	LEAQ         (R9)(DI*2), R9
-	VMOVUPS      576(BX), Y0
-	VMOVUPS      608(BX), Y1
-	VMOVUPS      640(BX), Y2
-	VMOVUPS      672(BX), Y3
-	VMOVUPS      704(BX), Y4
-	VMOVUPS      736(BX), Y5
-	VMOVAPS      Y4, Y6
-	VFNMADD231PS pointSum<>+0(SB), Y2, Y6
-	VFMADD231PS  pointProd<>+0(SB), Y0, Y6
-	VMOVUPS      Y6, (R9)
+	VMOVUPS      576(BX), Y4
+	VMOVUPS      608(BX), Y5
+	VMOVUPS      640(BX), Y6
+	VMOVUPS      672(BX), Y7
+	VMOVUPS      704(BX), Y8
+	VMOVUPS      736(BX), Y9
+	VMOVAPS      Y8, Y10
+	VFNMADD231PS pointSum<>+0(SB), Y6, Y10
+	VFMADD231PS  pointProd<>+0(SB), Y4, Y10
+	VMOVUPS      Y10, (R9)
 	PREFETCHT1   64(R9)
-	VFNMADD231PS pointSum<>+0(SB), Y3, Y5
-	VFMADD231PS  pointProd<>+0(SB), Y1, Y5
-	VMOVUPS      Y5, (R9)(R8*1)
+	VFNMADD231PS pointSum<>+0(SB), Y7, Y9
+	VFMADD231PS  pointProd<>+0(SB), Y5, Y9
+	VMOVUPS      Y9, (R9)(R8*1)
 	PREFETCHT1   64(R9)(R8*1)
-	VMOVAPS      Y4, Y0
-	VMOVAPS      Y3, Y5
-	VFNMADD231PS pointB2<>+0(SB), Y2, Y0
-	VFNMADD231PS pointB2<>+0(SB), Y1, Y5
-	VMOVAPS      Y0, Y6
-	VFMADD231PS  pointA<>+0(SB), Y5, Y6
-	VFNMADD231PS pointA<>+0(SB), Y5, Y0
-	VMOVUPS      Y6, (R9)(SI*1)
+	VMOVAPS      Y8, Y4
+	VMOVAPS      Y7, Y9
+	VFNMADD231PS Y3, Y6, Y4
+	VFNMADD231PS Y3, Y5, Y9
+	VMOVAPS      Y4, Y10
+	VFMADD231PS  Y0, Y9, Y10
+	VFNMADD231PS Y0, Y9, Y4
+	VMOVUPS      Y10, (R9)(SI*1)
 	PREFETCHT1   64(R9)(SI*1)
-	VMOVUPS      Y0, (R9)(SI*2)
+	VMOVUPS      Y4, (R9)(SI*2)
 	PREFETCHT1   64(R9)(SI*2)
-	VFNMADD231PS pointA2<>+0(SB), Y2, Y4
-	VFNMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMOVAPS      Y4, Y0
-	VFMADD231PS  pointB<>+0(SB), Y3, Y0
-	VFNMADD231PS pointB<>+0(SB), Y3, Y4
-	VMOVUPS      Y0, (R9)(DI*1)
+	VFNMADD231PS Y2, Y6, Y8
+	VFNMADD231PS Y2, Y5, Y7
+	VMOVAPS      Y8, Y4
+	VFMADD231PS  Y1, Y7, Y4
+	VFNMADD231PS Y1, Y7, Y8
+	VMOVUPS      Y4, (R9)(DI*1)
 	PREFETCHT1   64(R9)(DI*1)
-	VMOVUPS      Y4, (R9)(SI*4)
+	VMOVUPS      Y8, (R9)(SI*4)
 	PREFETCHT1   64(R9)(SI*4)
 	LEAQ         (R9)(DI*2), R9
-	VMOVUPS      768(BX), Y0
-	VMOVUPS      800(BX), Y1
-	VMOVUPS      832(BX), Y2
-	VMOVUPS      864(BX), Y3
-	VMOVUPS      896(BX), Y4
-	VMOVUPS      928(BX), Y5
-	VMOVAPS      Y4, Y6
-	VFNMADD231PS pointSum<>+0(SB), Y2, Y6
-	VFMADD231PS  pointProd<>+0(SB), Y0, Y6
-	VMOVUPS      Y6, (R9)
+	VMOVUPS      768(BX), Y4
+	VMOVUPS      800(BX), Y5
+	VMOVUPS      832(BX), Y6
+	VMOVUPS      864(BX), Y7
+	VMOVUPS      896(BX), Y8
+	VMOVUPS      928(BX), Y9
+	VMOVAPS      Y8, Y10
+	VFNMADD231PS pointSum<>+0(SB), Y6, Y10
+	VFMADD231PS  pointProd<>+0(SB), Y4, Y10
+	VMOVUPS      Y10, (R9)
 	PREFETCHT1   64(R9)
-	VFNMADD231PS pointSum<>+0(SB), Y3, Y5
-	VFMADD231PS  pointProd<>+0(SB), Y1, Y5
-	VMOVUPS      Y5, (R9)(R8*1)
+	VFNMADD231PS pointSum<>+0(SB), Y7, Y9
+	VFMADD231PS  pointProd<>+0(SB), Y5, Y9
+	VMOVUPS      Y9, (R9)(R8*1)
 	PREFETCHT1   64(R9)(R8*1)
-	VMOVAPS      Y4, Y0
-	VMOVAPS      Y3, Y5
-	VFNMADD231PS pointB2<>+0(SB), Y2, Y0
-	VFNMADD231PS pointB2<>+0(SB), Y1, Y5
-	VMOVAPS      Y0, Y6
-	VFMADD231PS  pointA<>+0(SB), Y5, Y6
-	VFNMADD231PS pointA<>+0(SB), Y5, Y0
-	VMOVUPS      Y6, (R9)(SI*1)
+	VMOVAPS      Y8, Y4
+	VMOVAPS      Y7, Y9
+	VFNMADD231PS Y3, Y6, Y4
+	VFNMADD231PS Y3, Y5, Y9
+	VMOVAPS      Y4, Y10
+	VFMADD231PS  Y0, Y9, Y10
+	VFNMADD231PS Y0, Y9, Y4
+	VMOVUPS      Y10, (R9)(SI*1)
 	PREFETCHT1   64(R9)(SI*1)
-	VMOVUPS      Y0, (R9)(SI*2)
+	VMOVUPS      Y4, (R9)(SI*2)
 	PREFETCHT1   64(R9)(SI*2)
-	VFNMADD231PS pointA2<>+0(SB), Y2, Y4
-	VFNMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMOVAPS      Y4, Y0
-	VFMADD231PS  pointB<>+0(SB), Y3, Y0
-	VFNMADD231PS pointB<>+0(SB), Y3, Y4
-	VMOVUPS      Y0, (R9)(DI*1)
+	VFNMADD231PS Y2, Y6, Y8
+	VFNMADD231PS Y2, Y5, Y7
+	VMOVAPS      Y8, Y4
+	VFMADD231PS  Y1, Y7, Y4
+	VFNMADD231PS Y1, Y7, Y8
+	VMOVUPS      Y4, (R9)(DI*1)
 	PREFETCHT1   64(R9)(DI*1)
-	VMOVUPS      Y4, (R9)(SI*4)
+	VMOVUPS      Y8, (R9)(SI*4)
 	PREFETCHT1   64(R9)(SI*4)
 	LEAQ         (R9)(DI*2), R9
-	VMOVUPS      960(BX), Y0
-	VMOVUPS      992(BX), Y1
-	VMOVUPS      1024(BX), Y2
-	VMOVUPS      1056(BX), Y3
-	VMOVUPS      1088(BX), Y4
-	VMOVUPS      1120(BX), Y5
-	VMOVAPS      Y4, Y6
-	VFNMADD231PS pointSum<>+0(SB), Y2, Y6
-	VFMADD231PS  pointProd<>+0(SB), Y0, Y6
-	VMOVUPS      Y6, (R9)
+	VMOVUPS      960(BX), Y4
+	VMOVUPS      992(BX), Y5
+	VMOVUPS      1024(BX), Y6
+	VMOVUPS      1056(BX), Y7
+	VMOVUPS      1088(BX), Y8
+	VMOVUPS      1120(BX), Y9
+	VMOVAPS      Y8, Y10
+	VFNMADD231PS pointSum<>+0(SB), Y6, Y10
+	VFMADD231PS  pointProd<>+0(SB), Y4, Y10
+	VMOVUPS      Y10, (R9)
 	PREFETCHT1   64(R9)
-	VFNMADD231PS pointSum<>+0(SB), Y3, Y5
-	VFMADD231PS  pointProd<>+0(SB), Y1, Y5
-	VMOVUPS      Y5, (R9)(R8*1)
+	VFNMADD231PS pointSum<>+0(SB), Y7, Y9
+	VFMADD231PS  pointProd<>+0(SB), Y5, Y9
+	VMOVUPS      Y9, (R9)(R8*1)
 	PREFETCHT1   64(R9)(R8*1)
-	VMOVAPS      Y4, Y0
-	VMOVAPS      Y3, Y5
-	VFNMADD231PS pointB2<>+0(SB), Y2, Y0
-	VFNMADD231PS pointB2<>+0(SB), Y1, Y5
-	VMOVAPS      Y0, Y6
-	VFMADD231PS  pointA<>+0(SB), Y5, Y6
-	VFNMADD231PS pointA<>+0(SB), Y5, Y0
-	VMOVUPS      Y6, (R9)(SI*1)
+	VMOVAPS      Y8, Y4
+	VMOVAPS      Y7, Y9
+	VFNMADD231PS Y3, Y6, Y4
+	VFNMADD231PS Y3, Y5, Y9
+	VMOVAPS      Y4, Y10
+	VFMADD231PS  Y0, Y9, Y10
+	VFNMADD231PS Y0, Y9, Y4
+	VMOVUPS      Y10, (R9)(SI*1)
 	PREFETCHT1   64(R9)(SI*1)
-	VMOVUPS      Y0, (R9)(SI*2)
+	VMOVUPS      Y4, (R9)(SI*2)
 	PREFETCHT1   64(R9)(SI*2)
-	VFNMADD231PS pointA2<>+0(SB), Y2, Y4
-	VFNMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMOVAPS      Y4, Y0
-	VFMADD231PS  pointB<>+0(SB), Y3, Y0
-	VFNMADD231PS pointB<>+0(SB), Y3, Y4
-	VMOVUPS      Y0, (R9)(DI*1)
+	VFNMADD231PS Y2, Y6, Y8
+	VFNMADD231PS Y2, Y5, Y7
+	VMOVAPS      Y8, Y4
+	VFMADD231PS  Y1, Y7, Y4
+	VFNMADD231PS Y1, Y7, Y8
+	VMOVUPS      Y4, (R9)(DI*1)
 	PREFETCHT1   64(R9)(DI*1)
-	VMOVUPS      Y4, (R9)(SI*4)
+	VMOVUPS      Y8, (R9)(SI*4)
 	PREFETCHT1   64(R9)(SI*4)
 	LEAQ         (R9)(DI*2), R9
 	MOVQ         tmp_base+80(FP), BX
@@ -8508,426 +8568,425 @@ channels:
 	SHLQ         $0x02, SI
 	MOVQ         src+40(FP), DI
 	MOVQ         mask+64(FP), R8
-	VMOVUPS      laneBits<>+32(SB), Y0
 	MOVQ         CX, R9
-	VPBROADCASTD (R8), Y1
-	VPAND        Y0, Y1, Y1
-	VPCMPEQD     Y0, Y1, Y1
+	VPBROADCASTD (R8), Y4
+	VPAND        laneBits<>+32(SB), Y4, Y4
+	VPCMPEQD     laneBits<>+32(SB), Y4, Y4
 	MOVQ         (DI), R10
-	VMASKMOVPS   32(R10)(R9*1), Y1, Y2
+	VMASKMOVPS   32(R10)(R9*1), Y4, Y5
 	MOVQ         24(DI), R10
-	VMASKMOVPS   32(R10)(R9*1), Y1, Y3
+	VMASKMOVPS   32(R10)(R9*1), Y4, Y6
 	MOVQ         48(DI), R10
-	VMASKMOVPS   32(R10)(R9*1), Y1, Y4
+	VMASKMOVPS   32(R10)(R9*1), Y4, Y7
 	MOVQ         72(DI), R10
-	VMASKMOVPS   32(R10)(R9*1), Y1, Y5
+	VMASKMOVPS   32(R10)(R9*1), Y4, Y8
 	MOVQ         96(DI), R10
-	VMASKMOVPS   32(R10)(R9*1), Y1, Y6
+	VMASKMOVPS   32(R10)(R9*1), Y4, Y9
 	MOVQ         120(DI), R10
-	VMASKMOVPS   32(R10)(R9*1), Y1, Y1
-	VMOVAPS      Y6, Y7
-	VFNMADD231PS pointSum<>+0(SB), Y4, Y7
-	VFMADD231PS  pointProd<>+0(SB), Y2, Y7
-	VMOVUPS      Y7, (BX)
-	VFNMADD231PS pointSum<>+0(SB), Y5, Y1
-	VFMADD231PS  pointProd<>+0(SB), Y3, Y1
-	VMOVUPS      Y1, 960(BX)
-	VMOVAPS      Y6, Y1
-	VMOVAPS      Y5, Y2
-	VFNMADD231PS pointB2<>+0(SB), Y4, Y1
-	VFNMADD231PS pointB2<>+0(SB), Y3, Y2
-	VMOVAPS      Y1, Y7
-	VFMADD231PS  pointA<>+0(SB), Y2, Y7
-	VFNMADD231PS pointA<>+0(SB), Y2, Y1
-	VMOVUPS      Y7, 192(BX)
-	VMOVUPS      Y1, 384(BX)
-	VFNMADD231PS pointA2<>+0(SB), Y4, Y6
-	VFNMADD231PS pointA2<>+0(SB), Y3, Y5
-	VMOVAPS      Y6, Y1
-	VFMADD231PS  pointB<>+0(SB), Y5, Y1
-	VFNMADD231PS pointB<>+0(SB), Y5, Y6
-	VMOVUPS      Y1, 576(BX)
-	VMOVUPS      Y6, 768(BX)
+	VMASKMOVPS   32(R10)(R9*1), Y4, Y4
+	VMOVAPS      Y9, Y10
+	VFNMADD231PS pointSum<>+0(SB), Y7, Y10
+	VFMADD231PS  pointProd<>+0(SB), Y5, Y10
+	VMOVUPS      Y10, (BX)
+	VFNMADD231PS pointSum<>+0(SB), Y8, Y4
+	VFMADD231PS  pointProd<>+0(SB), Y6, Y4
+	VMOVUPS      Y4, 960(BX)
+	VMOVAPS      Y9, Y4
+	VMOVAPS      Y8, Y5
+	VFNMADD231PS Y3, Y7, Y4
+	VFNMADD231PS Y3, Y6, Y5
+	VMOVAPS      Y4, Y10
+	VFMADD231PS  Y0, Y5, Y10
+	VFNMADD231PS Y0, Y5, Y4
+	VMOVUPS      Y10, 192(BX)
+	VMOVUPS      Y4, 384(BX)
+	VFNMADD231PS Y2, Y7, Y9
+	VFNMADD231PS Y2, Y6, Y8
+	VMOVAPS      Y9, Y4
+	VFMADD231PS  Y1, Y8, Y4
+	VFNMADD231PS Y1, Y8, Y9
+	VMOVUPS      Y4, 576(BX)
+	VMOVUPS      Y9, 768(BX)
 	ADDQ         SI, R9
-	VPBROADCASTD 4(R8), Y1
-	VPAND        Y0, Y1, Y1
-	VPCMPEQD     Y0, Y1, Y1
+	VPBROADCASTD 4(R8), Y4
+	VPAND        laneBits<>+32(SB), Y4, Y4
+	VPCMPEQD     laneBits<>+32(SB), Y4, Y4
 	MOVQ         (DI), R10
-	VMASKMOVPS   32(R10)(R9*1), Y1, Y2
+	VMASKMOVPS   32(R10)(R9*1), Y4, Y5
 	MOVQ         24(DI), R10
-	VMASKMOVPS   32(R10)(R9*1), Y1, Y3
+	VMASKMOVPS   32(R10)(R9*1), Y4, Y6
 	MOVQ         48(DI), R10
-	VMASKMOVPS   32(R10)(R9*1), Y1, Y4
+	VMASKMOVPS   32(R10)(R9*1), Y4, Y7
 	MOVQ         72(DI), R10
-	VMASKMOVPS   32(R10)(R9*1), Y1, Y5
+	VMASKMOVPS   32(R10)(R9*1), Y4, Y8
 	MOVQ         96(DI), R10
-	VMASKMOVPS   32(R10)(R9*1), Y1, Y6
+	VMASKMOVPS   32(R10)(R9*1), Y4, Y9
 	MOVQ         120(DI), R10
-	VMASKMOVPS   32(R10)(R9*1), Y1, Y1
-	VMOVAPS      Y6, Y7
-	VFNMADD231PS pointSum<>+0(SB), Y4, Y7
-	VFMADD231PS  pointProd<>+0(SB), Y2, Y7
-	VMOVUPS      Y7, 32(BX)
-	VFNMADD231PS pointSum<>+0(SB), Y5, Y1
-	VFMADD231PS  pointProd<>+0(SB), Y3, Y1
-	VMOVUPS      Y1, 992(BX)
-	VMOVAPS      Y6, Y1
-	VMOVAPS      Y5, Y2
-	VFNMADD231PS pointB2<>+0(SB), Y4, Y1
-	VFNMADD231PS pointB2<>+0(SB), Y3, Y2
-	VMOVAPS      Y1, Y7
-	VFMADD231PS  pointA<>+0(SB), Y2, Y7
-	VFNMADD231PS pointA<>+0(SB), Y2, Y1
-	VMOVUPS      Y7, 224(BX)
-	VMOVUPS      Y1, 416(BX)
-	VFNMADD231PS pointA2<>+0(SB), Y4, Y6
-	VFNMADD231PS pointA2<>+0(SB), Y3, Y5
-	VMOVAPS      Y6, Y1
-	VFMADD231PS  pointB<>+0(SB), Y5, Y1
-	VFNMADD231PS pointB<>+0(SB), Y5, Y6
-	VMOVUPS      Y1, 608(BX)
-	VMOVUPS      Y6, 800(BX)
+	VMASKMOVPS   32(R10)(R9*1), Y4, Y4
+	VMOVAPS      Y9, Y10
+	VFNMADD231PS pointSum<>+0(SB), Y7, Y10
+	VFMADD231PS  pointProd<>+0(SB), Y5, Y10
+	VMOVUPS      Y10, 32(BX)
+	VFNMADD231PS pointSum<>+0(SB), Y8, Y4
+	VFMADD231PS  pointProd<>+0(SB), Y6, Y4
+	VMOVUPS      Y4, 992(BX)
+	VMOVAPS      Y9, Y4
+	VMOVAPS      Y8, Y5
+	VFNMADD231PS Y3, Y7, Y4
+	VFNMADD231PS Y3, Y6, Y5
+	VMOVAPS      Y4, Y10
+	VFMADD231PS  Y0, Y5, Y10
+	VFNMADD231PS Y0, Y5, Y4
+	VMOVUPS      Y10, 224(BX)
+	VMOVUPS      Y4, 416(BX)
+	VFNMADD231PS Y2, Y7, Y9
+	VFNMADD231PS Y2, Y6, Y8
+	VMOVAPS      Y9, Y4
+	VFMADD231PS  Y1, Y8, Y4
+	VFNMADD231PS Y1, Y8, Y9
+	VMOVUPS      Y4, 608(BX)
+	VMOVUPS      Y9, 800(BX)
 	ADDQ         SI, R9
-	VPBROADCASTD 8(R8), Y1
-	VPAND        Y0, Y1, Y1
-	VPCMPEQD     Y0, Y1, Y1
+	VPBROADCASTD 8(R8), Y4
+	VPAND        laneBits<>+32(SB), Y4, Y4
+	VPCMPEQD     laneBits<>+32(SB), Y4, Y4
 	MOVQ         (DI), R10
-	VMASKMOVPS   32(R10)(R9*1), Y1, Y2
+	VMASKMOVPS   32(R10)(R9*1), Y4, Y5
 	MOVQ         24(DI), R10
-	VMASKMOVPS   32(R10)(R9*1), Y1, Y3
+	VMASKMOVPS   32(R10)(R9*1), Y4, Y6
 	MOVQ         48(DI), R10
-	VMASKMOVPS   32(R10)(R9*1), Y1, Y4
+	VMASKMOVPS   32(R10)(R9*1), Y4, Y7
 	MOVQ         72(DI), R10
-	VMASKMOVPS   32(R10)(R9*1), Y1, Y5
+	VMASKMOVPS   32(R10)(R9*1), Y4, Y8
 	MOVQ         96(DI), R10
-	VMASKMOVPS   32(R10)(R9*1), Y1, Y6
+	VMASKMOVPS   32(R10)(R9*1), Y4, Y9
 	MOVQ         120(DI), R10
-	VMASKMOVPS   32(R10)(R9*1), Y1, Y1
-	VMOVAPS      Y6, Y7
-	VFNMADD231PS pointSum<>+0(SB), Y4, Y7
-	VFMADD231PS  pointProd<>+0(SB), Y2, Y7
-	VMOVUPS      Y7, 64(BX)
-	VFNMADD231PS pointSum<>+0(SB), Y5, Y1
-	VFMADD231PS  pointProd<>+0(SB), Y3, Y1
-	VMOVUPS      Y1, 1024(BX)
-	VMOVAPS      Y6, Y1
-	VMOVAPS      Y5, Y2
-	VFNMADD231PS pointB2<>+0(SB), Y4, Y1
-	VFNMADD231PS pointB2<>+0(SB), Y3, Y2
-	VMOVAPS      Y1, Y7
-	VFMADD231PS  pointA<>+0(SB), Y2, Y7
-	VFNMADD231PS pointA<>+0(SB), Y2, Y1
-	VMOVUPS      Y7, 256(BX)
-	VMOVUPS      Y1, 448(BX)
-	VFNMADD231PS pointA2<>+0(SB), Y4, Y6
-	VFNMADD231PS pointA2<>+0(SB), Y3, Y5
-	VMOVAPS      Y6, Y1
-	VFMADD231PS  pointB<>+0(SB), Y5, Y1
-	VFNMADD231PS pointB<>+0(SB), Y5, Y6
-	VMOVUPS      Y1, 640(BX)
-	VMOVUPS      Y6, 832(BX)
+	VMASKMOVPS   32(R10)(R9*1), Y4, Y4
+	VMOVAPS      Y9, Y10
+	VFNMADD231PS pointSum<>+0(SB), Y7, Y10
+	VFMADD231PS  pointProd<>+0(SB), Y5, Y10
+	VMOVUPS      Y10, 64(BX)
+	VFNMADD231PS pointSum<>+0(SB), Y8, Y4
+	VFMADD231PS  pointProd<>+0(SB), Y6, Y4
+	VMOVUPS      Y4, 1024(BX)
+	VMOVAPS      Y9, Y4
+	VMOVAPS      Y8, Y5
+	VFNMADD231PS Y3, Y7, Y4
+	VFNMADD231PS Y3, Y6, Y5
+	VMOVAPS      Y4, Y10
+	VFMADD231PS  Y0, Y5, Y10
+	VFNMADD231PS Y0, Y5, Y4
+	VMOVUPS      Y10, 256(BX)
+	VMOVUPS      Y4, 448(BX)
+	VFNMADD231PS Y2, Y7, Y9
+	VFNMADD231PS Y2, Y6, Y8
+	VMOVAPS      Y9, Y4
+	VFMADD231PS  Y1, Y8, Y4
+	VFNMADD231PS Y1, Y8, Y9
+	VMOVUPS      Y4, 640(BX)
+	VMOVUPS      Y9, 832(BX)
 	ADDQ         SI, R9
-	VPBROADCASTD 12(R8), Y1
-	VPAND        Y0, Y1, Y1
-	VPCMPEQD     Y0, Y1, Y1
+	VPBROADCASTD 12(R8), Y4
+	VPAND        laneBits<>+32(SB), Y4, Y4
+	VPCMPEQD     laneBits<>+32(SB), Y4, Y4
 	MOVQ         (DI), R10
-	VMASKMOVPS   32(R10)(R9*1), Y1, Y2
+	VMASKMOVPS   32(R10)(R9*1), Y4, Y5
 	MOVQ         24(DI), R10
-	VMASKMOVPS   32(R10)(R9*1), Y1, Y3
+	VMASKMOVPS   32(R10)(R9*1), Y4, Y6
 	MOVQ         48(DI), R10
-	VMASKMOVPS   32(R10)(R9*1), Y1, Y4
+	VMASKMOVPS   32(R10)(R9*1), Y4, Y7
 	MOVQ         72(DI), R10
-	VMASKMOVPS   32(R10)(R9*1), Y1, Y5
+	VMASKMOVPS   32(R10)(R9*1), Y4, Y8
 	MOVQ         96(DI), R10
-	VMASKMOVPS   32(R10)(R9*1), Y1, Y6
+	VMASKMOVPS   32(R10)(R9*1), Y4, Y9
 	MOVQ         120(DI), R10
-	VMASKMOVPS   32(R10)(R9*1), Y1, Y1
-	VMOVAPS      Y6, Y7
-	VFNMADD231PS pointSum<>+0(SB), Y4, Y7
-	VFMADD231PS  pointProd<>+0(SB), Y2, Y7
-	VMOVUPS      Y7, 96(BX)
-	VFNMADD231PS pointSum<>+0(SB), Y5, Y1
-	VFMADD231PS  pointProd<>+0(SB), Y3, Y1
-	VMOVUPS      Y1, 1056(BX)
-	VMOVAPS      Y6, Y1
-	VMOVAPS      Y5, Y2
-	VFNMADD231PS pointB2<>+0(SB), Y4, Y1
-	VFNMADD231PS pointB2<>+0(SB), Y3, Y2
-	VMOVAPS      Y1, Y7
-	VFMADD231PS  pointA<>+0(SB), Y2, Y7
-	VFNMADD231PS pointA<>+0(SB), Y2, Y1
-	VMOVUPS      Y7, 288(BX)
-	VMOVUPS      Y1, 480(BX)
-	VFNMADD231PS pointA2<>+0(SB), Y4, Y6
-	VFNMADD231PS pointA2<>+0(SB), Y3, Y5
-	VMOVAPS      Y6, Y1
-	VFMADD231PS  pointB<>+0(SB), Y5, Y1
-	VFNMADD231PS pointB<>+0(SB), Y5, Y6
-	VMOVUPS      Y1, 672(BX)
-	VMOVUPS      Y6, 864(BX)
+	VMASKMOVPS   32(R10)(R9*1), Y4, Y4
+	VMOVAPS      Y9, Y10
+	VFNMADD231PS pointSum<>+0(SB), Y7, Y10
+	VFMADD231PS  pointProd<>+0(SB), Y5, Y10
+	VMOVUPS      Y10, 96(BX)
+	VFNMADD231PS pointSum<>+0(SB), Y8, Y4
+	VFMADD231PS  pointProd<>+0(SB), Y6, Y4
+	VMOVUPS      Y4, 1056(BX)
+	VMOVAPS      Y9, Y4
+	VMOVAPS      Y8, Y5
+	VFNMADD231PS Y3, Y7, Y4
+	VFNMADD231PS Y3, Y6, Y5
+	VMOVAPS      Y4, Y10
+	VFMADD231PS  Y0, Y5, Y10
+	VFNMADD231PS Y0, Y5, Y4
+	VMOVUPS      Y10, 288(BX)
+	VMOVUPS      Y4, 480(BX)
+	VFNMADD231PS Y2, Y7, Y9
+	VFNMADD231PS Y2, Y6, Y8
+	VMOVAPS      Y9, Y4
+	VFMADD231PS  Y1, Y8, Y4
+	VFNMADD231PS Y1, Y8, Y9
+	VMOVUPS      Y4, 672(BX)
+	VMOVUPS      Y9, 864(BX)
 	ADDQ         SI, R9
-	VPBROADCASTD 16(R8), Y1
-	VPAND        Y0, Y1, Y1
-	VPCMPEQD     Y0, Y1, Y1
+	VPBROADCASTD 16(R8), Y4
+	VPAND        laneBits<>+32(SB), Y4, Y4
+	VPCMPEQD     laneBits<>+32(SB), Y4, Y4
 	MOVQ         (DI), R10
-	VMASKMOVPS   32(R10)(R9*1), Y1, Y2
+	VMASKMOVPS   32(R10)(R9*1), Y4, Y5
 	MOVQ         24(DI), R10
-	VMASKMOVPS   32(R10)(R9*1), Y1, Y3
+	VMASKMOVPS   32(R10)(R9*1), Y4, Y6
 	MOVQ         48(DI), R10
-	VMASKMOVPS   32(R10)(R9*1), Y1, Y4
+	VMASKMOVPS   32(R10)(R9*1), Y4, Y7
 	MOVQ         72(DI), R10
-	VMASKMOVPS   32(R10)(R9*1), Y1, Y5
+	VMASKMOVPS   32(R10)(R9*1), Y4, Y8
 	MOVQ         96(DI), R10
-	VMASKMOVPS   32(R10)(R9*1), Y1, Y6
+	VMASKMOVPS   32(R10)(R9*1), Y4, Y9
 	MOVQ         120(DI), R10
-	VMASKMOVPS   32(R10)(R9*1), Y1, Y1
-	VMOVAPS      Y6, Y7
-	VFNMADD231PS pointSum<>+0(SB), Y4, Y7
-	VFMADD231PS  pointProd<>+0(SB), Y2, Y7
-	VMOVUPS      Y7, 128(BX)
-	VFNMADD231PS pointSum<>+0(SB), Y5, Y1
-	VFMADD231PS  pointProd<>+0(SB), Y3, Y1
-	VMOVUPS      Y1, 1088(BX)
-	VMOVAPS      Y6, Y1
-	VMOVAPS      Y5, Y2
-	VFNMADD231PS pointB2<>+0(SB), Y4, Y1
-	VFNMADD231PS pointB2<>+0(SB), Y3, Y2
-	VMOVAPS      Y1, Y7
-	VFMADD231PS  pointA<>+0(SB), Y2, Y7
-	VFNMADD231PS pointA<>+0(SB), Y2, Y1
-	VMOVUPS      Y7, 320(BX)
-	VMOVUPS      Y1, 512(BX)
-	VFNMADD231PS pointA2<>+0(SB), Y4, Y6
-	VFNMADD231PS pointA2<>+0(SB), Y3, Y5
-	VMOVAPS      Y6, Y1
-	VFMADD231PS  pointB<>+0(SB), Y5, Y1
-	VFNMADD231PS pointB<>+0(SB), Y5, Y6
-	VMOVUPS      Y1, 704(BX)
-	VMOVUPS      Y6, 896(BX)
+	VMASKMOVPS   32(R10)(R9*1), Y4, Y4
+	VMOVAPS      Y9, Y10
+	VFNMADD231PS pointSum<>+0(SB), Y7, Y10
+	VFMADD231PS  pointProd<>+0(SB), Y5, Y10
+	VMOVUPS      Y10, 128(BX)
+	VFNMADD231PS pointSum<>+0(SB), Y8, Y4
+	VFMADD231PS  pointProd<>+0(SB), Y6, Y4
+	VMOVUPS      Y4, 1088(BX)
+	VMOVAPS      Y9, Y4
+	VMOVAPS      Y8, Y5
+	VFNMADD231PS Y3, Y7, Y4
+	VFNMADD231PS Y3, Y6, Y5
+	VMOVAPS      Y4, Y10
+	VFMADD231PS  Y0, Y5, Y10
+	VFNMADD231PS Y0, Y5, Y4
+	VMOVUPS      Y10, 320(BX)
+	VMOVUPS      Y4, 512(BX)
+	VFNMADD231PS Y2, Y7, Y9
+	VFNMADD231PS Y2, Y6, Y8
+	VMOVAPS      Y9, Y4
+	VFMADD231PS  Y1, Y8, Y4
+	VFNMADD231PS Y1, Y8, Y9
+	VMOVUPS      Y4, 704(BX)
+	VMOVUPS      Y9, 896(BX)
 	ADDQ         SI, R9
-	VPBROADCASTD 20(R8), Y1
-	VPAND        Y0, Y1, Y1
-	VPCMPEQD     Y0, Y1, Y1
+	VPBROADCASTD 20(R8), Y4
+	VPAND        laneBits<>+32(SB), Y4, Y4
+	VPCMPEQD     laneBits<>+32(SB), Y4, Y4
 	MOVQ         (DI), R8
-	VMASKMOVPS   32(R8)(R9*1), Y1, Y0
+	VMASKMOVPS   32(R8)(R9*1), Y4, Y5
 	MOVQ         24(DI), R8
-	VMASKMOVPS   32(R8)(R9*1), Y1, Y2
+	VMASKMOVPS   32(R8)(R9*1), Y4, Y6
 	MOVQ         48(DI), R8
-	VMASKMOVPS   32(R8)(R9*1), Y1, Y3
+	VMASKMOVPS   32(R8)(R9*1), Y4, Y7
 	MOVQ         72(DI), R8
-	VMASKMOVPS   32(R8)(R9*1), Y1, Y4
+	VMASKMOVPS   32(R8)(R9*1), Y4, Y8
 	MOVQ         96(DI), R8
-	VMASKMOVPS   32(R8)(R9*1), Y1, Y5
+	VMASKMOVPS   32(R8)(R9*1), Y4, Y9
 	MOVQ         120(DI), R8
-	VMASKMOVPS   32(R8)(R9*1), Y1, Y1
-	VMOVAPS      Y5, Y6
-	VFNMADD231PS pointSum<>+0(SB), Y3, Y6
-	VFMADD231PS  pointProd<>+0(SB), Y0, Y6
-	VMOVUPS      Y6, 160(BX)
-	VFNMADD231PS pointSum<>+0(SB), Y4, Y1
-	VFMADD231PS  pointProd<>+0(SB), Y2, Y1
-	VMOVUPS      Y1, 1120(BX)
-	VMOVAPS      Y5, Y0
-	VMOVAPS      Y4, Y1
-	VFNMADD231PS pointB2<>+0(SB), Y3, Y0
-	VFNMADD231PS pointB2<>+0(SB), Y2, Y1
-	VMOVAPS      Y0, Y6
-	VFMADD231PS  pointA<>+0(SB), Y1, Y6
-	VFNMADD231PS pointA<>+0(SB), Y1, Y0
-	VMOVUPS      Y6, 352(BX)
-	VMOVUPS      Y0, 544(BX)
-	VFNMADD231PS pointA2<>+0(SB), Y3, Y5
-	VFNMADD231PS pointA2<>+0(SB), Y2, Y4
-	VMOVAPS      Y5, Y0
-	VFMADD231PS  pointB<>+0(SB), Y4, Y0
-	VFNMADD231PS pointB<>+0(SB), Y4, Y5
-	VMOVUPS      Y0, 736(BX)
-	VMOVUPS      Y5, 928(BX)
+	VMASKMOVPS   32(R8)(R9*1), Y4, Y4
+	VMOVAPS      Y9, Y10
+	VFNMADD231PS pointSum<>+0(SB), Y7, Y10
+	VFMADD231PS  pointProd<>+0(SB), Y5, Y10
+	VMOVUPS      Y10, 160(BX)
+	VFNMADD231PS pointSum<>+0(SB), Y8, Y4
+	VFMADD231PS  pointProd<>+0(SB), Y6, Y4
+	VMOVUPS      Y4, 1120(BX)
+	VMOVAPS      Y9, Y4
+	VMOVAPS      Y8, Y5
+	VFNMADD231PS Y3, Y7, Y4
+	VFNMADD231PS Y3, Y6, Y5
+	VMOVAPS      Y4, Y10
+	VFMADD231PS  Y0, Y5, Y10
+	VFNMADD231PS Y0, Y5, Y4
+	VMOVUPS      Y10, 352(BX)
+	VMOVUPS      Y4, 544(BX)
+	VFNMADD231PS Y2, Y7, Y9
+	VFNMADD231PS Y2, Y6, Y8
+	VMOVAPS      Y9, Y4
+	VFMADD231PS  Y1, Y8, Y4
+	VFNMADD231PS Y1, Y8, Y9
+	VMOVUPS      Y4, 736(BX)
+	VMOVUPS      Y9, 928(BX)
 	ADDQ         SI, R9
 	MOVQ         ds+24(FP), SI
 	SHLQ         $0x02, SI
 	LEAQ         (SI)(SI*2), DI
 	LEAQ         (SI)(SI*4), R8
 	MOVQ         DX, R9
-	VMOVUPS      (BX), Y0
-	VMOVUPS      32(BX), Y1
-	VMOVUPS      64(BX), Y2
-	VMOVUPS      96(BX), Y3
-	VMOVUPS      128(BX), Y4
-	VMOVUPS      160(BX), Y5
-	VMOVAPS      Y4, Y6
-	VFNMADD231PS pointSum<>+0(SB), Y2, Y6
-	VFMADD231PS  pointProd<>+0(SB), Y0, Y6
-	VMOVUPS      Y6, 32(R9)
-	VFNMADD231PS pointSum<>+0(SB), Y3, Y5
-	VFMADD231PS  pointProd<>+0(SB), Y1, Y5
-	VMOVUPS      Y5, 32(R9)(R8*1)
-	VMOVAPS      Y4, Y0
-	VMOVAPS      Y3, Y5
-	VFNMADD231PS pointB2<>+0(SB), Y2, Y0
-	VFNMADD231PS pointB2<>+0(SB), Y1, Y5
-	VMOVAPS      Y0, Y6
-	VFMADD231PS  pointA<>+0(SB), Y5, Y6
-	VFNMADD231PS pointA<>+0(SB), Y5, Y0
-	VMOVUPS      Y6, 32(R9)(SI*1)
-	VMOVUPS      Y0, 32(R9)(SI*2)
-	VFNMADD231PS pointA2<>+0(SB), Y2, Y4
-	VFNMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMOVAPS      Y4, Y0
-	VFMADD231PS  pointB<>+0(SB), Y3, Y0
-	VFNMADD231PS pointB<>+0(SB), Y3, Y4
-	VMOVUPS      Y0, 32(R9)(DI*1)
-	VMOVUPS      Y4, 32(R9)(SI*4)
+	VMOVUPS      (BX), Y4
+	VMOVUPS      32(BX), Y5
+	VMOVUPS      64(BX), Y6
+	VMOVUPS      96(BX), Y7
+	VMOVUPS      128(BX), Y8
+	VMOVUPS      160(BX), Y9
+	VMOVAPS      Y8, Y10
+	VFNMADD231PS pointSum<>+0(SB), Y6, Y10
+	VFMADD231PS  pointProd<>+0(SB), Y4, Y10
+	VMOVUPS      Y10, 32(R9)
+	VFNMADD231PS pointSum<>+0(SB), Y7, Y9
+	VFMADD231PS  pointProd<>+0(SB), Y5, Y9
+	VMOVUPS      Y9, 32(R9)(R8*1)
+	VMOVAPS      Y8, Y4
+	VMOVAPS      Y7, Y9
+	VFNMADD231PS Y3, Y6, Y4
+	VFNMADD231PS Y3, Y5, Y9
+	VMOVAPS      Y4, Y10
+	VFMADD231PS  Y0, Y9, Y10
+	VFNMADD231PS Y0, Y9, Y4
+	VMOVUPS      Y10, 32(R9)(SI*1)
+	VMOVUPS      Y4, 32(R9)(SI*2)
+	VFNMADD231PS Y2, Y6, Y8
+	VFNMADD231PS Y2, Y5, Y7
+	VMOVAPS      Y8, Y4
+	VFMADD231PS  Y1, Y7, Y4
+	VFNMADD231PS Y1, Y7, Y8
+	VMOVUPS      Y4, 32(R9)(DI*1)
+	VMOVUPS      Y8, 32(R9)(SI*4)
 	LEAQ         (R9)(DI*2), R9
-	VMOVUPS      192(BX), Y0
-	VMOVUPS      224(BX), Y1
-	VMOVUPS      256(BX), Y2
-	VMOVUPS      288(BX), Y3
-	VMOVUPS      320(BX), Y4
-	VMOVUPS      352(BX), Y5
-	VMOVAPS      Y4, Y6
-	VFNMADD231PS pointSum<>+0(SB), Y2, Y6
-	VFMADD231PS  pointProd<>+0(SB), Y0, Y6
-	VMOVUPS      Y6, 32(R9)
-	VFNMADD231PS pointSum<>+0(SB), Y3, Y5
-	VFMADD231PS  pointProd<>+0(SB), Y1, Y5
-	VMOVUPS      Y5, 32(R9)(R8*1)
-	VMOVAPS      Y4, Y0
-	VMOVAPS      Y3, Y5
-	VFNMADD231PS pointB2<>+0(SB), Y2, Y0
-	VFNMADD231PS pointB2<>+0(SB), Y1, Y5
-	VMOVAPS      Y0, Y6
-	VFMADD231PS  pointA<>+0(SB), Y5, Y6
-	VFNMADD231PS pointA<>+0(SB), Y5, Y0
-	VMOVUPS      Y6, 32(R9)(SI*1)
-	VMOVUPS      Y0, 32(R9)(SI*2)
-	VFNMADD231PS pointA2<>+0(SB), Y2, Y4
-	VFNMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMOVAPS      Y4, Y0
-	VFMADD231PS  pointB<>+0(SB), Y3, Y0
-	VFNMADD231PS pointB<>+0(SB), Y3, Y4
-	VMOVUPS      Y0, 32(R9)(DI*1)
-	VMOVUPS      Y4, 32(R9)(SI*4)
+	VMOVUPS      192(BX), Y4
+	VMOVUPS      224(BX), Y5
+	VMOVUPS      256(BX), Y6
+	VMOVUPS      288(BX), Y7
+	VMOVUPS      320(BX), Y8
+	VMOVUPS      352(BX), Y9
+	VMOVAPS      Y8, Y10
+	VFNMADD231PS pointSum<>+0(SB), Y6, Y10
+	VFMADD231PS  pointProd<>+0(SB), Y4, Y10
+	VMOVUPS      Y10, 32(R9)
+	VFNMADD231PS pointSum<>+0(SB), Y7, Y9
+	VFMADD231PS  pointProd<>+0(SB), Y5, Y9
+	VMOVUPS      Y9, 32(R9)(R8*1)
+	VMOVAPS      Y8, Y4
+	VMOVAPS      Y7, Y9
+	VFNMADD231PS Y3, Y6, Y4
+	VFNMADD231PS Y3, Y5, Y9
+	VMOVAPS      Y4, Y10
+	VFMADD231PS  Y0, Y9, Y10
+	VFNMADD231PS Y0, Y9, Y4
+	VMOVUPS      Y10, 32(R9)(SI*1)
+	VMOVUPS      Y4, 32(R9)(SI*2)
+	VFNMADD231PS Y2, Y6, Y8
+	VFNMADD231PS Y2, Y5, Y7
+	VMOVAPS      Y8, Y4
+	VFMADD231PS  Y1, Y7, Y4
+	VFNMADD231PS Y1, Y7, Y8
+	VMOVUPS      Y4, 32(R9)(DI*1)
+	VMOVUPS      Y8, 32(R9)(SI*4)
 	LEAQ         (R9)(DI*2), R9
-	VMOVUPS      384(BX), Y0
-	VMOVUPS      416(BX), Y1
-	VMOVUPS      448(BX), Y2
-	VMOVUPS      480(BX), Y3
-	VMOVUPS      512(BX), Y4
-	VMOVUPS      544(BX), Y5
-	VMOVAPS      Y4, Y6
-	VFNMADD231PS pointSum<>+0(SB), Y2, Y6
-	VFMADD231PS  pointProd<>+0(SB), Y0, Y6
-	VMOVUPS      Y6, 32(R9)
-	VFNMADD231PS pointSum<>+0(SB), Y3, Y5
-	VFMADD231PS  pointProd<>+0(SB), Y1, Y5
-	VMOVUPS      Y5, 32(R9)(R8*1)
-	VMOVAPS      Y4, Y0
-	VMOVAPS      Y3, Y5
-	VFNMADD231PS pointB2<>+0(SB), Y2, Y0
-	VFNMADD231PS pointB2<>+0(SB), Y1, Y5
-	VMOVAPS      Y0, Y6
-	VFMADD231PS  pointA<>+0(SB), Y5, Y6
-	VFNMADD231PS pointA<>+0(SB), Y5, Y0
-	VMOVUPS      Y6, 32(R9)(SI*1)
-	VMOVUPS      Y0, 32(R9)(SI*2)
-	VFNMADD231PS pointA2<>+0(SB), Y2, Y4
-	VFNMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMOVAPS      Y4, Y0
-	VFMADD231PS  pointB<>+0(SB), Y3, Y0
-	VFNMADD231PS pointB<>+0(SB), Y3, Y4
-	VMOVUPS      Y0, 32(R9)(DI*1)
-	VMOVUPS      Y4, 32(R9)(SI*4)
+	VMOVUPS      384(BX), Y4
+	VMOVUPS      416(BX), Y5
+	VMOVUPS      448(BX), Y6
+	VMOVUPS      480(BX), Y7
+	VMOVUPS      512(BX), Y8
+	VMOVUPS      544(BX), Y9
+	VMOVAPS      Y8, Y10
+	VFNMADD231PS pointSum<>+0(SB), Y6, Y10
+	VFMADD231PS  pointProd<>+0(SB), Y4, Y10
+	VMOVUPS      Y10, 32(R9)
+	VFNMADD231PS pointSum<>+0(SB), Y7, Y9
+	VFMADD231PS  pointProd<>+0(SB), Y5, Y9
+	VMOVUPS      Y9, 32(R9)(R8*1)
+	VMOVAPS      Y8, Y4
+	VMOVAPS      Y7, Y9
+	VFNMADD231PS Y3, Y6, Y4
+	VFNMADD231PS Y3, Y5, Y9
+	VMOVAPS      Y4, Y10
+	VFMADD231PS  Y0, Y9, Y10
+	VFNMADD231PS Y0, Y9, Y4
+	VMOVUPS      Y10, 32(R9)(SI*1)
+	VMOVUPS      Y4, 32(R9)(SI*2)
+	VFNMADD231PS Y2, Y6, Y8
+	VFNMADD231PS Y2, Y5, Y7
+	VMOVAPS      Y8, Y4
+	VFMADD231PS  Y1, Y7, Y4
+	VFNMADD231PS Y1, Y7, Y8
+	VMOVUPS      Y4, 32(R9)(DI*1)
+	VMOVUPS      Y8, 32(R9)(SI*4)
 	LEAQ         (R9)(DI*2), R9
-	VMOVUPS      576(BX), Y0
-	VMOVUPS      608(BX), Y1
-	VMOVUPS      640(BX), Y2
-	VMOVUPS      672(BX), Y3
-	VMOVUPS      704(BX), Y4
-	VMOVUPS      736(BX), Y5
-	VMOVAPS      Y4, Y6
-	VFNMADD231PS pointSum<>+0(SB), Y2, Y6
-	VFMADD231PS  pointProd<>+0(SB), Y0, Y6
-	VMOVUPS      Y6, 32(R9)
-	VFNMADD231PS pointSum<>+0(SB), Y3, Y5
-	VFMADD231PS  pointProd<>+0(SB), Y1, Y5
-	VMOVUPS      Y5, 32(R9)(R8*1)
-	VMOVAPS      Y4, Y0
-	VMOVAPS      Y3, Y5
-	VFNMADD231PS pointB2<>+0(SB), Y2, Y0
-	VFNMADD231PS pointB2<>+0(SB), Y1, Y5
-	VMOVAPS      Y0, Y6
-	VFMADD231PS  pointA<>+0(SB), Y5, Y6
-	VFNMADD231PS pointA<>+0(SB), Y5, Y0
-	VMOVUPS      Y6, 32(R9)(SI*1)
-	VMOVUPS      Y0, 32(R9)(SI*2)
-	VFNMADD231PS pointA2<>+0(SB), Y2, Y4
-	VFNMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMOVAPS      Y4, Y0
-	VFMADD231PS  pointB<>+0(SB), Y3, Y0
-	VFNMADD231PS pointB<>+0(SB), Y3, Y4
-	VMOVUPS      Y0, 32(R9)(DI*1)
-	VMOVUPS      Y4, 32(R9)(SI*4)
+	VMOVUPS      576(BX), Y4
+	VMOVUPS      608(BX), Y5
+	VMOVUPS      640(BX), Y6
+	VMOVUPS      672(BX), Y7
+	VMOVUPS      704(BX), Y8
+	VMOVUPS      736(BX), Y9
+	VMOVAPS      Y8, Y10
+	VFNMADD231PS pointSum<>+0(SB), Y6, Y10
+	VFMADD231PS  pointProd<>+0(SB), Y4, Y10
+	VMOVUPS      Y10, 32(R9)
+	VFNMADD231PS pointSum<>+0(SB), Y7, Y9
+	VFMADD231PS  pointProd<>+0(SB), Y5, Y9
+	VMOVUPS      Y9, 32(R9)(R8*1)
+	VMOVAPS      Y8, Y4
+	VMOVAPS      Y7, Y9
+	VFNMADD231PS Y3, Y6, Y4
+	VFNMADD231PS Y3, Y5, Y9
+	VMOVAPS      Y4, Y10
+	VFMADD231PS  Y0, Y9, Y10
+	VFNMADD231PS Y0, Y9, Y4
+	VMOVUPS      Y10, 32(R9)(SI*1)
+	VMOVUPS      Y4, 32(R9)(SI*2)
+	VFNMADD231PS Y2, Y6, Y8
+	VFNMADD231PS Y2, Y5, Y7
+	VMOVAPS      Y8, Y4
+	VFMADD231PS  Y1, Y7, Y4
+	VFNMADD231PS Y1, Y7, Y8
+	VMOVUPS      Y4, 32(R9)(DI*1)
+	VMOVUPS      Y8, 32(R9)(SI*4)
 	LEAQ         (R9)(DI*2), R9
-	VMOVUPS      768(BX), Y0
-	VMOVUPS      800(BX), Y1
-	VMOVUPS      832(BX), Y2
-	VMOVUPS      864(BX), Y3
-	VMOVUPS      896(BX), Y4
-	VMOVUPS      928(BX), Y5
-	VMOVAPS      Y4, Y6
-	VFNMADD231PS pointSum<>+0(SB), Y2, Y6
-	VFMADD231PS  pointProd<>+0(SB), Y0, Y6
-	VMOVUPS      Y6, 32(R9)
-	VFNMADD231PS pointSum<>+0(SB), Y3, Y5
-	VFMADD231PS  pointProd<>+0(SB), Y1, Y5
-	VMOVUPS      Y5, 32(R9)(R8*1)
-	VMOVAPS      Y4, Y0
-	VMOVAPS      Y3, Y5
-	VFNMADD231PS pointB2<>+0(SB), Y2, Y0
-	VFNMADD231PS pointB2<>+0(SB), Y1, Y5
-	VMOVAPS      Y0, Y6
-	VFMADD231PS  pointA<>+0(SB), Y5, Y6
-	VFNMADD231PS pointA<>+0(SB), Y5, Y0
-	VMOVUPS      Y6, 32(R9)(SI*1)
-	VMOVUPS      Y0, 32(R9)(SI*2)
-	VFNMADD231PS pointA2<>+0(SB), Y2, Y4
-	VFNMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMOVAPS      Y4, Y0
-	VFMADD231PS  pointB<>+0(SB), Y3, Y0
-	VFNMADD231PS pointB<>+0(SB), Y3, Y4
-	VMOVUPS      Y0, 32(R9)(DI*1)
-	VMOVUPS      Y4, 32(R9)(SI*4)
+	VMOVUPS      768(BX), Y4
+	VMOVUPS      800(BX), Y5
+	VMOVUPS      832(BX), Y6
+	VMOVUPS      864(BX), Y7
+	VMOVUPS      896(BX), Y8
+	VMOVUPS      928(BX), Y9
+	VMOVAPS      Y8, Y10
+	VFNMADD231PS pointSum<>+0(SB), Y6, Y10
+	VFMADD231PS  pointProd<>+0(SB), Y4, Y10
+	VMOVUPS      Y10, 32(R9)
+	VFNMADD231PS pointSum<>+0(SB), Y7, Y9
+	VFMADD231PS  pointProd<>+0(SB), Y5, Y9
+	VMOVUPS      Y9, 32(R9)(R8*1)
+	VMOVAPS      Y8, Y4
+	VMOVAPS      Y7, Y9
+	VFNMADD231PS Y3, Y6, Y4
+	VFNMADD231PS Y3, Y5, Y9
+	VMOVAPS      Y4, Y10
+	VFMADD231PS  Y0, Y9, Y10
+	VFNMADD231PS Y0, Y9, Y4
+	VMOVUPS      Y10, 32(R9)(SI*1)
+	VMOVUPS      Y4, 32(R9)(SI*2)
+	VFNMADD231PS Y2, Y6, Y8
+	VFNMADD231PS Y2, Y5, Y7
+	VMOVAPS      Y8, Y4
+	VFMADD231PS  Y1, Y7, Y4
+	VFNMADD231PS Y1, Y7, Y8
+	VMOVUPS      Y4, 32(R9)(DI*1)
+	VMOVUPS      Y8, 32(R9)(SI*4)
 	LEAQ         (R9)(DI*2), R9
-	VMOVUPS      960(BX), Y0
-	VMOVUPS      992(BX), Y1
-	VMOVUPS      1024(BX), Y2
-	VMOVUPS      1056(BX), Y3
-	VMOVUPS      1088(BX), Y4
-	VMOVUPS      1120(BX), Y5
-	VMOVAPS      Y4, Y6
-	VFNMADD231PS pointSum<>+0(SB), Y2, Y6
-	VFMADD231PS  pointProd<>+0(SB), Y0, Y6
-	VMOVUPS      Y6, 32(R9)
-	VFNMADD231PS pointSum<>+0(SB), Y3, Y5
-	VFMADD231PS  pointProd<>+0(SB), Y1, Y5
-	VMOVUPS      Y5, 32(R9)(R8*1)
-	VMOVAPS      Y4, Y0
-	VMOVAPS      Y3, Y5
-	VFNMADD231PS pointB2<>+0(SB), Y2, Y0
-	VFNMADD231PS pointB2<>+0(SB), Y1, Y5
-	VMOVAPS      Y0, Y6
-	VFMADD231PS  pointA<>+0(SB), Y5, Y6
-	VFNMADD231PS pointA<>+0(SB), Y5, Y0
-	VMOVUPS      Y6, 32(R9)(SI*1)
-	VMOVUPS      Y0, 32(R9)(SI*2)
-	VFNMADD231PS pointA2<>+0(SB), Y2, Y4
-	VFNMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMOVAPS      Y4, Y0
-	VFMADD231PS  pointB<>+0(SB), Y3, Y0
-	VFNMADD231PS pointB<>+0(SB), Y3, Y4
-	VMOVUPS      Y0, 32(R9)(DI*1)
-	VMOVUPS      Y4, 32(R9)(SI*4)
+	VMOVUPS      960(BX), Y4
+	VMOVUPS      992(BX), Y5
+	VMOVUPS      1024(BX), Y6
+	VMOVUPS      1056(BX), Y7
+	VMOVUPS      1088(BX), Y8
+	VMOVUPS      1120(BX), Y9
+	VMOVAPS      Y8, Y10
+	VFNMADD231PS pointSum<>+0(SB), Y6, Y10
+	VFMADD231PS  pointProd<>+0(SB), Y4, Y10
+	VMOVUPS      Y10, 32(R9)
+	VFNMADD231PS pointSum<>+0(SB), Y7, Y9
+	VFMADD231PS  pointProd<>+0(SB), Y5, Y9
+	VMOVUPS      Y9, 32(R9)(R8*1)
+	VMOVAPS      Y8, Y4
+	VMOVAPS      Y7, Y9
+	VFNMADD231PS Y3, Y6, Y4
+	VFNMADD231PS Y3, Y5, Y9
+	VMOVAPS      Y4, Y10
+	VFMADD231PS  Y0, Y9, Y10
+	VFNMADD231PS Y0, Y9, Y4
+	VMOVUPS      Y10, 32(R9)(SI*1)
+	VMOVUPS      Y4, 32(R9)(SI*2)
+	VFNMADD231PS Y2, Y6, Y8
+	VFNMADD231PS Y2, Y5, Y7
+	VMOVAPS      Y8, Y4
+	VFMADD231PS  Y1, Y7, Y4
+	VFNMADD231PS Y1, Y7, Y8
+	VMOVUPS      Y4, 32(R9)(DI*1)
+	VMOVUPS      Y8, 32(R9)(SI*4)
 	LEAQ         (R9)(DI*2), R9
 	ADDQ         $0x40, CX
 	MOVQ         dp+32(FP), BX
@@ -8941,12 +9000,16 @@ channels:
 // func gradAVX2(dst []float32, ds int, dp int, src *[4][]float32, cs int, lead int, mask *[4]uint32, n int, tmp []float32)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·gradAVX2(SB), NOSPLIT, $0-104
-	MOVQ n+72(FP), AX
-	XORQ CX, CX
-	MOVQ lead+56(FP), DX
-	SHLQ $0x02, DX
-	SUBQ DX, CX
-	MOVQ dst_base+0(FP), DX
+	MOVQ    n+72(FP), AX
+	XORQ    CX, CX
+	MOVQ    lead+56(FP), DX
+	SHLQ    $0x02, DX
+	SUBQ    DX, CX
+	MOVQ    dst_base+0(FP), DX
+	VMOVUPS filter0<>+0(SB), Y0
+	VMOVUPS filterA<>+0(SB), Y1
+	VMOVUPS filterA1<>+0(SB), Y2
+	VMOVUPS filterA2<>+0(SB), Y3
 
 channels:
 	MOVQ         tmp_base+80(FP), BX
@@ -8954,315 +9017,314 @@ channels:
 	SHLQ         $0x02, SI
 	MOVQ         src+40(FP), DI
 	MOVQ         mask+64(FP), R8
-	VMOVUPS      laneBits<>+0(SB), Y0
 	MOVQ         CX, R9
-	VPBROADCASTD (R8), Y1
-	VPAND        Y0, Y1, Y1
-	VPCMPEQD     Y0, Y1, Y1
+	VPBROADCASTD (R8), Y4
+	VPAND        laneBits<>+0(SB), Y4, Y4
+	VPCMPEQD     laneBits<>+0(SB), Y4, Y4
 	MOVQ         (DI), R10
-	VMASKMOVPS   (R10)(R9*1), Y1, Y2
+	VMASKMOVPS   (R10)(R9*1), Y4, Y5
 	MOVQ         24(DI), R10
-	VMASKMOVPS   (R10)(R9*1), Y1, Y3
+	VMASKMOVPS   (R10)(R9*1), Y4, Y6
 	MOVQ         48(DI), R10
-	VMASKMOVPS   (R10)(R9*1), Y1, Y4
+	VMASKMOVPS   (R10)(R9*1), Y4, Y7
 	MOVQ         72(DI), R10
-	VMASKMOVPS   (R10)(R9*1), Y1, Y1
-	VMULPS       filter0<>+0(SB), Y2, Y5
-	VMOVUPS      Y5, (BX)
-	VMOVUPS      Y1, 640(BX)
-	VMULPS       filterA<>+0(SB), Y2, Y5
-	VFMADD231PS  filterA2<>+0(SB), Y4, Y5
-	VMULPS       filterA1<>+0(SB), Y3, Y6
-	VFMADD231PS  filterA3<>+0(SB), Y1, Y6
-	VSUBPS       Y6, Y5, Y7
+	VMASKMOVPS   (R10)(R9*1), Y4, Y4
+	VMULPS       Y0, Y5, Y8
+	VMOVUPS      Y8, (BX)
+	VMOVUPS      Y4, 640(BX)
+	VMULPS       Y1, Y5, Y8
+	VFMADD231PS  Y3, Y7, Y8
+	VMULPS       Y2, Y6, Y9
+	VFMADD231PS  filterA3<>+0(SB), Y4, Y9
+	VSUBPS       Y9, Y8, Y10
+	VADDPS       Y9, Y8, Y8
+	VMOVUPS      Y8, 128(BX)
+	VMOVUPS      Y10, 256(BX)
+	VMULPS       filterB<>+0(SB), Y5, Y5
+	VFMADD231PS  filterB2<>+0(SB), Y7, Y5
+	VMULPS       filterB1<>+0(SB), Y6, Y6
+	VFMADD231PS  filterB3<>+0(SB), Y4, Y6
+	VSUBPS       Y6, Y5, Y4
 	VADDPS       Y6, Y5, Y5
-	VMOVUPS      Y5, 128(BX)
-	VMOVUPS      Y7, 256(BX)
-	VMULPS       filterB<>+0(SB), Y2, Y2
-	VFMADD231PS  filterB2<>+0(SB), Y4, Y2
-	VMULPS       filterB1<>+0(SB), Y3, Y3
-	VFMADD231PS  filterB3<>+0(SB), Y1, Y3
-	VSUBPS       Y3, Y2, Y1
-	VADDPS       Y3, Y2, Y2
-	VMOVUPS      Y2, 384(BX)
-	VMOVUPS      Y1, 512(BX)
+	VMOVUPS      Y5, 384(BX)
+	VMOVUPS      Y4, 512(BX)
 	ADDQ         SI, R9
-	VPBROADCASTD 4(R8), Y1
-	VPAND        Y0, Y1, Y1
-	VPCMPEQD     Y0, Y1, Y1
+	VPBROADCASTD 4(R8), Y4
+	VPAND        laneBits<>+0(SB), Y4, Y4
+	VPCMPEQD     laneBits<>+0(SB), Y4, Y4
 	MOVQ         (DI), R10
-	VMASKMOVPS   (R10)(R9*1), Y1, Y2
+	VMASKMOVPS   (R10)(R9*1), Y4, Y5
 	MOVQ         24(DI), R10
-	VMASKMOVPS   (R10)(R9*1), Y1, Y3
+	VMASKMOVPS   (R10)(R9*1), Y4, Y6
 	MOVQ         48(DI), R10
-	VMASKMOVPS   (R10)(R9*1), Y1, Y4
+	VMASKMOVPS   (R10)(R9*1), Y4, Y7
 	MOVQ         72(DI), R10
-	VMASKMOVPS   (R10)(R9*1), Y1, Y1
-	VMULPS       filter0<>+0(SB), Y2, Y5
-	VMOVUPS      Y5, 32(BX)
-	VMOVUPS      Y1, 672(BX)
-	VMULPS       filterA<>+0(SB), Y2, Y5
-	VFMADD231PS  filterA2<>+0(SB), Y4, Y5
-	VMULPS       filterA1<>+0(SB), Y3, Y6
-	VFMADD231PS  filterA3<>+0(SB), Y1, Y6
-	VSUBPS       Y6, Y5, Y7
+	VMASKMOVPS   (R10)(R9*1), Y4, Y4
+	VMULPS       Y0, Y5, Y8
+	VMOVUPS      Y8, 32(BX)
+	VMOVUPS      Y4, 672(BX)
+	VMULPS       Y1, Y5, Y8
+	VFMADD231PS  Y3, Y7, Y8
+	VMULPS       Y2, Y6, Y9
+	VFMADD231PS  filterA3<>+0(SB), Y4, Y9
+	VSUBPS       Y9, Y8, Y10
+	VADDPS       Y9, Y8, Y8
+	VMOVUPS      Y8, 160(BX)
+	VMOVUPS      Y10, 288(BX)
+	VMULPS       filterB<>+0(SB), Y5, Y5
+	VFMADD231PS  filterB2<>+0(SB), Y7, Y5
+	VMULPS       filterB1<>+0(SB), Y6, Y6
+	VFMADD231PS  filterB3<>+0(SB), Y4, Y6
+	VSUBPS       Y6, Y5, Y4
 	VADDPS       Y6, Y5, Y5
-	VMOVUPS      Y5, 160(BX)
-	VMOVUPS      Y7, 288(BX)
-	VMULPS       filterB<>+0(SB), Y2, Y2
-	VFMADD231PS  filterB2<>+0(SB), Y4, Y2
-	VMULPS       filterB1<>+0(SB), Y3, Y3
-	VFMADD231PS  filterB3<>+0(SB), Y1, Y3
-	VSUBPS       Y3, Y2, Y1
-	VADDPS       Y3, Y2, Y2
-	VMOVUPS      Y2, 416(BX)
-	VMOVUPS      Y1, 544(BX)
+	VMOVUPS      Y5, 416(BX)
+	VMOVUPS      Y4, 544(BX)
 	ADDQ         SI, R9
-	VPBROADCASTD 8(R8), Y1
-	VPAND        Y0, Y1, Y1
-	VPCMPEQD     Y0, Y1, Y1
+	VPBROADCASTD 8(R8), Y4
+	VPAND        laneBits<>+0(SB), Y4, Y4
+	VPCMPEQD     laneBits<>+0(SB), Y4, Y4
 	MOVQ         (DI), R10
-	VMASKMOVPS   (R10)(R9*1), Y1, Y2
+	VMASKMOVPS   (R10)(R9*1), Y4, Y5
 	MOVQ         24(DI), R10
-	VMASKMOVPS   (R10)(R9*1), Y1, Y3
+	VMASKMOVPS   (R10)(R9*1), Y4, Y6
 	MOVQ         48(DI), R10
-	VMASKMOVPS   (R10)(R9*1), Y1, Y4
+	VMASKMOVPS   (R10)(R9*1), Y4, Y7
 	MOVQ         72(DI), R10
-	VMASKMOVPS   (R10)(R9*1), Y1, Y1
-	VMULPS       filter0<>+0(SB), Y2, Y5
-	VMOVUPS      Y5, 64(BX)
-	VMOVUPS      Y1, 704(BX)
-	VMULPS       filterA<>+0(SB), Y2, Y5
-	VFMADD231PS  filterA2<>+0(SB), Y4, Y5
-	VMULPS       filterA1<>+0(SB), Y3, Y6
-	VFMADD231PS  filterA3<>+0(SB), Y1, Y6
-	VSUBPS       Y6, Y5, Y7
+	VMASKMOVPS   (R10)(R9*1), Y4, Y4
+	VMULPS       Y0, Y5, Y8
+	VMOVUPS      Y8, 64(BX)
+	VMOVUPS      Y4, 704(BX)
+	VMULPS       Y1, Y5, Y8
+	VFMADD231PS  Y3, Y7, Y8
+	VMULPS       Y2, Y6, Y9
+	VFMADD231PS  filterA3<>+0(SB), Y4, Y9
+	VSUBPS       Y9, Y8, Y10
+	VADDPS       Y9, Y8, Y8
+	VMOVUPS      Y8, 192(BX)
+	VMOVUPS      Y10, 320(BX)
+	VMULPS       filterB<>+0(SB), Y5, Y5
+	VFMADD231PS  filterB2<>+0(SB), Y7, Y5
+	VMULPS       filterB1<>+0(SB), Y6, Y6
+	VFMADD231PS  filterB3<>+0(SB), Y4, Y6
+	VSUBPS       Y6, Y5, Y4
 	VADDPS       Y6, Y5, Y5
-	VMOVUPS      Y5, 192(BX)
-	VMOVUPS      Y7, 320(BX)
-	VMULPS       filterB<>+0(SB), Y2, Y2
-	VFMADD231PS  filterB2<>+0(SB), Y4, Y2
-	VMULPS       filterB1<>+0(SB), Y3, Y3
-	VFMADD231PS  filterB3<>+0(SB), Y1, Y3
-	VSUBPS       Y3, Y2, Y1
-	VADDPS       Y3, Y2, Y2
-	VMOVUPS      Y2, 448(BX)
-	VMOVUPS      Y1, 576(BX)
+	VMOVUPS      Y5, 448(BX)
+	VMOVUPS      Y4, 576(BX)
 	ADDQ         SI, R9
-	VPBROADCASTD 12(R8), Y1
-	VPAND        Y0, Y1, Y1
-	VPCMPEQD     Y0, Y1, Y1
+	VPBROADCASTD 12(R8), Y4
+	VPAND        laneBits<>+0(SB), Y4, Y4
+	VPCMPEQD     laneBits<>+0(SB), Y4, Y4
 	MOVQ         (DI), R8
-	VMASKMOVPS   (R8)(R9*1), Y1, Y0
+	VMASKMOVPS   (R8)(R9*1), Y4, Y5
 	MOVQ         24(DI), R8
-	VMASKMOVPS   (R8)(R9*1), Y1, Y2
+	VMASKMOVPS   (R8)(R9*1), Y4, Y6
 	MOVQ         48(DI), R8
-	VMASKMOVPS   (R8)(R9*1), Y1, Y3
+	VMASKMOVPS   (R8)(R9*1), Y4, Y7
 	MOVQ         72(DI), R8
-	VMASKMOVPS   (R8)(R9*1), Y1, Y1
-	VMULPS       filter0<>+0(SB), Y0, Y4
-	VMOVUPS      Y4, 96(BX)
-	VMOVUPS      Y1, 736(BX)
-	VMULPS       filterA<>+0(SB), Y0, Y4
-	VFMADD231PS  filterA2<>+0(SB), Y3, Y4
-	VMULPS       filterA1<>+0(SB), Y2, Y5
-	VFMADD231PS  filterA3<>+0(SB), Y1, Y5
-	VSUBPS       Y5, Y4, Y6
-	VADDPS       Y5, Y4, Y4
-	VMOVUPS      Y4, 224(BX)
-	VMOVUPS      Y6, 352(BX)
-	VMULPS       filterB<>+0(SB), Y0, Y0
-	VFMADD231PS  filterB2<>+0(SB), Y3, Y0
-	VMULPS       filterB1<>+0(SB), Y2, Y2
-	VFMADD231PS  filterB3<>+0(SB), Y1, Y2
-	VSUBPS       Y2, Y0, Y1
-	VADDPS       Y2, Y0, Y0
-	VMOVUPS      Y0, 480(BX)
-	VMOVUPS      Y1, 608(BX)
+	VMASKMOVPS   (R8)(R9*1), Y4, Y4
+	VMULPS       Y0, Y5, Y8
+	VMOVUPS      Y8, 96(BX)
+	VMOVUPS      Y4, 736(BX)
+	VMULPS       Y1, Y5, Y8
+	VFMADD231PS  Y3, Y7, Y8
+	VMULPS       Y2, Y6, Y9
+	VFMADD231PS  filterA3<>+0(SB), Y4, Y9
+	VSUBPS       Y9, Y8, Y10
+	VADDPS       Y9, Y8, Y8
+	VMOVUPS      Y8, 224(BX)
+	VMOVUPS      Y10, 352(BX)
+	VMULPS       filterB<>+0(SB), Y5, Y5
+	VFMADD231PS  filterB2<>+0(SB), Y7, Y5
+	VMULPS       filterB1<>+0(SB), Y6, Y6
+	VFMADD231PS  filterB3<>+0(SB), Y4, Y6
+	VSUBPS       Y6, Y5, Y4
+	VADDPS       Y6, Y5, Y5
+	VMOVUPS      Y5, 480(BX)
+	VMOVUPS      Y4, 608(BX)
 	ADDQ         SI, R9
 	MOVQ         ds+24(FP), SI
 	SHLQ         $0x02, SI
 	LEAQ         (SI)(SI*2), DI
 	LEAQ         (SI)(SI*4), R8
 	MOVQ         DX, R9
-	VMOVUPS      (BX), Y0
-	VMOVUPS      32(BX), Y1
-	VMOVUPS      64(BX), Y2
-	VMOVUPS      96(BX), Y3
-	VMULPS       filter0<>+0(SB), Y0, Y4
-	VMOVUPS      Y4, (R9)
+	VMOVUPS      (BX), Y4
+	VMOVUPS      32(BX), Y5
+	VMOVUPS      64(BX), Y6
+	VMOVUPS      96(BX), Y7
+	VMULPS       Y0, Y4, Y8
+	VMOVUPS      Y8, (R9)
 	PREFETCHT1   64(R9)
-	VMOVUPS      Y3, (R9)(R8*1)
+	VMOVUPS      Y7, (R9)(R8*1)
 	PREFETCHT1   64(R9)(R8*1)
-	VMULPS       filterA<>+0(SB), Y0, Y4
-	VFMADD231PS  filterA2<>+0(SB), Y2, Y4
-	VMULPS       filterA1<>+0(SB), Y1, Y5
-	VFMADD231PS  filterA3<>+0(SB), Y3, Y5
+	VMULPS       Y1, Y4, Y8
+	VFMADD231PS  Y3, Y6, Y8
+	VMULPS       Y2, Y5, Y9
+	VFMADD231PS  filterA3<>+0(SB), Y7, Y9
+	VSUBPS       Y9, Y8, Y10
+	VADDPS       Y9, Y8, Y8
+	VMOVUPS      Y8, (R9)(SI*1)
+	PREFETCHT1   64(R9)(SI*1)
+	VMOVUPS      Y10, (R9)(SI*2)
+	PREFETCHT1   64(R9)(SI*2)
+	VMULPS       filterB<>+0(SB), Y4, Y4
+	VFMADD231PS  filterB2<>+0(SB), Y6, Y4
+	VMULPS       filterB1<>+0(SB), Y5, Y5
+	VFMADD231PS  filterB3<>+0(SB), Y7, Y5
 	VSUBPS       Y5, Y4, Y6
 	VADDPS       Y5, Y4, Y4
-	VMOVUPS      Y4, (R9)(SI*1)
-	PREFETCHT1   64(R9)(SI*1)
-	VMOVUPS      Y6, (R9)(SI*2)
-	PREFETCHT1   64(R9)(SI*2)
-	VMULPS       filterB<>+0(SB), Y0, Y0
-	VFMADD231PS  filterB2<>+0(SB), Y2, Y0
-	VMULPS       filterB1<>+0(SB), Y1, Y1
-	VFMADD231PS  filterB3<>+0(SB), Y3, Y1
-	VSUBPS       Y1, Y0, Y2
-	VADDPS       Y1, Y0, Y0
-	VMOVUPS      Y0, (R9)(DI*1)
+	VMOVUPS      Y4, (R9)(DI*1)
 	PREFETCHT1   64(R9)(DI*1)
-	VMOVUPS      Y2, (R9)(SI*4)
+	VMOVUPS      Y6, (R9)(SI*4)
 	PREFETCHT1   64(R9)(SI*4)
 	LEAQ         (R9)(DI*2), R9
-	VMOVUPS      128(BX), Y0
-	VMOVUPS      160(BX), Y1
-	VMOVUPS      192(BX), Y2
-	VMOVUPS      224(BX), Y3
-	VMULPS       filter0<>+0(SB), Y0, Y4
-	VMOVUPS      Y4, (R9)
+	VMOVUPS      128(BX), Y4
+	VMOVUPS      160(BX), Y5
+	VMOVUPS      192(BX), Y6
+	VMOVUPS      224(BX), Y7
+	VMULPS       Y0, Y4, Y8
+	VMOVUPS      Y8, (R9)
 	PREFETCHT1   64(R9)
-	VMOVUPS      Y3, (R9)(R8*1)
+	VMOVUPS      Y7, (R9)(R8*1)
 	PREFETCHT1   64(R9)(R8*1)
-	VMULPS       filterA<>+0(SB), Y0, Y4
-	VFMADD231PS  filterA2<>+0(SB), Y2, Y4
-	VMULPS       filterA1<>+0(SB), Y1, Y5
-	VFMADD231PS  filterA3<>+0(SB), Y3, Y5
+	VMULPS       Y1, Y4, Y8
+	VFMADD231PS  Y3, Y6, Y8
+	VMULPS       Y2, Y5, Y9
+	VFMADD231PS  filterA3<>+0(SB), Y7, Y9
+	VSUBPS       Y9, Y8, Y10
+	VADDPS       Y9, Y8, Y8
+	VMOVUPS      Y8, (R9)(SI*1)
+	PREFETCHT1   64(R9)(SI*1)
+	VMOVUPS      Y10, (R9)(SI*2)
+	PREFETCHT1   64(R9)(SI*2)
+	VMULPS       filterB<>+0(SB), Y4, Y4
+	VFMADD231PS  filterB2<>+0(SB), Y6, Y4
+	VMULPS       filterB1<>+0(SB), Y5, Y5
+	VFMADD231PS  filterB3<>+0(SB), Y7, Y5
 	VSUBPS       Y5, Y4, Y6
 	VADDPS       Y5, Y4, Y4
-	VMOVUPS      Y4, (R9)(SI*1)
-	PREFETCHT1   64(R9)(SI*1)
-	VMOVUPS      Y6, (R9)(SI*2)
-	PREFETCHT1   64(R9)(SI*2)
-	VMULPS       filterB<>+0(SB), Y0, Y0
-	VFMADD231PS  filterB2<>+0(SB), Y2, Y0
-	VMULPS       filterB1<>+0(SB), Y1, Y1
-	VFMADD231PS  filterB3<>+0(SB), Y3, Y1
-	VSUBPS       Y1, Y0, Y2
-	VADDPS       Y1, Y0, Y0
-	VMOVUPS      Y0, (R9)(DI*1)
+	VMOVUPS      Y4, (R9)(DI*1)
 	PREFETCHT1   64(R9)(DI*1)
-	VMOVUPS      Y2, (R9)(SI*4)
+	VMOVUPS      Y6, (R9)(SI*4)
 	PREFETCHT1   64(R9)(SI*4)
 	LEAQ         (R9)(DI*2), R9
-	VMOVUPS      256(BX), Y0
-	VMOVUPS      288(BX), Y1
-	VMOVUPS      320(BX), Y2
-	VMOVUPS      352(BX), Y3
-	VMULPS       filter0<>+0(SB), Y0, Y4
-	VMOVUPS      Y4, (R9)
+	VMOVUPS      256(BX), Y4
+	VMOVUPS      288(BX), Y5
+	VMOVUPS      320(BX), Y6
+	VMOVUPS      352(BX), Y7
+	VMULPS       Y0, Y4, Y8
+	VMOVUPS      Y8, (R9)
 	PREFETCHT1   64(R9)
-	VMOVUPS      Y3, (R9)(R8*1)
+	VMOVUPS      Y7, (R9)(R8*1)
 	PREFETCHT1   64(R9)(R8*1)
-	VMULPS       filterA<>+0(SB), Y0, Y4
-	VFMADD231PS  filterA2<>+0(SB), Y2, Y4
-	VMULPS       filterA1<>+0(SB), Y1, Y5
-	VFMADD231PS  filterA3<>+0(SB), Y3, Y5
+	VMULPS       Y1, Y4, Y8
+	VFMADD231PS  Y3, Y6, Y8
+	VMULPS       Y2, Y5, Y9
+	VFMADD231PS  filterA3<>+0(SB), Y7, Y9
+	VSUBPS       Y9, Y8, Y10
+	VADDPS       Y9, Y8, Y8
+	VMOVUPS      Y8, (R9)(SI*1)
+	PREFETCHT1   64(R9)(SI*1)
+	VMOVUPS      Y10, (R9)(SI*2)
+	PREFETCHT1   64(R9)(SI*2)
+	VMULPS       filterB<>+0(SB), Y4, Y4
+	VFMADD231PS  filterB2<>+0(SB), Y6, Y4
+	VMULPS       filterB1<>+0(SB), Y5, Y5
+	VFMADD231PS  filterB3<>+0(SB), Y7, Y5
 	VSUBPS       Y5, Y4, Y6
 	VADDPS       Y5, Y4, Y4
-	VMOVUPS      Y4, (R9)(SI*1)
-	PREFETCHT1   64(R9)(SI*1)
-	VMOVUPS      Y6, (R9)(SI*2)
-	PREFETCHT1   64(R9)(SI*2)
-	VMULPS       filterB<>+0(SB), Y0, Y0
-	VFMADD231PS  filterB2<>+0(SB), Y2, Y0
-	VMULPS       filterB1<>+0(SB), Y1, Y1
-	VFMADD231PS  filterB3<>+0(SB), Y3, Y1
-	VSUBPS       Y1, Y0, Y2
-	VADDPS       Y1, Y0, Y0
-	VMOVUPS      Y0, (R9)(DI*1)
+	VMOVUPS      Y4, (R9)(DI*1)
 	PREFETCHT1   64(R9)(DI*1)
-	VMOVUPS      Y2, (R9)(SI*4)
+	VMOVUPS      Y6, (R9)(SI*4)
 	PREFETCHT1   64(R9)(SI*4)
 	LEAQ         (R9)(DI*2), R9
-	VMOVUPS      384(BX), Y0
-	VMOVUPS      416(BX), Y1
-	VMOVUPS      448(BX), Y2
-	VMOVUPS      480(BX), Y3
-	VMULPS       filter0<>+0(SB), Y0, Y4
-	VMOVUPS      Y4, (R9)
+	VMOVUPS      384(BX), Y4
+	VMOVUPS      416(BX), Y5
+	VMOVUPS      448(BX), Y6
+	VMOVUPS      480(BX), Y7
+	VMULPS       Y0, Y4, Y8
+	VMOVUPS      Y8, (R9)
 	PREFETCHT1   64(R9)
-	VMOVUPS      Y3, (R9)(R8*1)
+	VMOVUPS      Y7, (R9)(R8*1)
 	PREFETCHT1   64(R9)(R8*1)
-	VMULPS       filterA<>+0(SB), Y0, Y4
-	VFMADD231PS  filterA2<>+0(SB), Y2, Y4
-	VMULPS       filterA1<>+0(SB), Y1, Y5
-	VFMADD231PS  filterA3<>+0(SB), Y3, Y5
+	VMULPS       Y1, Y4, Y8
+	VFMADD231PS  Y3, Y6, Y8
+	VMULPS       Y2, Y5, Y9
+	VFMADD231PS  filterA3<>+0(SB), Y7, Y9
+	VSUBPS       Y9, Y8, Y10
+	VADDPS       Y9, Y8, Y8
+	VMOVUPS      Y8, (R9)(SI*1)
+	PREFETCHT1   64(R9)(SI*1)
+	VMOVUPS      Y10, (R9)(SI*2)
+	PREFETCHT1   64(R9)(SI*2)
+	VMULPS       filterB<>+0(SB), Y4, Y4
+	VFMADD231PS  filterB2<>+0(SB), Y6, Y4
+	VMULPS       filterB1<>+0(SB), Y5, Y5
+	VFMADD231PS  filterB3<>+0(SB), Y7, Y5
 	VSUBPS       Y5, Y4, Y6
 	VADDPS       Y5, Y4, Y4
-	VMOVUPS      Y4, (R9)(SI*1)
-	PREFETCHT1   64(R9)(SI*1)
-	VMOVUPS      Y6, (R9)(SI*2)
-	PREFETCHT1   64(R9)(SI*2)
-	VMULPS       filterB<>+0(SB), Y0, Y0
-	VFMADD231PS  filterB2<>+0(SB), Y2, Y0
-	VMULPS       filterB1<>+0(SB), Y1, Y1
-	VFMADD231PS  filterB3<>+0(SB), Y3, Y1
-	VSUBPS       Y1, Y0, Y2
-	VADDPS       Y1, Y0, Y0
-	VMOVUPS      Y0, (R9)(DI*1)
+	VMOVUPS      Y4, (R9)(DI*1)
 	PREFETCHT1   64(R9)(DI*1)
-	VMOVUPS      Y2, (R9)(SI*4)
+	VMOVUPS      Y6, (R9)(SI*4)
 	PREFETCHT1   64(R9)(SI*4)
 	LEAQ         (R9)(DI*2), R9
-	VMOVUPS      512(BX), Y0
-	VMOVUPS      544(BX), Y1
-	VMOVUPS      576(BX), Y2
-	VMOVUPS      608(BX), Y3
-	VMULPS       filter0<>+0(SB), Y0, Y4
-	VMOVUPS      Y4, (R9)
+	VMOVUPS      512(BX), Y4
+	VMOVUPS      544(BX), Y5
+	VMOVUPS      576(BX), Y6
+	VMOVUPS      608(BX), Y7
+	VMULPS       Y0, Y4, Y8
+	VMOVUPS      Y8, (R9)
 	PREFETCHT1   64(R9)
-	VMOVUPS      Y3, (R9)(R8*1)
+	VMOVUPS      Y7, (R9)(R8*1)
 	PREFETCHT1   64(R9)(R8*1)
-	VMULPS       filterA<>+0(SB), Y0, Y4
-	VFMADD231PS  filterA2<>+0(SB), Y2, Y4
-	VMULPS       filterA1<>+0(SB), Y1, Y5
-	VFMADD231PS  filterA3<>+0(SB), Y3, Y5
+	VMULPS       Y1, Y4, Y8
+	VFMADD231PS  Y3, Y6, Y8
+	VMULPS       Y2, Y5, Y9
+	VFMADD231PS  filterA3<>+0(SB), Y7, Y9
+	VSUBPS       Y9, Y8, Y10
+	VADDPS       Y9, Y8, Y8
+	VMOVUPS      Y8, (R9)(SI*1)
+	PREFETCHT1   64(R9)(SI*1)
+	VMOVUPS      Y10, (R9)(SI*2)
+	PREFETCHT1   64(R9)(SI*2)
+	VMULPS       filterB<>+0(SB), Y4, Y4
+	VFMADD231PS  filterB2<>+0(SB), Y6, Y4
+	VMULPS       filterB1<>+0(SB), Y5, Y5
+	VFMADD231PS  filterB3<>+0(SB), Y7, Y5
 	VSUBPS       Y5, Y4, Y6
 	VADDPS       Y5, Y4, Y4
-	VMOVUPS      Y4, (R9)(SI*1)
-	PREFETCHT1   64(R9)(SI*1)
-	VMOVUPS      Y6, (R9)(SI*2)
-	PREFETCHT1   64(R9)(SI*2)
-	VMULPS       filterB<>+0(SB), Y0, Y0
-	VFMADD231PS  filterB2<>+0(SB), Y2, Y0
-	VMULPS       filterB1<>+0(SB), Y1, Y1
-	VFMADD231PS  filterB3<>+0(SB), Y3, Y1
-	VSUBPS       Y1, Y0, Y2
-	VADDPS       Y1, Y0, Y0
-	VMOVUPS      Y0, (R9)(DI*1)
+	VMOVUPS      Y4, (R9)(DI*1)
 	PREFETCHT1   64(R9)(DI*1)
-	VMOVUPS      Y2, (R9)(SI*4)
+	VMOVUPS      Y6, (R9)(SI*4)
 	PREFETCHT1   64(R9)(SI*4)
 	LEAQ         (R9)(DI*2), R9
-	VMOVUPS      640(BX), Y0
-	VMOVUPS      672(BX), Y1
-	VMOVUPS      704(BX), Y2
-	VMOVUPS      736(BX), Y3
-	VMULPS       filter0<>+0(SB), Y0, Y4
-	VMOVUPS      Y4, (R9)
+	VMOVUPS      640(BX), Y4
+	VMOVUPS      672(BX), Y5
+	VMOVUPS      704(BX), Y6
+	VMOVUPS      736(BX), Y7
+	VMULPS       Y0, Y4, Y8
+	VMOVUPS      Y8, (R9)
 	PREFETCHT1   64(R9)
-	VMOVUPS      Y3, (R9)(R8*1)
+	VMOVUPS      Y7, (R9)(R8*1)
 	PREFETCHT1   64(R9)(R8*1)
-	VMULPS       filterA<>+0(SB), Y0, Y4
-	VFMADD231PS  filterA2<>+0(SB), Y2, Y4
-	VMULPS       filterA1<>+0(SB), Y1, Y5
-	VFMADD231PS  filterA3<>+0(SB), Y3, Y5
+	VMULPS       Y1, Y4, Y8
+	VFMADD231PS  Y3, Y6, Y8
+	VMULPS       Y2, Y5, Y9
+	VFMADD231PS  filterA3<>+0(SB), Y7, Y9
+	VSUBPS       Y9, Y8, Y10
+	VADDPS       Y9, Y8, Y8
+	VMOVUPS      Y8, (R9)(SI*1)
+	PREFETCHT1   64(R9)(SI*1)
+	VMOVUPS      Y10, (R9)(SI*2)
+	PREFETCHT1   64(R9)(SI*2)
+	VMULPS       filterB<>+0(SB), Y4, Y4
+	VFMADD231PS  filterB2<>+0(SB), Y6, Y4
+	VMULPS       filterB1<>+0(SB), Y5, Y5
+	VFMADD231PS  filterB3<>+0(SB), Y7, Y5
 	VSUBPS       Y5, Y4, Y6
 	VADDPS       Y5, Y4, Y4
-	VMOVUPS      Y4, (R9)(SI*1)
-	PREFETCHT1   64(R9)(SI*1)
-	VMOVUPS      Y6, (R9)(SI*2)
-	PREFETCHT1   64(R9)(SI*2)
-	VMULPS       filterB<>+0(SB), Y0, Y0
-	VFMADD231PS  filterB2<>+0(SB), Y2, Y0
-	VMULPS       filterB1<>+0(SB), Y1, Y1
-	VFMADD231PS  filterB3<>+0(SB), Y3, Y1
-	VSUBPS       Y1, Y0, Y2
-	VADDPS       Y1, Y0, Y0
-	VMOVUPS      Y0, (R9)(DI*1)
+	VMOVUPS      Y4, (R9)(DI*1)
 	PREFETCHT1   64(R9)(DI*1)
-	VMOVUPS      Y2, (R9)(SI*4)
+	VMOVUPS      Y6, (R9)(SI*4)
 	PREFETCHT1   64(R9)(SI*4)
 	LEAQ         (R9)(DI*2), R9
 	MOVQ         tmp_base+80(FP), BX
@@ -9270,280 +9332,279 @@ channels:
 	SHLQ         $0x02, SI
 	MOVQ         src+40(FP), DI
 	MOVQ         mask+64(FP), R8
-	VMOVUPS      laneBits<>+32(SB), Y0
 	MOVQ         CX, R9
-	VPBROADCASTD (R8), Y1
-	VPAND        Y0, Y1, Y1
-	VPCMPEQD     Y0, Y1, Y1
+	VPBROADCASTD (R8), Y4
+	VPAND        laneBits<>+32(SB), Y4, Y4
+	VPCMPEQD     laneBits<>+32(SB), Y4, Y4
 	MOVQ         (DI), R10
-	VMASKMOVPS   32(R10)(R9*1), Y1, Y2
+	VMASKMOVPS   32(R10)(R9*1), Y4, Y5
 	MOVQ         24(DI), R10
-	VMASKMOVPS   32(R10)(R9*1), Y1, Y3
+	VMASKMOVPS   32(R10)(R9*1), Y4, Y6
 	MOVQ         48(DI), R10
-	VMASKMOVPS   32(R10)(R9*1), Y1, Y4
+	VMASKMOVPS   32(R10)(R9*1), Y4, Y7
 	MOVQ         72(DI), R10
-	VMASKMOVPS   32(R10)(R9*1), Y1, Y1
-	VMULPS       filter0<>+0(SB), Y2, Y5
-	VMOVUPS      Y5, (BX)
-	VMOVUPS      Y1, 640(BX)
-	VMULPS       filterA<>+0(SB), Y2, Y5
-	VFMADD231PS  filterA2<>+0(SB), Y4, Y5
-	VMULPS       filterA1<>+0(SB), Y3, Y6
-	VFMADD231PS  filterA3<>+0(SB), Y1, Y6
-	VSUBPS       Y6, Y5, Y7
+	VMASKMOVPS   32(R10)(R9*1), Y4, Y4
+	VMULPS       Y0, Y5, Y8
+	VMOVUPS      Y8, (BX)
+	VMOVUPS      Y4, 640(BX)
+	VMULPS       Y1, Y5, Y8
+	VFMADD231PS  Y3, Y7, Y8
+	VMULPS       Y2, Y6, Y9
+	VFMADD231PS  filterA3<>+0(SB), Y4, Y9
+	VSUBPS       Y9, Y8, Y10
+	VADDPS       Y9, Y8, Y8
+	VMOVUPS      Y8, 128(BX)
+	VMOVUPS      Y10, 256(BX)
+	VMULPS       filterB<>+0(SB), Y5, Y5
+	VFMADD231PS  filterB2<>+0(SB), Y7, Y5
+	VMULPS       filterB1<>+0(SB), Y6, Y6
+	VFMADD231PS  filterB3<>+0(SB), Y4, Y6
+	VSUBPS       Y6, Y5, Y4
 	VADDPS       Y6, Y5, Y5
-	VMOVUPS      Y5, 128(BX)
-	VMOVUPS      Y7, 256(BX)
-	VMULPS       filterB<>+0(SB), Y2, Y2
-	VFMADD231PS  filterB2<>+0(SB), Y4, Y2
-	VMULPS       filterB1<>+0(SB), Y3, Y3
-	VFMADD231PS  filterB3<>+0(SB), Y1, Y3
-	VSUBPS       Y3, Y2, Y1
-	VADDPS       Y3, Y2, Y2
-	VMOVUPS      Y2, 384(BX)
-	VMOVUPS      Y1, 512(BX)
+	VMOVUPS      Y5, 384(BX)
+	VMOVUPS      Y4, 512(BX)
 	ADDQ         SI, R9
-	VPBROADCASTD 4(R8), Y1
-	VPAND        Y0, Y1, Y1
-	VPCMPEQD     Y0, Y1, Y1
+	VPBROADCASTD 4(R8), Y4
+	VPAND        laneBits<>+32(SB), Y4, Y4
+	VPCMPEQD     laneBits<>+32(SB), Y4, Y4
 	MOVQ         (DI), R10
-	VMASKMOVPS   32(R10)(R9*1), Y1, Y2
+	VMASKMOVPS   32(R10)(R9*1), Y4, Y5
 	MOVQ         24(DI), R10
-	VMASKMOVPS   32(R10)(R9*1), Y1, Y3
+	VMASKMOVPS   32(R10)(R9*1), Y4, Y6
 	MOVQ         48(DI), R10
-	VMASKMOVPS   32(R10)(R9*1), Y1, Y4
+	VMASKMOVPS   32(R10)(R9*1), Y4, Y7
 	MOVQ         72(DI), R10
-	VMASKMOVPS   32(R10)(R9*1), Y1, Y1
-	VMULPS       filter0<>+0(SB), Y2, Y5
-	VMOVUPS      Y5, 32(BX)
-	VMOVUPS      Y1, 672(BX)
-	VMULPS       filterA<>+0(SB), Y2, Y5
-	VFMADD231PS  filterA2<>+0(SB), Y4, Y5
-	VMULPS       filterA1<>+0(SB), Y3, Y6
-	VFMADD231PS  filterA3<>+0(SB), Y1, Y6
-	VSUBPS       Y6, Y5, Y7
+	VMASKMOVPS   32(R10)(R9*1), Y4, Y4
+	VMULPS       Y0, Y5, Y8
+	VMOVUPS      Y8, 32(BX)
+	VMOVUPS      Y4, 672(BX)
+	VMULPS       Y1, Y5, Y8
+	VFMADD231PS  Y3, Y7, Y8
+	VMULPS       Y2, Y6, Y9
+	VFMADD231PS  filterA3<>+0(SB), Y4, Y9
+	VSUBPS       Y9, Y8, Y10
+	VADDPS       Y9, Y8, Y8
+	VMOVUPS      Y8, 160(BX)
+	VMOVUPS      Y10, 288(BX)
+	VMULPS       filterB<>+0(SB), Y5, Y5
+	VFMADD231PS  filterB2<>+0(SB), Y7, Y5
+	VMULPS       filterB1<>+0(SB), Y6, Y6
+	VFMADD231PS  filterB3<>+0(SB), Y4, Y6
+	VSUBPS       Y6, Y5, Y4
 	VADDPS       Y6, Y5, Y5
-	VMOVUPS      Y5, 160(BX)
-	VMOVUPS      Y7, 288(BX)
-	VMULPS       filterB<>+0(SB), Y2, Y2
-	VFMADD231PS  filterB2<>+0(SB), Y4, Y2
-	VMULPS       filterB1<>+0(SB), Y3, Y3
-	VFMADD231PS  filterB3<>+0(SB), Y1, Y3
-	VSUBPS       Y3, Y2, Y1
-	VADDPS       Y3, Y2, Y2
-	VMOVUPS      Y2, 416(BX)
-	VMOVUPS      Y1, 544(BX)
+	VMOVUPS      Y5, 416(BX)
+	VMOVUPS      Y4, 544(BX)
 	ADDQ         SI, R9
-	VPBROADCASTD 8(R8), Y1
-	VPAND        Y0, Y1, Y1
-	VPCMPEQD     Y0, Y1, Y1
+	VPBROADCASTD 8(R8), Y4
+	VPAND        laneBits<>+32(SB), Y4, Y4
+	VPCMPEQD     laneBits<>+32(SB), Y4, Y4
 	MOVQ         (DI), R10
-	VMASKMOVPS   32(R10)(R9*1), Y1, Y2
+	VMASKMOVPS   32(R10)(R9*1), Y4, Y5
 	MOVQ         24(DI), R10
-	VMASKMOVPS   32(R10)(R9*1), Y1, Y3
+	VMASKMOVPS   32(R10)(R9*1), Y4, Y6
 	MOVQ         48(DI), R10
-	VMASKMOVPS   32(R10)(R9*1), Y1, Y4
+	VMASKMOVPS   32(R10)(R9*1), Y4, Y7
 	MOVQ         72(DI), R10
-	VMASKMOVPS   32(R10)(R9*1), Y1, Y1
-	VMULPS       filter0<>+0(SB), Y2, Y5
-	VMOVUPS      Y5, 64(BX)
-	VMOVUPS      Y1, 704(BX)
-	VMULPS       filterA<>+0(SB), Y2, Y5
-	VFMADD231PS  filterA2<>+0(SB), Y4, Y5
-	VMULPS       filterA1<>+0(SB), Y3, Y6
-	VFMADD231PS  filterA3<>+0(SB), Y1, Y6
-	VSUBPS       Y6, Y5, Y7
+	VMASKMOVPS   32(R10)(R9*1), Y4, Y4
+	VMULPS       Y0, Y5, Y8
+	VMOVUPS      Y8, 64(BX)
+	VMOVUPS      Y4, 704(BX)
+	VMULPS       Y1, Y5, Y8
+	VFMADD231PS  Y3, Y7, Y8
+	VMULPS       Y2, Y6, Y9
+	VFMADD231PS  filterA3<>+0(SB), Y4, Y9
+	VSUBPS       Y9, Y8, Y10
+	VADDPS       Y9, Y8, Y8
+	VMOVUPS      Y8, 192(BX)
+	VMOVUPS      Y10, 320(BX)
+	VMULPS       filterB<>+0(SB), Y5, Y5
+	VFMADD231PS  filterB2<>+0(SB), Y7, Y5
+	VMULPS       filterB1<>+0(SB), Y6, Y6
+	VFMADD231PS  filterB3<>+0(SB), Y4, Y6
+	VSUBPS       Y6, Y5, Y4
 	VADDPS       Y6, Y5, Y5
-	VMOVUPS      Y5, 192(BX)
-	VMOVUPS      Y7, 320(BX)
-	VMULPS       filterB<>+0(SB), Y2, Y2
-	VFMADD231PS  filterB2<>+0(SB), Y4, Y2
-	VMULPS       filterB1<>+0(SB), Y3, Y3
-	VFMADD231PS  filterB3<>+0(SB), Y1, Y3
-	VSUBPS       Y3, Y2, Y1
-	VADDPS       Y3, Y2, Y2
-	VMOVUPS      Y2, 448(BX)
-	VMOVUPS      Y1, 576(BX)
+	VMOVUPS      Y5, 448(BX)
+	VMOVUPS      Y4, 576(BX)
 	ADDQ         SI, R9
-	VPBROADCASTD 12(R8), Y1
-	VPAND        Y0, Y1, Y1
-	VPCMPEQD     Y0, Y1, Y1
+	VPBROADCASTD 12(R8), Y4
+	VPAND        laneBits<>+32(SB), Y4, Y4
+	VPCMPEQD     laneBits<>+32(SB), Y4, Y4
 	MOVQ         (DI), R8
-	VMASKMOVPS   32(R8)(R9*1), Y1, Y0
+	VMASKMOVPS   32(R8)(R9*1), Y4, Y5
 	MOVQ         24(DI), R8
-	VMASKMOVPS   32(R8)(R9*1), Y1, Y2
+	VMASKMOVPS   32(R8)(R9*1), Y4, Y6
 	MOVQ         48(DI), R8
-	VMASKMOVPS   32(R8)(R9*1), Y1, Y3
+	VMASKMOVPS   32(R8)(R9*1), Y4, Y7
 	MOVQ         72(DI), R8
-	VMASKMOVPS   32(R8)(R9*1), Y1, Y1
-	VMULPS       filter0<>+0(SB), Y0, Y4
-	VMOVUPS      Y4, 96(BX)
-	VMOVUPS      Y1, 736(BX)
-	VMULPS       filterA<>+0(SB), Y0, Y4
-	VFMADD231PS  filterA2<>+0(SB), Y3, Y4
-	VMULPS       filterA1<>+0(SB), Y2, Y5
-	VFMADD231PS  filterA3<>+0(SB), Y1, Y5
-	VSUBPS       Y5, Y4, Y6
-	VADDPS       Y5, Y4, Y4
-	VMOVUPS      Y4, 224(BX)
-	VMOVUPS      Y6, 352(BX)
-	VMULPS       filterB<>+0(SB), Y0, Y0
-	VFMADD231PS  filterB2<>+0(SB), Y3, Y0
-	VMULPS       filterB1<>+0(SB), Y2, Y2
-	VFMADD231PS  filterB3<>+0(SB), Y1, Y2
-	VSUBPS       Y2, Y0, Y1
-	VADDPS       Y2, Y0, Y0
-	VMOVUPS      Y0, 480(BX)
-	VMOVUPS      Y1, 608(BX)
+	VMASKMOVPS   32(R8)(R9*1), Y4, Y4
+	VMULPS       Y0, Y5, Y8
+	VMOVUPS      Y8, 96(BX)
+	VMOVUPS      Y4, 736(BX)
+	VMULPS       Y1, Y5, Y8
+	VFMADD231PS  Y3, Y7, Y8
+	VMULPS       Y2, Y6, Y9
+	VFMADD231PS  filterA3<>+0(SB), Y4, Y9
+	VSUBPS       Y9, Y8, Y10
+	VADDPS       Y9, Y8, Y8
+	VMOVUPS      Y8, 224(BX)
+	VMOVUPS      Y10, 352(BX)
+	VMULPS       filterB<>+0(SB), Y5, Y5
+	VFMADD231PS  filterB2<>+0(SB), Y7, Y5
+	VMULPS       filterB1<>+0(SB), Y6, Y6
+	VFMADD231PS  filterB3<>+0(SB), Y4, Y6
+	VSUBPS       Y6, Y5, Y4
+	VADDPS       Y6, Y5, Y5
+	VMOVUPS      Y5, 480(BX)
+	VMOVUPS      Y4, 608(BX)
 	ADDQ         SI, R9
 	MOVQ         ds+24(FP), SI
 	SHLQ         $0x02, SI
 	LEAQ         (SI)(SI*2), DI
 	LEAQ         (SI)(SI*4), R8
 	MOVQ         DX, R9
-	VMOVUPS      (BX), Y0
-	VMOVUPS      32(BX), Y1
-	VMOVUPS      64(BX), Y2
-	VMOVUPS      96(BX), Y3
-	VMULPS       filter0<>+0(SB), Y0, Y4
-	VMOVUPS      Y4, 32(R9)
-	VMOVUPS      Y3, 32(R9)(R8*1)
-	VMULPS       filterA<>+0(SB), Y0, Y4
-	VFMADD231PS  filterA2<>+0(SB), Y2, Y4
-	VMULPS       filterA1<>+0(SB), Y1, Y5
-	VFMADD231PS  filterA3<>+0(SB), Y3, Y5
+	VMOVUPS      (BX), Y4
+	VMOVUPS      32(BX), Y5
+	VMOVUPS      64(BX), Y6
+	VMOVUPS      96(BX), Y7
+	VMULPS       Y0, Y4, Y8
+	VMOVUPS      Y8, 32(R9)
+	VMOVUPS      Y7, 32(R9)(R8*1)
+	VMULPS       Y1, Y4, Y8
+	VFMADD231PS  Y3, Y6, Y8
+	VMULPS       Y2, Y5, Y9
+	VFMADD231PS  filterA3<>+0(SB), Y7, Y9
+	VSUBPS       Y9, Y8, Y10
+	VADDPS       Y9, Y8, Y8
+	VMOVUPS      Y8, 32(R9)(SI*1)
+	VMOVUPS      Y10, 32(R9)(SI*2)
+	VMULPS       filterB<>+0(SB), Y4, Y4
+	VFMADD231PS  filterB2<>+0(SB), Y6, Y4
+	VMULPS       filterB1<>+0(SB), Y5, Y5
+	VFMADD231PS  filterB3<>+0(SB), Y7, Y5
 	VSUBPS       Y5, Y4, Y6
 	VADDPS       Y5, Y4, Y4
-	VMOVUPS      Y4, 32(R9)(SI*1)
-	VMOVUPS      Y6, 32(R9)(SI*2)
-	VMULPS       filterB<>+0(SB), Y0, Y0
-	VFMADD231PS  filterB2<>+0(SB), Y2, Y0
-	VMULPS       filterB1<>+0(SB), Y1, Y1
-	VFMADD231PS  filterB3<>+0(SB), Y3, Y1
-	VSUBPS       Y1, Y0, Y2
-	VADDPS       Y1, Y0, Y0
-	VMOVUPS      Y0, 32(R9)(DI*1)
-	VMOVUPS      Y2, 32(R9)(SI*4)
+	VMOVUPS      Y4, 32(R9)(DI*1)
+	VMOVUPS      Y6, 32(R9)(SI*4)
 	LEAQ         (R9)(DI*2), R9
-	VMOVUPS      128(BX), Y0
-	VMOVUPS      160(BX), Y1
-	VMOVUPS      192(BX), Y2
-	VMOVUPS      224(BX), Y3
-	VMULPS       filter0<>+0(SB), Y0, Y4
-	VMOVUPS      Y4, 32(R9)
-	VMOVUPS      Y3, 32(R9)(R8*1)
-	VMULPS       filterA<>+0(SB), Y0, Y4
-	VFMADD231PS  filterA2<>+0(SB), Y2, Y4
-	VMULPS       filterA1<>+0(SB), Y1, Y5
-	VFMADD231PS  filterA3<>+0(SB), Y3, Y5
+	VMOVUPS      128(BX), Y4
+	VMOVUPS      160(BX), Y5
+	VMOVUPS      192(BX), Y6
+	VMOVUPS      224(BX), Y7
+	VMULPS       Y0, Y4, Y8
+	VMOVUPS      Y8, 32(R9)
+	VMOVUPS      Y7, 32(R9)(R8*1)
+	VMULPS       Y1, Y4, Y8
+	VFMADD231PS  Y3, Y6, Y8
+	VMULPS       Y2, Y5, Y9
+	VFMADD231PS  filterA3<>+0(SB), Y7, Y9
+	VSUBPS       Y9, Y8, Y10
+	VADDPS       Y9, Y8, Y8
+	VMOVUPS      Y8, 32(R9)(SI*1)
+	VMOVUPS      Y10, 32(R9)(SI*2)
+	VMULPS       filterB<>+0(SB), Y4, Y4
+	VFMADD231PS  filterB2<>+0(SB), Y6, Y4
+	VMULPS       filterB1<>+0(SB), Y5, Y5
+	VFMADD231PS  filterB3<>+0(SB), Y7, Y5
 	VSUBPS       Y5, Y4, Y6
 	VADDPS       Y5, Y4, Y4
-	VMOVUPS      Y4, 32(R9)(SI*1)
-	VMOVUPS      Y6, 32(R9)(SI*2)
-	VMULPS       filterB<>+0(SB), Y0, Y0
-	VFMADD231PS  filterB2<>+0(SB), Y2, Y0
-	VMULPS       filterB1<>+0(SB), Y1, Y1
-	VFMADD231PS  filterB3<>+0(SB), Y3, Y1
-	VSUBPS       Y1, Y0, Y2
-	VADDPS       Y1, Y0, Y0
-	VMOVUPS      Y0, 32(R9)(DI*1)
-	VMOVUPS      Y2, 32(R9)(SI*4)
+	VMOVUPS      Y4, 32(R9)(DI*1)
+	VMOVUPS      Y6, 32(R9)(SI*4)
 	LEAQ         (R9)(DI*2), R9
-	VMOVUPS      256(BX), Y0
-	VMOVUPS      288(BX), Y1
-	VMOVUPS      320(BX), Y2
-	VMOVUPS      352(BX), Y3
-	VMULPS       filter0<>+0(SB), Y0, Y4
-	VMOVUPS      Y4, 32(R9)
-	VMOVUPS      Y3, 32(R9)(R8*1)
-	VMULPS       filterA<>+0(SB), Y0, Y4
-	VFMADD231PS  filterA2<>+0(SB), Y2, Y4
-	VMULPS       filterA1<>+0(SB), Y1, Y5
-	VFMADD231PS  filterA3<>+0(SB), Y3, Y5
+	VMOVUPS      256(BX), Y4
+	VMOVUPS      288(BX), Y5
+	VMOVUPS      320(BX), Y6
+	VMOVUPS      352(BX), Y7
+	VMULPS       Y0, Y4, Y8
+	VMOVUPS      Y8, 32(R9)
+	VMOVUPS      Y7, 32(R9)(R8*1)
+	VMULPS       Y1, Y4, Y8
+	VFMADD231PS  Y3, Y6, Y8
+	VMULPS       Y2, Y5, Y9
+	VFMADD231PS  filterA3<>+0(SB), Y7, Y9
+	VSUBPS       Y9, Y8, Y10
+	VADDPS       Y9, Y8, Y8
+	VMOVUPS      Y8, 32(R9)(SI*1)
+	VMOVUPS      Y10, 32(R9)(SI*2)
+	VMULPS       filterB<>+0(SB), Y4, Y4
+	VFMADD231PS  filterB2<>+0(SB), Y6, Y4
+	VMULPS       filterB1<>+0(SB), Y5, Y5
+	VFMADD231PS  filterB3<>+0(SB), Y7, Y5
 	VSUBPS       Y5, Y4, Y6
 	VADDPS       Y5, Y4, Y4
-	VMOVUPS      Y4, 32(R9)(SI*1)
-	VMOVUPS      Y6, 32(R9)(SI*2)
-	VMULPS       filterB<>+0(SB), Y0, Y0
-	VFMADD231PS  filterB2<>+0(SB), Y2, Y0
-	VMULPS       filterB1<>+0(SB), Y1, Y1
-	VFMADD231PS  filterB3<>+0(SB), Y3, Y1
-	VSUBPS       Y1, Y0, Y2
-	VADDPS       Y1, Y0, Y0
-	VMOVUPS      Y0, 32(R9)(DI*1)
-	VMOVUPS      Y2, 32(R9)(SI*4)
+	VMOVUPS      Y4, 32(R9)(DI*1)
+	VMOVUPS      Y6, 32(R9)(SI*4)
 	LEAQ         (R9)(DI*2), R9
-	VMOVUPS      384(BX), Y0
-	VMOVUPS      416(BX), Y1
-	VMOVUPS      448(BX), Y2
-	VMOVUPS      480(BX), Y3
-	VMULPS       filter0<>+0(SB), Y0, Y4
-	VMOVUPS      Y4, 32(R9)
-	VMOVUPS      Y3, 32(R9)(R8*1)
-	VMULPS       filterA<>+0(SB), Y0, Y4
-	VFMADD231PS  filterA2<>+0(SB), Y2, Y4
-	VMULPS       filterA1<>+0(SB), Y1, Y5
-	VFMADD231PS  filterA3<>+0(SB), Y3, Y5
+	VMOVUPS      384(BX), Y4
+	VMOVUPS      416(BX), Y5
+	VMOVUPS      448(BX), Y6
+	VMOVUPS      480(BX), Y7
+	VMULPS       Y0, Y4, Y8
+	VMOVUPS      Y8, 32(R9)
+	VMOVUPS      Y7, 32(R9)(R8*1)
+	VMULPS       Y1, Y4, Y8
+	VFMADD231PS  Y3, Y6, Y8
+	VMULPS       Y2, Y5, Y9
+	VFMADD231PS  filterA3<>+0(SB), Y7, Y9
+	VSUBPS       Y9, Y8, Y10
+	VADDPS       Y9, Y8, Y8
+	VMOVUPS      Y8, 32(R9)(SI*1)
+	VMOVUPS      Y10, 32(R9)(SI*2)
+	VMULPS       filterB<>+0(SB), Y4, Y4
+	VFMADD231PS  filterB2<>+0(SB), Y6, Y4
+	VMULPS       filterB1<>+0(SB), Y5, Y5
+	VFMADD231PS  filterB3<>+0(SB), Y7, Y5
 	VSUBPS       Y5, Y4, Y6
 	VADDPS       Y5, Y4, Y4
-	VMOVUPS      Y4, 32(R9)(SI*1)
-	VMOVUPS      Y6, 32(R9)(SI*2)
-	VMULPS       filterB<>+0(SB), Y0, Y0
-	VFMADD231PS  filterB2<>+0(SB), Y2, Y0
-	VMULPS       filterB1<>+0(SB), Y1, Y1
-	VFMADD231PS  filterB3<>+0(SB), Y3, Y1
-	VSUBPS       Y1, Y0, Y2
-	VADDPS       Y1, Y0, Y0
-	VMOVUPS      Y0, 32(R9)(DI*1)
-	VMOVUPS      Y2, 32(R9)(SI*4)
+	VMOVUPS      Y4, 32(R9)(DI*1)
+	VMOVUPS      Y6, 32(R9)(SI*4)
 	LEAQ         (R9)(DI*2), R9
-	VMOVUPS      512(BX), Y0
-	VMOVUPS      544(BX), Y1
-	VMOVUPS      576(BX), Y2
-	VMOVUPS      608(BX), Y3
-	VMULPS       filter0<>+0(SB), Y0, Y4
-	VMOVUPS      Y4, 32(R9)
-	VMOVUPS      Y3, 32(R9)(R8*1)
-	VMULPS       filterA<>+0(SB), Y0, Y4
-	VFMADD231PS  filterA2<>+0(SB), Y2, Y4
-	VMULPS       filterA1<>+0(SB), Y1, Y5
-	VFMADD231PS  filterA3<>+0(SB), Y3, Y5
+	VMOVUPS      512(BX), Y4
+	VMOVUPS      544(BX), Y5
+	VMOVUPS      576(BX), Y6
+	VMOVUPS      608(BX), Y7
+	VMULPS       Y0, Y4, Y8
+	VMOVUPS      Y8, 32(R9)
+	VMOVUPS      Y7, 32(R9)(R8*1)
+	VMULPS       Y1, Y4, Y8
+	VFMADD231PS  Y3, Y6, Y8
+	VMULPS       Y2, Y5, Y9
+	VFMADD231PS  filterA3<>+0(SB), Y7, Y9
+	VSUBPS       Y9, Y8, Y10
+	VADDPS       Y9, Y8, Y8
+	VMOVUPS      Y8, 32(R9)(SI*1)
+	VMOVUPS      Y10, 32(R9)(SI*2)
+	VMULPS       filterB<>+0(SB), Y4, Y4
+	VFMADD231PS  filterB2<>+0(SB), Y6, Y4
+	VMULPS       filterB1<>+0(SB), Y5, Y5
+	VFMADD231PS  filterB3<>+0(SB), Y7, Y5
 	VSUBPS       Y5, Y4, Y6
 	VADDPS       Y5, Y4, Y4
-	VMOVUPS      Y4, 32(R9)(SI*1)
-	VMOVUPS      Y6, 32(R9)(SI*2)
-	VMULPS       filterB<>+0(SB), Y0, Y0
-	VFMADD231PS  filterB2<>+0(SB), Y2, Y0
-	VMULPS       filterB1<>+0(SB), Y1, Y1
-	VFMADD231PS  filterB3<>+0(SB), Y3, Y1
-	VSUBPS       Y1, Y0, Y2
-	VADDPS       Y1, Y0, Y0
-	VMOVUPS      Y0, 32(R9)(DI*1)
-	VMOVUPS      Y2, 32(R9)(SI*4)
+	VMOVUPS      Y4, 32(R9)(DI*1)
+	VMOVUPS      Y6, 32(R9)(SI*4)
 	LEAQ         (R9)(DI*2), R9
-	VMOVUPS      640(BX), Y0
-	VMOVUPS      672(BX), Y1
-	VMOVUPS      704(BX), Y2
-	VMOVUPS      736(BX), Y3
-	VMULPS       filter0<>+0(SB), Y0, Y4
-	VMOVUPS      Y4, 32(R9)
-	VMOVUPS      Y3, 32(R9)(R8*1)
-	VMULPS       filterA<>+0(SB), Y0, Y4
-	VFMADD231PS  filterA2<>+0(SB), Y2, Y4
-	VMULPS       filterA1<>+0(SB), Y1, Y5
-	VFMADD231PS  filterA3<>+0(SB), Y3, Y5
+	VMOVUPS      640(BX), Y4
+	VMOVUPS      672(BX), Y5
+	VMOVUPS      704(BX), Y6
+	VMOVUPS      736(BX), Y7
+	VMULPS       Y0, Y4, Y8
+	VMOVUPS      Y8, 32(R9)
+	VMOVUPS      Y7, 32(R9)(R8*1)
+	VMULPS       Y1, Y4, Y8
+	VFMADD231PS  Y3, Y6, Y8
+	VMULPS       Y2, Y5, Y9
+	VFMADD231PS  filterA3<>+0(SB), Y7, Y9
+	VSUBPS       Y9, Y8, Y10
+	VADDPS       Y9, Y8, Y8
+	VMOVUPS      Y8, 32(R9)(SI*1)
+	VMOVUPS      Y10, 32(R9)(SI*2)
+	VMULPS       filterB<>+0(SB), Y4, Y4
+	VFMADD231PS  filterB2<>+0(SB), Y6, Y4
+	VMULPS       filterB1<>+0(SB), Y5, Y5
+	VFMADD231PS  filterB3<>+0(SB), Y7, Y5
 	VSUBPS       Y5, Y4, Y6
 	VADDPS       Y5, Y4, Y4
-	VMOVUPS      Y4, 32(R9)(SI*1)
-	VMOVUPS      Y6, 32(R9)(SI*2)
-	VMULPS       filterB<>+0(SB), Y0, Y0
-	VFMADD231PS  filterB2<>+0(SB), Y2, Y0
-	VMULPS       filterB1<>+0(SB), Y1, Y1
-	VFMADD231PS  filterB3<>+0(SB), Y3, Y1
-	VSUBPS       Y1, Y0, Y2
-	VADDPS       Y1, Y0, Y0
-	VMOVUPS      Y0, 32(R9)(DI*1)
-	VMOVUPS      Y2, 32(R9)(SI*4)
+	VMOVUPS      Y4, 32(R9)(DI*1)
+	VMOVUPS      Y6, 32(R9)(SI*4)
 	LEAQ         (R9)(DI*2), R9
 	ADDQ         $0x40, CX
 	MOVQ         dp+32(FP), BX
@@ -9555,7 +9616,7 @@ channels:
 	RET
 
 // func outputAVX512(dst []float32, rs int, cs int, rows int, cols int, src []float32, ss int, tmp []float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·outputAVX512(SB), NOSPLIT, $0-112
 	VMOVUPS     pointA<>+0(SB), Z0
 	VMOVUPS     pointB<>+0(SB), Z1
@@ -9692,18 +9753,22 @@ TEXT ·outputAVX512(SB), NOSPLIT, $0-112
 	VADDPS      Z28, Z20, Z20
 	MOVQ        AX, DI
 	VMOVUPS     Z24, (DI)
+	PREFETCHT1  (DI)(DX*4)
 	CMPQ        SI, $0x01
 	JE          row0_0
 	ADDQ        DX, DI
 	VMOVUPS     Z4, (DI)
+	PREFETCHT1  (DI)(DX*4)
 	CMPQ        SI, $0x02
 	JE          row0_0
 	ADDQ        DX, DI
 	VMOVUPS     Z16, (DI)
+	PREFETCHT1  (DI)(DX*4)
 	CMPQ        SI, $0x03
 	JE          row0_0
 	ADDQ        DX, DI
 	VMOVUPS     Z20, (DI)
+	PREFETCHT1  (DI)(DX*4)
 
 row0_0:
 	CMPQ        BX, $0x01
@@ -9725,18 +9790,22 @@ row0_0:
 	VADDPS      Z25, Z17, Z17
 	MOVQ        AX, DI
 	VMOVUPS     Z12, (DI)
+	PREFETCHT1  (DI)(DX*4)
 	CMPQ        SI, $0x01
 	JE          row1_0
 	ADDQ        DX, DI
 	VMOVUPS     Z4, (DI)
+	PREFETCHT1  (DI)(DX*4)
 	CMPQ        SI, $0x02
 	JE          row1_0
 	ADDQ        DX, DI
 	VMOVUPS     Z8, (DI)
+	PREFETCHT1  (DI)(DX*4)
 	CMPQ        SI, $0x03
 	JE          row1_0
 	ADDQ        DX, DI
 	VMOVUPS     Z17, (DI)
+	PREFETCHT1  (DI)(DX*4)
 
 row1_0:
 	CMPQ        BX, $0x02
@@ -9758,18 +9827,22 @@ row1_0:
 	VADDPS      Z27, Z19, Z19
 	MOVQ        AX, DI
 	VMOVUPS     Z8, (DI)
+	PREFETCHT1  (DI)(DX*4)
 	CMPQ        SI, $0x01
 	JE          row2_0
 	ADDQ        DX, DI
 	VMOVUPS     Z4, (DI)
+	PREFETCHT1  (DI)(DX*4)
 	CMPQ        SI, $0x02
 	JE          row2_0
 	ADDQ        DX, DI
 	VMOVUPS     Z5, (DI)
+	PREFETCHT1  (DI)(DX*4)
 	CMPQ        SI, $0x03
 	JE          row2_0
 	ADDQ        DX, DI
 	VMOVUPS     Z19, (DI)
+	PREFETCHT1  (DI)(DX*4)
 
 row2_0:
 	CMPQ        BX, $0x03
@@ -9790,18 +9863,22 @@ row2_0:
 	VFMADD231PS Z2, Z10, Z18
 	VADDPS      Z26, Z18, Z18
 	VMOVUPS     Z7, (AX)
+	PREFETCHT1  (AX)(DX*4)
 	CMPQ        SI, $0x01
 	JE          row3_0
 	ADDQ        DX, AX
 	VMOVUPS     Z0, (AX)
+	PREFETCHT1  (AX)(DX*4)
 	CMPQ        SI, $0x02
 	JE          row3_0
 	ADDQ        DX, AX
 	VMOVUPS     Z5, (AX)
+	PREFETCHT1  (AX)(DX*4)
 	CMPQ        SI, $0x03
 	JE          row3_0
 	ADDQ        DX, AX
 	VMOVUPS     Z18, (AX)
+	PREFETCHT1  (AX)(DX*4)
 
 row3_0:
 done_0:
@@ -9809,7 +9886,7 @@ done_0:
 	RET
 
 // func outputEpAVX512(dst []float32, rs int, cs int, rows int, cols int, src []float32, ss int, scale []float32, shift []float32, res []float32, lo float32, hi float32, slope float32, tmp []float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·outputEpAVX512(SB), NOSPLIT, $0-200
 	VMOVUPS     pointA<>+0(SB), Z0
 	VMOVUPS     pointB<>+0(SB), Z1
@@ -9971,6 +10048,7 @@ plain0_0:
 
 straight0_0:
 	VMOVUPS     Z24, (R12)
+	PREFETCHT1  (R12)(DX*4)
 	CMPQ        R11, $0x01
 	JE          row0_0
 	ADDQ        DX, R12
@@ -9995,6 +10073,7 @@ plain1_0:
 
 straight1_0:
 	VMOVUPS     Z4, (R12)
+	PREFETCHT1  (R12)(DX*4)
 	CMPQ        R11, $0x02
 	JE          row0_0
 	ADDQ        DX, R12
@@ -10019,6 +10098,7 @@ plain2_0:
 
 straight2_0:
 	VMOVUPS     Z16, (R12)
+	PREFETCHT1  (R12)(DX*4)
 	CMPQ        R11, $0x03
 	JE          row0_0
 	ADDQ        DX, R12
@@ -10042,7 +10122,8 @@ plain3_0:
 	VFMADD231PS  Z4, Z8, Z20
 
 straight3_0:
-	VMOVUPS Z20, (R12)
+	VMOVUPS    Z20, (R12)
+	PREFETCHT1 (R12)(DX*4)
 
 row0_0:
 	CMPQ        R10, $0x01
@@ -10085,6 +10166,7 @@ plain4_0:
 
 straight4_0:
 	VMOVUPS     Z12, (R12)
+	PREFETCHT1  (R12)(DX*4)
 	CMPQ        R11, $0x01
 	JE          row1_0
 	ADDQ        DX, R12
@@ -10109,6 +10191,7 @@ plain5_0:
 
 straight5_0:
 	VMOVUPS     Z4, (R12)
+	PREFETCHT1  (R12)(DX*4)
 	CMPQ        R11, $0x02
 	JE          row1_0
 	ADDQ        DX, R12
@@ -10133,6 +10216,7 @@ plain6_0:
 
 straight6_0:
 	VMOVUPS     Z8, (R12)
+	PREFETCHT1  (R12)(DX*4)
 	CMPQ        R11, $0x03
 	JE          row1_0
 	ADDQ        DX, R12
@@ -10156,7 +10240,8 @@ plain7_0:
 	VFMADD231PS  Z4, Z5, Z17
 
 straight7_0:
-	VMOVUPS Z17, (R12)
+	VMOVUPS    Z17, (R12)
+	PREFETCHT1 (R12)(DX*4)
 
 row1_0:
 	CMPQ        R10, $0x02
@@ -10199,6 +10284,7 @@ plain8_0:
 
 straight8_0:
 	VMOVUPS     Z8, (R12)
+	PREFETCHT1  (R12)(DX*4)
 	CMPQ        R11, $0x01
 	JE          row2_0
 	ADDQ        DX, R12
@@ -10223,6 +10309,7 @@ plain9_0:
 
 straight9_0:
 	VMOVUPS     Z4, (R12)
+	PREFETCHT1  (R12)(DX*4)
 	CMPQ        R11, $0x02
 	JE          row2_0
 	ADDQ        DX, R12
@@ -10247,6 +10334,7 @@ plain10_0:
 
 straight10_0:
 	VMOVUPS     Z5, (R12)
+	PREFETCHT1  (R12)(DX*4)
 	CMPQ        R11, $0x03
 	JE          row2_0
 	ADDQ        DX, R12
@@ -10270,7 +10358,8 @@ plain11_0:
 	VFMADD231PS  Z4, Z5, Z19
 
 straight11_0:
-	VMOVUPS Z19, (R12)
+	VMOVUPS    Z19, (R12)
+	PREFETCHT1 (R12)(DX*4)
 
 row2_0:
 	CMPQ        R10, $0x03
@@ -10312,6 +10401,7 @@ plain12_0:
 
 straight12_0:
 	VMOVUPS     Z7, (AX)
+	PREFETCHT1  (AX)(DX*4)
 	CMPQ        R11, $0x01
 	JE          row3_0
 	ADDQ        DX, AX
@@ -10336,6 +10426,7 @@ plain13_0:
 
 straight13_0:
 	VMOVUPS     Z0, (AX)
+	PREFETCHT1  (AX)(DX*4)
 	CMPQ        R11, $0x02
 	JE          row3_0
 	ADDQ        DX, AX
@@ -10360,6 +10451,7 @@ plain14_0:
 
 straight14_0:
 	VMOVUPS     Z5, (AX)
+	PREFETCHT1  (AX)(DX*4)
 	CMPQ        R11, $0x03
 	JE          row3_0
 	ADDQ        DX, AX
@@ -10383,7 +10475,8 @@ plain15_0:
 	VFMADD231PS  Z0, Z1, Z18
 
 straight15_0:
-	VMOVUPS Z18, (AX)
+	VMOVUPS    Z18, (AX)
+	PREFETCHT1 (AX)(DX*4)
 
 row3_0:
 done_0:
@@ -10391,8 +10484,12 @@ done_0:
 	RET
 
 // func outputAVX2(dst []float32, rs int, cs int, rows int, cols int, src []float32, ss int, tmp []float32)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·outputAVX2(SB), NOSPLIT, $0-112
+	VMOVUPS     pointA<>+0(SB), Y0
+	VMOVUPS     pointB<>+0(SB), Y1
+	VMOVUPS     pointA2<>+0(SB), Y2
+	VMOVUPS     pointB2<>+0(SB), Y3
 	MOVQ        tmp_base+88(FP), AX
 	MOVQ        src_base+56(FP), CX
 	MOVQ        ss+80(FP), DX
@@ -10401,131 +10498,131 @@ TEXT ·outputAVX2(SB), NOSPLIT, $0-112
 	SHLQ        $0x01, BX
 	LEAQ        (BX)(BX*2), SI
 	LEAQ        (BX)(BX*4), DI
-	VMOVUPS     (CX)(BX*1), Y0
-	VADDPS      (CX)(BX*2), Y0, Y1
-	VSUBPS      (CX)(BX*2), Y0, Y0
-	VMOVUPS     (CX)(SI*1), Y2
-	VADDPS      (CX)(BX*4), Y2, Y3
-	VSUBPS      (CX)(BX*4), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      (CX), Y4, Y4
-	VMOVUPS     Y4, (AX)
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMOVUPS     Y3, 384(AX)
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y1
-	VMOVUPS     Y1, 192(AX)
-	VMULPS      pointB2<>+0(SB), Y2, Y2
-	VFMADD231PS pointA2<>+0(SB), Y0, Y2
-	VADDPS      (CX)(DI*1), Y2, Y2
-	VMOVUPS     Y2, 576(AX)
+	VMOVUPS     (CX)(BX*1), Y4
+	VADDPS      (CX)(BX*2), Y4, Y5
+	VSUBPS      (CX)(BX*2), Y4, Y4
+	VMOVUPS     (CX)(SI*1), Y6
+	VADDPS      (CX)(BX*4), Y6, Y7
+	VSUBPS      (CX)(BX*4), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      (CX), Y8, Y8
+	VMOVUPS     Y8, (AX)
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VMOVUPS     Y7, 384(AX)
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y5
+	VMOVUPS     Y5, 192(AX)
+	VMULPS      Y3, Y6, Y6
+	VFMADD231PS Y2, Y4, Y6
+	VADDPS      (CX)(DI*1), Y6, Y6
+	VMOVUPS     Y6, 576(AX)
 	ADDQ        DX, CX
-	VMOVUPS     (CX)(BX*1), Y0
-	VADDPS      (CX)(BX*2), Y0, Y1
-	VSUBPS      (CX)(BX*2), Y0, Y0
-	VMOVUPS     (CX)(SI*1), Y2
-	VADDPS      (CX)(BX*4), Y2, Y3
-	VSUBPS      (CX)(BX*4), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      (CX), Y4, Y4
-	VMOVUPS     Y4, 32(AX)
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMOVUPS     Y3, 416(AX)
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y1
-	VMOVUPS     Y1, 224(AX)
-	VMULPS      pointB2<>+0(SB), Y2, Y2
-	VFMADD231PS pointA2<>+0(SB), Y0, Y2
-	VADDPS      (CX)(DI*1), Y2, Y2
-	VMOVUPS     Y2, 608(AX)
+	VMOVUPS     (CX)(BX*1), Y4
+	VADDPS      (CX)(BX*2), Y4, Y5
+	VSUBPS      (CX)(BX*2), Y4, Y4
+	VMOVUPS     (CX)(SI*1), Y6
+	VADDPS      (CX)(BX*4), Y6, Y7
+	VSUBPS      (CX)(BX*4), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      (CX), Y8, Y8
+	VMOVUPS     Y8, 32(AX)
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VMOVUPS     Y7, 416(AX)
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y5
+	VMOVUPS     Y5, 224(AX)
+	VMULPS      Y3, Y6, Y6
+	VFMADD231PS Y2, Y4, Y6
+	VADDPS      (CX)(DI*1), Y6, Y6
+	VMOVUPS     Y6, 608(AX)
 	ADDQ        DX, CX
-	VMOVUPS     (CX)(BX*1), Y0
-	VADDPS      (CX)(BX*2), Y0, Y1
-	VSUBPS      (CX)(BX*2), Y0, Y0
-	VMOVUPS     (CX)(SI*1), Y2
-	VADDPS      (CX)(BX*4), Y2, Y3
-	VSUBPS      (CX)(BX*4), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      (CX), Y4, Y4
-	VMOVUPS     Y4, 64(AX)
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMOVUPS     Y3, 448(AX)
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y1
-	VMOVUPS     Y1, 256(AX)
-	VMULPS      pointB2<>+0(SB), Y2, Y2
-	VFMADD231PS pointA2<>+0(SB), Y0, Y2
-	VADDPS      (CX)(DI*1), Y2, Y2
-	VMOVUPS     Y2, 640(AX)
+	VMOVUPS     (CX)(BX*1), Y4
+	VADDPS      (CX)(BX*2), Y4, Y5
+	VSUBPS      (CX)(BX*2), Y4, Y4
+	VMOVUPS     (CX)(SI*1), Y6
+	VADDPS      (CX)(BX*4), Y6, Y7
+	VSUBPS      (CX)(BX*4), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      (CX), Y8, Y8
+	VMOVUPS     Y8, 64(AX)
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VMOVUPS     Y7, 448(AX)
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y5
+	VMOVUPS     Y5, 256(AX)
+	VMULPS      Y3, Y6, Y6
+	VFMADD231PS Y2, Y4, Y6
+	VADDPS      (CX)(DI*1), Y6, Y6
+	VMOVUPS     Y6, 640(AX)
 	ADDQ        DX, CX
-	VMOVUPS     (CX)(BX*1), Y0
-	VADDPS      (CX)(BX*2), Y0, Y1
-	VSUBPS      (CX)(BX*2), Y0, Y0
-	VMOVUPS     (CX)(SI*1), Y2
-	VADDPS      (CX)(BX*4), Y2, Y3
-	VSUBPS      (CX)(BX*4), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      (CX), Y4, Y4
-	VMOVUPS     Y4, 96(AX)
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMOVUPS     Y3, 480(AX)
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y1
-	VMOVUPS     Y1, 288(AX)
-	VMULPS      pointB2<>+0(SB), Y2, Y2
-	VFMADD231PS pointA2<>+0(SB), Y0, Y2
-	VADDPS      (CX)(DI*1), Y2, Y2
-	VMOVUPS     Y2, 672(AX)
+	VMOVUPS     (CX)(BX*1), Y4
+	VADDPS      (CX)(BX*2), Y4, Y5
+	VSUBPS      (CX)(BX*2), Y4, Y4
+	VMOVUPS     (CX)(SI*1), Y6
+	VADDPS      (CX)(BX*4), Y6, Y7
+	VSUBPS      (CX)(BX*4), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      (CX), Y8, Y8
+	VMOVUPS     Y8, 96(AX)
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VMOVUPS     Y7, 480(AX)
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y5
+	VMOVUPS     Y5, 288(AX)
+	VMULPS      Y3, Y6, Y6
+	VFMADD231PS Y2, Y4, Y6
+	VADDPS      (CX)(DI*1), Y6, Y6
+	VMOVUPS     Y6, 672(AX)
 	ADDQ        DX, CX
-	VMOVUPS     (CX)(BX*1), Y0
-	VADDPS      (CX)(BX*2), Y0, Y1
-	VSUBPS      (CX)(BX*2), Y0, Y0
-	VMOVUPS     (CX)(SI*1), Y2
-	VADDPS      (CX)(BX*4), Y2, Y3
-	VSUBPS      (CX)(BX*4), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      (CX), Y4, Y4
-	VMOVUPS     Y4, 128(AX)
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMOVUPS     Y3, 512(AX)
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y1
-	VMOVUPS     Y1, 320(AX)
-	VMULPS      pointB2<>+0(SB), Y2, Y2
-	VFMADD231PS pointA2<>+0(SB), Y0, Y2
-	VADDPS      (CX)(DI*1), Y2, Y2
-	VMOVUPS     Y2, 704(AX)
+	VMOVUPS     (CX)(BX*1), Y4
+	VADDPS      (CX)(BX*2), Y4, Y5
+	VSUBPS      (CX)(BX*2), Y4, Y4
+	VMOVUPS     (CX)(SI*1), Y6
+	VADDPS      (CX)(BX*4), Y6, Y7
+	VSUBPS      (CX)(BX*4), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      (CX), Y8, Y8
+	VMOVUPS     Y8, 128(AX)
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VMOVUPS     Y7, 512(AX)
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y5
+	VMOVUPS     Y5, 320(AX)
+	VMULPS      Y3, Y6, Y6
+	VFMADD231PS Y2, Y4, Y6
+	VADDPS      (CX)(DI*1), Y6, Y6
+	VMOVUPS     Y6, 704(AX)
 	ADDQ        DX, CX
-	VMOVUPS     (CX)(BX*1), Y0
-	VADDPS      (CX)(BX*2), Y0, Y1
-	VSUBPS      (CX)(BX*2), Y0, Y0
-	VMOVUPS     (CX)(SI*1), Y2
-	VADDPS      (CX)(BX*4), Y2, Y3
-	VSUBPS      (CX)(BX*4), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      (CX), Y4, Y4
-	VMOVUPS     Y4, 160(AX)
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMOVUPS     Y3, 544(AX)
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y1
-	VMOVUPS     Y1, 352(AX)
-	VMULPS      pointB2<>+0(SB), Y2, Y2
-	VFMADD231PS pointA2<>+0(SB), Y0, Y2
-	VADDPS      (CX)(DI*1), Y2, Y2
-	VMOVUPS     Y2, 736(AX)
+	VMOVUPS     (CX)(BX*1), Y4
+	VADDPS      (CX)(BX*2), Y4, Y5
+	VSUBPS      (CX)(BX*2), Y4, Y4
+	VMOVUPS     (CX)(SI*1), Y6
+	VADDPS      (CX)(BX*4), Y6, Y7
+	VSUBPS      (CX)(BX*4), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      (CX), Y8, Y8
+	VMOVUPS     Y8, 160(AX)
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VMOVUPS     Y7, 544(AX)
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y5
+	VMOVUPS     Y5, 352(AX)
+	VMULPS      Y3, Y6, Y6
+	VFMADD231PS Y2, Y4, Y6
+	VADDPS      (CX)(DI*1), Y6, Y6
+	VMOVUPS     Y6, 736(AX)
 	MOVQ        dst_base+0(FP), CX
 	MOVQ        rs+24(FP), DX
 	SHLQ        $0x02, DX
@@ -10533,141 +10630,157 @@ TEXT ·outputAVX2(SB), NOSPLIT, $0-112
 	SHLQ        $0x02, BX
 	MOVQ        rows+40(FP), SI
 	MOVQ        cols+48(FP), DI
-	VMOVUPS     32(AX), Y0
-	VADDPS      64(AX), Y0, Y1
-	VSUBPS      64(AX), Y0, Y0
-	VMOVUPS     96(AX), Y2
-	VADDPS      128(AX), Y2, Y3
-	VSUBPS      128(AX), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      (AX), Y4, Y4
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y1
-	VMULPS      pointB2<>+0(SB), Y2, Y2
-	VFMADD231PS pointA2<>+0(SB), Y0, Y2
-	VADDPS      160(AX), Y2, Y2
+	VMOVUPS     32(AX), Y4
+	VADDPS      64(AX), Y4, Y5
+	VSUBPS      64(AX), Y4, Y4
+	VMOVUPS     96(AX), Y6
+	VADDPS      128(AX), Y6, Y7
+	VSUBPS      128(AX), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      (AX), Y8, Y8
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y5
+	VMULPS      Y3, Y6, Y6
+	VFMADD231PS Y2, Y4, Y6
+	VADDPS      160(AX), Y6, Y6
 	MOVQ        CX, R8
-	VMOVUPS     Y4, (R8)
+	VMOVUPS     Y8, (R8)
+	PREFETCHT1  (R8)(BX*4)
 	CMPQ        DI, $0x01
 	JE          row0_0
 	ADDQ        BX, R8
-	VMOVUPS     Y1, (R8)
+	VMOVUPS     Y5, (R8)
+	PREFETCHT1  (R8)(BX*4)
 	CMPQ        DI, $0x02
 	JE          row0_0
 	ADDQ        BX, R8
-	VMOVUPS     Y3, (R8)
+	VMOVUPS     Y7, (R8)
+	PREFETCHT1  (R8)(BX*4)
 	CMPQ        DI, $0x03
 	JE          row0_0
 	ADDQ        BX, R8
-	VMOVUPS     Y2, (R8)
+	VMOVUPS     Y6, (R8)
+	PREFETCHT1  (R8)(BX*4)
 
 row0_0:
 	CMPQ        SI, $0x01
 	JE          done_0
 	ADDQ        DX, CX
-	VMOVUPS     224(AX), Y0
-	VADDPS      256(AX), Y0, Y1
-	VSUBPS      256(AX), Y0, Y0
-	VMOVUPS     288(AX), Y2
-	VADDPS      320(AX), Y2, Y3
-	VSUBPS      320(AX), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      192(AX), Y4, Y4
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y1
-	VMULPS      pointB2<>+0(SB), Y2, Y2
-	VFMADD231PS pointA2<>+0(SB), Y0, Y2
-	VADDPS      352(AX), Y2, Y2
+	VMOVUPS     224(AX), Y4
+	VADDPS      256(AX), Y4, Y5
+	VSUBPS      256(AX), Y4, Y4
+	VMOVUPS     288(AX), Y6
+	VADDPS      320(AX), Y6, Y7
+	VSUBPS      320(AX), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      192(AX), Y8, Y8
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y5
+	VMULPS      Y3, Y6, Y6
+	VFMADD231PS Y2, Y4, Y6
+	VADDPS      352(AX), Y6, Y6
 	MOVQ        CX, R8
-	VMOVUPS     Y4, (R8)
+	VMOVUPS     Y8, (R8)
+	PREFETCHT1  (R8)(BX*4)
 	CMPQ        DI, $0x01
 	JE          row1_0
 	ADDQ        BX, R8
-	VMOVUPS     Y1, (R8)
+	VMOVUPS     Y5, (R8)
+	PREFETCHT1  (R8)(BX*4)
 	CMPQ        DI, $0x02
 	JE          row1_0
 	ADDQ        BX, R8
-	VMOVUPS     Y3, (R8)
+	VMOVUPS     Y7, (R8)
+	PREFETCHT1  (R8)(BX*4)
 	CMPQ        DI, $0x03
 	JE          row1_0
 	ADDQ        BX, R8
-	VMOVUPS     Y2, (R8)
+	VMOVUPS     Y6, (R8)
+	PREFETCHT1  (R8)(BX*4)
 
 row1_0:
 	CMPQ        SI, $0x02
 	JE          done_0
 	ADDQ        DX, CX
-	VMOVUPS     416(AX), Y0
-	VADDPS      448(AX), Y0, Y1
-	VSUBPS      448(AX), Y0, Y0
-	VMOVUPS     480(AX), Y2
-	VADDPS      512(AX), Y2, Y3
-	VSUBPS      512(AX), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      384(AX), Y4, Y4
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y1
-	VMULPS      pointB2<>+0(SB), Y2, Y2
-	VFMADD231PS pointA2<>+0(SB), Y0, Y2
-	VADDPS      544(AX), Y2, Y2
+	VMOVUPS     416(AX), Y4
+	VADDPS      448(AX), Y4, Y5
+	VSUBPS      448(AX), Y4, Y4
+	VMOVUPS     480(AX), Y6
+	VADDPS      512(AX), Y6, Y7
+	VSUBPS      512(AX), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      384(AX), Y8, Y8
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y5
+	VMULPS      Y3, Y6, Y6
+	VFMADD231PS Y2, Y4, Y6
+	VADDPS      544(AX), Y6, Y6
 	MOVQ        CX, R8
-	VMOVUPS     Y4, (R8)
+	VMOVUPS     Y8, (R8)
+	PREFETCHT1  (R8)(BX*4)
 	CMPQ        DI, $0x01
 	JE          row2_0
 	ADDQ        BX, R8
-	VMOVUPS     Y1, (R8)
+	VMOVUPS     Y5, (R8)
+	PREFETCHT1  (R8)(BX*4)
 	CMPQ        DI, $0x02
 	JE          row2_0
 	ADDQ        BX, R8
-	VMOVUPS     Y3, (R8)
+	VMOVUPS     Y7, (R8)
+	PREFETCHT1  (R8)(BX*4)
 	CMPQ        DI, $0x03
 	JE          row2_0
 	ADDQ        BX, R8
-	VMOVUPS     Y2, (R8)
+	VMOVUPS     Y6, (R8)
+	PREFETCHT1  (R8)(BX*4)
 
 row2_0:
 	CMPQ        SI, $0x03
 	JE          done_0
 	ADDQ        DX, CX
-	VMOVUPS     608(AX), Y0
-	VADDPS      640(AX), Y0, Y1
-	VSUBPS      640(AX), Y0, Y0
-	VMOVUPS     672(AX), Y2
-	VADDPS      704(AX), Y2, Y3
-	VSUBPS      704(AX), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      576(AX), Y4, Y4
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y1
-	VMULPS      pointB2<>+0(SB), Y2, Y2
-	VFMADD231PS pointA2<>+0(SB), Y0, Y2
-	VADDPS      736(AX), Y2, Y2
+	VMOVUPS     608(AX), Y4
+	VADDPS      640(AX), Y4, Y5
+	VSUBPS      640(AX), Y4, Y4
+	VMOVUPS     672(AX), Y6
+	VADDPS      704(AX), Y6, Y7
+	VSUBPS      704(AX), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      576(AX), Y8, Y8
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y5
+	VMULPS      Y3, Y6, Y6
+	VFMADD231PS Y2, Y4, Y6
+	VADDPS      736(AX), Y6, Y6
 	MOVQ        CX, AX
-	VMOVUPS     Y4, (AX)
+	VMOVUPS     Y8, (AX)
+	PREFETCHT1  (AX)(BX*4)
 	CMPQ        DI, $0x01
 	JE          row3_0
 	ADDQ        BX, AX
-	VMOVUPS     Y1, (AX)
+	VMOVUPS     Y5, (AX)
+	PREFETCHT1  (AX)(BX*4)
 	CMPQ        DI, $0x02
 	JE          row3_0
 	ADDQ        BX, AX
-	VMOVUPS     Y3, (AX)
+	VMOVUPS     Y7, (AX)
+	PREFETCHT1  (AX)(BX*4)
 	CMPQ        DI, $0x03
 	JE          row3_0
 	ADDQ        BX, AX
-	VMOVUPS     Y2, (AX)
+	VMOVUPS     Y6, (AX)
+	PREFETCHT1  (AX)(BX*4)
 
 row3_0:
 done_0:
@@ -10679,131 +10792,131 @@ done_0:
 	SHLQ        $0x01, BX
 	LEAQ        (BX)(BX*2), SI
 	LEAQ        (BX)(BX*4), DI
-	VMOVUPS     32(CX)(BX*1), Y0
-	VADDPS      32(CX)(BX*2), Y0, Y1
-	VSUBPS      32(CX)(BX*2), Y0, Y0
-	VMOVUPS     32(CX)(SI*1), Y2
-	VADDPS      32(CX)(BX*4), Y2, Y3
-	VSUBPS      32(CX)(BX*4), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      32(CX), Y4, Y4
-	VMOVUPS     Y4, (AX)
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMOVUPS     Y3, 384(AX)
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y1
-	VMOVUPS     Y1, 192(AX)
-	VMULPS      pointB2<>+0(SB), Y2, Y2
-	VFMADD231PS pointA2<>+0(SB), Y0, Y2
-	VADDPS      32(CX)(DI*1), Y2, Y2
-	VMOVUPS     Y2, 576(AX)
+	VMOVUPS     32(CX)(BX*1), Y4
+	VADDPS      32(CX)(BX*2), Y4, Y5
+	VSUBPS      32(CX)(BX*2), Y4, Y4
+	VMOVUPS     32(CX)(SI*1), Y6
+	VADDPS      32(CX)(BX*4), Y6, Y7
+	VSUBPS      32(CX)(BX*4), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      32(CX), Y8, Y8
+	VMOVUPS     Y8, (AX)
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VMOVUPS     Y7, 384(AX)
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y5
+	VMOVUPS     Y5, 192(AX)
+	VMULPS      Y3, Y6, Y6
+	VFMADD231PS Y2, Y4, Y6
+	VADDPS      32(CX)(DI*1), Y6, Y6
+	VMOVUPS     Y6, 576(AX)
 	ADDQ        DX, CX
-	VMOVUPS     32(CX)(BX*1), Y0
-	VADDPS      32(CX)(BX*2), Y0, Y1
-	VSUBPS      32(CX)(BX*2), Y0, Y0
-	VMOVUPS     32(CX)(SI*1), Y2
-	VADDPS      32(CX)(BX*4), Y2, Y3
-	VSUBPS      32(CX)(BX*4), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      32(CX), Y4, Y4
-	VMOVUPS     Y4, 32(AX)
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMOVUPS     Y3, 416(AX)
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y1
-	VMOVUPS     Y1, 224(AX)
-	VMULPS      pointB2<>+0(SB), Y2, Y2
-	VFMADD231PS pointA2<>+0(SB), Y0, Y2
-	VADDPS      32(CX)(DI*1), Y2, Y2
-	VMOVUPS     Y2, 608(AX)
+	VMOVUPS     32(CX)(BX*1), Y4
+	VADDPS      32(CX)(BX*2), Y4, Y5
+	VSUBPS      32(CX)(BX*2), Y4, Y4
+	VMOVUPS     32(CX)(SI*1), Y6
+	VADDPS      32(CX)(BX*4), Y6, Y7
+	VSUBPS      32(CX)(BX*4), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      32(CX), Y8, Y8
+	VMOVUPS     Y8, 32(AX)
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VMOVUPS     Y7, 416(AX)
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y5
+	VMOVUPS     Y5, 224(AX)
+	VMULPS      Y3, Y6, Y6
+	VFMADD231PS Y2, Y4, Y6
+	VADDPS      32(CX)(DI*1), Y6, Y6
+	VMOVUPS     Y6, 608(AX)
 	ADDQ        DX, CX
-	VMOVUPS     32(CX)(BX*1), Y0
-	VADDPS      32(CX)(BX*2), Y0, Y1
-	VSUBPS      32(CX)(BX*2), Y0, Y0
-	VMOVUPS     32(CX)(SI*1), Y2
-	VADDPS      32(CX)(BX*4), Y2, Y3
-	VSUBPS      32(CX)(BX*4), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      32(CX), Y4, Y4
-	VMOVUPS     Y4, 64(AX)
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMOVUPS     Y3, 448(AX)
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y1
-	VMOVUPS     Y1, 256(AX)
-	VMULPS      pointB2<>+0(SB), Y2, Y2
-	VFMADD231PS pointA2<>+0(SB), Y0, Y2
-	VADDPS      32(CX)(DI*1), Y2, Y2
-	VMOVUPS     Y2, 640(AX)
+	VMOVUPS     32(CX)(BX*1), Y4
+	VADDPS      32(CX)(BX*2), Y4, Y5
+	VSUBPS      32(CX)(BX*2), Y4, Y4
+	VMOVUPS     32(CX)(SI*1), Y6
+	VADDPS      32(CX)(BX*4), Y6, Y7
+	VSUBPS      32(CX)(BX*4), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      32(CX), Y8, Y8
+	VMOVUPS     Y8, 64(AX)
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VMOVUPS     Y7, 448(AX)
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y5
+	VMOVUPS     Y5, 256(AX)
+	VMULPS      Y3, Y6, Y6
+	VFMADD231PS Y2, Y4, Y6
+	VADDPS      32(CX)(DI*1), Y6, Y6
+	VMOVUPS     Y6, 640(AX)
 	ADDQ        DX, CX
-	VMOVUPS     32(CX)(BX*1), Y0
-	VADDPS      32(CX)(BX*2), Y0, Y1
-	VSUBPS      32(CX)(BX*2), Y0, Y0
-	VMOVUPS     32(CX)(SI*1), Y2
-	VADDPS      32(CX)(BX*4), Y2, Y3
-	VSUBPS      32(CX)(BX*4), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      32(CX), Y4, Y4
-	VMOVUPS     Y4, 96(AX)
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMOVUPS     Y3, 480(AX)
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y1
-	VMOVUPS     Y1, 288(AX)
-	VMULPS      pointB2<>+0(SB), Y2, Y2
-	VFMADD231PS pointA2<>+0(SB), Y0, Y2
-	VADDPS      32(CX)(DI*1), Y2, Y2
-	VMOVUPS     Y2, 672(AX)
+	VMOVUPS     32(CX)(BX*1), Y4
+	VADDPS      32(CX)(BX*2), Y4, Y5
+	VSUBPS      32(CX)(BX*2), Y4, Y4
+	VMOVUPS     32(CX)(SI*1), Y6
+	VADDPS      32(CX)(BX*4), Y6, Y7
+	VSUBPS      32(CX)(BX*4), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      32(CX), Y8, Y8
+	VMOVUPS     Y8, 96(AX)
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VMOVUPS     Y7, 480(AX)
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y5
+	VMOVUPS     Y5, 288(AX)
+	VMULPS      Y3, Y6, Y6
+	VFMADD231PS Y2, Y4, Y6
+	VADDPS      32(CX)(DI*1), Y6, Y6
+	VMOVUPS     Y6, 672(AX)
 	ADDQ        DX, CX
-	VMOVUPS     32(CX)(BX*1), Y0
-	VADDPS      32(CX)(BX*2), Y0, Y1
-	VSUBPS      32(CX)(BX*2), Y0, Y0
-	VMOVUPS     32(CX)(SI*1), Y2
-	VADDPS      32(CX)(BX*4), Y2, Y3
-	VSUBPS      32(CX)(BX*4), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      32(CX), Y4, Y4
-	VMOVUPS     Y4, 128(AX)
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMOVUPS     Y3, 512(AX)
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y1
-	VMOVUPS     Y1, 320(AX)
-	VMULPS      pointB2<>+0(SB), Y2, Y2
-	VFMADD231PS pointA2<>+0(SB), Y0, Y2
-	VADDPS      32(CX)(DI*1), Y2, Y2
-	VMOVUPS     Y2, 704(AX)
+	VMOVUPS     32(CX)(BX*1), Y4
+	VADDPS      32(CX)(BX*2), Y4, Y5
+	VSUBPS      32(CX)(BX*2), Y4, Y4
+	VMOVUPS     32(CX)(SI*1), Y6
+	VADDPS      32(CX)(BX*4), Y6, Y7
+	VSUBPS      32(CX)(BX*4), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      32(CX), Y8, Y8
+	VMOVUPS     Y8, 128(AX)
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VMOVUPS     Y7, 512(AX)
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y5
+	VMOVUPS     Y5, 320(AX)
+	VMULPS      Y3, Y6, Y6
+	VFMADD231PS Y2, Y4, Y6
+	VADDPS      32(CX)(DI*1), Y6, Y6
+	VMOVUPS     Y6, 704(AX)
 	ADDQ        DX, CX
-	VMOVUPS     32(CX)(BX*1), Y0
-	VADDPS      32(CX)(BX*2), Y0, Y1
-	VSUBPS      32(CX)(BX*2), Y0, Y0
-	VMOVUPS     32(CX)(SI*1), Y2
-	VADDPS      32(CX)(BX*4), Y2, Y3
-	VSUBPS      32(CX)(BX*4), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      32(CX), Y4, Y4
-	VMOVUPS     Y4, 160(AX)
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMOVUPS     Y3, 544(AX)
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y1
-	VMOVUPS     Y1, 352(AX)
-	VMULPS      pointB2<>+0(SB), Y2, Y2
-	VFMADD231PS pointA2<>+0(SB), Y0, Y2
-	VADDPS      32(CX)(DI*1), Y2, Y2
-	VMOVUPS     Y2, 736(AX)
+	VMOVUPS     32(CX)(BX*1), Y4
+	VADDPS      32(CX)(BX*2), Y4, Y5
+	VSUBPS      32(CX)(BX*2), Y4, Y4
+	VMOVUPS     32(CX)(SI*1), Y6
+	VADDPS      32(CX)(BX*4), Y6, Y7
+	VSUBPS      32(CX)(BX*4), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      32(CX), Y8, Y8
+	VMOVUPS     Y8, 160(AX)
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VMOVUPS     Y7, 544(AX)
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y5
+	VMOVUPS     Y5, 352(AX)
+	VMULPS      Y3, Y6, Y6
+	VFMADD231PS Y2, Y4, Y6
+	VADDPS      32(CX)(DI*1), Y6, Y6
+	VMOVUPS     Y6, 736(AX)
 	MOVQ        dst_base+0(FP), CX
 	MOVQ        rs+24(FP), DX
 	SHLQ        $0x02, DX
@@ -10811,141 +10924,141 @@ done_0:
 	SHLQ        $0x02, BX
 	MOVQ        rows+40(FP), SI
 	MOVQ        cols+48(FP), DI
-	VMOVUPS     32(AX), Y0
-	VADDPS      64(AX), Y0, Y1
-	VSUBPS      64(AX), Y0, Y0
-	VMOVUPS     96(AX), Y2
-	VADDPS      128(AX), Y2, Y3
-	VSUBPS      128(AX), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      (AX), Y4, Y4
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y1
-	VMULPS      pointB2<>+0(SB), Y2, Y2
-	VFMADD231PS pointA2<>+0(SB), Y0, Y2
-	VADDPS      160(AX), Y2, Y2
+	VMOVUPS     32(AX), Y4
+	VADDPS      64(AX), Y4, Y5
+	VSUBPS      64(AX), Y4, Y4
+	VMOVUPS     96(AX), Y6
+	VADDPS      128(AX), Y6, Y7
+	VSUBPS      128(AX), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      (AX), Y8, Y8
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y5
+	VMULPS      Y3, Y6, Y6
+	VFMADD231PS Y2, Y4, Y6
+	VADDPS      160(AX), Y6, Y6
 	MOVQ        CX, R8
-	VMOVUPS     Y4, 32(R8)
+	VMOVUPS     Y8, 32(R8)
 	CMPQ        DI, $0x01
 	JE          row0_1
 	ADDQ        BX, R8
-	VMOVUPS     Y1, 32(R8)
+	VMOVUPS     Y5, 32(R8)
 	CMPQ        DI, $0x02
 	JE          row0_1
 	ADDQ        BX, R8
-	VMOVUPS     Y3, 32(R8)
+	VMOVUPS     Y7, 32(R8)
 	CMPQ        DI, $0x03
 	JE          row0_1
 	ADDQ        BX, R8
-	VMOVUPS     Y2, 32(R8)
+	VMOVUPS     Y6, 32(R8)
 
 row0_1:
 	CMPQ        SI, $0x01
 	JE          done_1
 	ADDQ        DX, CX
-	VMOVUPS     224(AX), Y0
-	VADDPS      256(AX), Y0, Y1
-	VSUBPS      256(AX), Y0, Y0
-	VMOVUPS     288(AX), Y2
-	VADDPS      320(AX), Y2, Y3
-	VSUBPS      320(AX), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      192(AX), Y4, Y4
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y1
-	VMULPS      pointB2<>+0(SB), Y2, Y2
-	VFMADD231PS pointA2<>+0(SB), Y0, Y2
-	VADDPS      352(AX), Y2, Y2
+	VMOVUPS     224(AX), Y4
+	VADDPS      256(AX), Y4, Y5
+	VSUBPS      256(AX), Y4, Y4
+	VMOVUPS     288(AX), Y6
+	VADDPS      320(AX), Y6, Y7
+	VSUBPS      320(AX), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      192(AX), Y8, Y8
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y5
+	VMULPS      Y3, Y6, Y6
+	VFMADD231PS Y2, Y4, Y6
+	VADDPS      352(AX), Y6, Y6
 	MOVQ        CX, R8
-	VMOVUPS     Y4, 32(R8)
+	VMOVUPS     Y8, 32(R8)
 	CMPQ        DI, $0x01
 	JE          row1_1
 	ADDQ        BX, R8
-	VMOVUPS     Y1, 32(R8)
+	VMOVUPS     Y5, 32(R8)
 	CMPQ        DI, $0x02
 	JE          row1_1
 	ADDQ        BX, R8
-	VMOVUPS     Y3, 32(R8)
+	VMOVUPS     Y7, 32(R8)
 	CMPQ        DI, $0x03
 	JE          row1_1
 	ADDQ        BX, R8
-	VMOVUPS     Y2, 32(R8)
+	VMOVUPS     Y6, 32(R8)
 
 row1_1:
 	CMPQ        SI, $0x02
 	JE          done_1
 	ADDQ        DX, CX
-	VMOVUPS     416(AX), Y0
-	VADDPS      448(AX), Y0, Y1
-	VSUBPS      448(AX), Y0, Y0
-	VMOVUPS     480(AX), Y2
-	VADDPS      512(AX), Y2, Y3
-	VSUBPS      512(AX), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      384(AX), Y4, Y4
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y1
-	VMULPS      pointB2<>+0(SB), Y2, Y2
-	VFMADD231PS pointA2<>+0(SB), Y0, Y2
-	VADDPS      544(AX), Y2, Y2
+	VMOVUPS     416(AX), Y4
+	VADDPS      448(AX), Y4, Y5
+	VSUBPS      448(AX), Y4, Y4
+	VMOVUPS     480(AX), Y6
+	VADDPS      512(AX), Y6, Y7
+	VSUBPS      512(AX), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      384(AX), Y8, Y8
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y5
+	VMULPS      Y3, Y6, Y6
+	VFMADD231PS Y2, Y4, Y6
+	VADDPS      544(AX), Y6, Y6
 	MOVQ        CX, R8
-	VMOVUPS     Y4, 32(R8)
+	VMOVUPS     Y8, 32(R8)
 	CMPQ        DI, $0x01
 	JE          row2_1
 	ADDQ        BX, R8
-	VMOVUPS     Y1, 32(R8)
+	VMOVUPS     Y5, 32(R8)
 	CMPQ        DI, $0x02
 	JE          row2_1
 	ADDQ        BX, R8
-	VMOVUPS     Y3, 32(R8)
+	VMOVUPS     Y7, 32(R8)
 	CMPQ        DI, $0x03
 	JE          row2_1
 	ADDQ        BX, R8
-	VMOVUPS     Y2, 32(R8)
+	VMOVUPS     Y6, 32(R8)
 
 row2_1:
 	CMPQ        SI, $0x03
 	JE          done_1
 	ADDQ        DX, CX
-	VMOVUPS     608(AX), Y0
-	VADDPS      640(AX), Y0, Y1
-	VSUBPS      640(AX), Y0, Y0
-	VMOVUPS     672(AX), Y2
-	VADDPS      704(AX), Y2, Y3
-	VSUBPS      704(AX), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      576(AX), Y4, Y4
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y1
-	VMULPS      pointB2<>+0(SB), Y2, Y2
-	VFMADD231PS pointA2<>+0(SB), Y0, Y2
-	VADDPS      736(AX), Y2, Y2
+	VMOVUPS     608(AX), Y4
+	VADDPS      640(AX), Y4, Y5
+	VSUBPS      640(AX), Y4, Y4
+	VMOVUPS     672(AX), Y6
+	VADDPS      704(AX), Y6, Y7
+	VSUBPS      704(AX), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      576(AX), Y8, Y8
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y0
+	VMULPS      Y3, Y6, Y6
+	VFMADD231PS Y2, Y4, Y6
+	VADDPS      736(AX), Y6, Y6
 	MOVQ        CX, AX
-	VMOVUPS     Y4, 32(AX)
+	VMOVUPS     Y8, 32(AX)
 	CMPQ        DI, $0x01
 	JE          row3_1
 	ADDQ        BX, AX
-	VMOVUPS     Y1, 32(AX)
+	VMOVUPS     Y0, 32(AX)
 	CMPQ        DI, $0x02
 	JE          row3_1
 	ADDQ        BX, AX
-	VMOVUPS     Y3, 32(AX)
+	VMOVUPS     Y7, 32(AX)
 	CMPQ        DI, $0x03
 	JE          row3_1
 	ADDQ        BX, AX
-	VMOVUPS     Y2, 32(AX)
+	VMOVUPS     Y6, 32(AX)
 
 row3_1:
 done_1:
@@ -10953,8 +11066,12 @@ done_1:
 	RET
 
 // func outputEpAVX2(dst []float32, rs int, cs int, rows int, cols int, src []float32, ss int, scale []float32, shift []float32, res []float32, lo float32, hi float32, slope float32, tmp []float32)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·outputEpAVX2(SB), NOSPLIT, $0-200
+	VMOVUPS     pointA<>+0(SB), Y0
+	VMOVUPS     pointB<>+0(SB), Y1
+	VMOVUPS     pointA2<>+0(SB), Y2
+	VMOVUPS     pointB2<>+0(SB), Y3
 	MOVQ        tmp_base+176(FP), AX
 	MOVQ        src_base+56(FP), CX
 	MOVQ        ss+80(FP), DX
@@ -10963,131 +11080,131 @@ TEXT ·outputEpAVX2(SB), NOSPLIT, $0-200
 	SHLQ        $0x01, BX
 	LEAQ        (BX)(BX*2), SI
 	LEAQ        (BX)(BX*4), DI
-	VMOVUPS     (CX)(BX*1), Y0
-	VADDPS      (CX)(BX*2), Y0, Y1
-	VSUBPS      (CX)(BX*2), Y0, Y0
-	VMOVUPS     (CX)(SI*1), Y2
-	VADDPS      (CX)(BX*4), Y2, Y3
-	VSUBPS      (CX)(BX*4), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      (CX), Y4, Y4
-	VMOVUPS     Y4, (AX)
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMOVUPS     Y3, 384(AX)
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y1
-	VMOVUPS     Y1, 192(AX)
-	VMULPS      pointB2<>+0(SB), Y2, Y2
-	VFMADD231PS pointA2<>+0(SB), Y0, Y2
-	VADDPS      (CX)(DI*1), Y2, Y2
-	VMOVUPS     Y2, 576(AX)
+	VMOVUPS     (CX)(BX*1), Y4
+	VADDPS      (CX)(BX*2), Y4, Y5
+	VSUBPS      (CX)(BX*2), Y4, Y4
+	VMOVUPS     (CX)(SI*1), Y6
+	VADDPS      (CX)(BX*4), Y6, Y7
+	VSUBPS      (CX)(BX*4), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      (CX), Y8, Y8
+	VMOVUPS     Y8, (AX)
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VMOVUPS     Y7, 384(AX)
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y5
+	VMOVUPS     Y5, 192(AX)
+	VMULPS      Y3, Y6, Y6
+	VFMADD231PS Y2, Y4, Y6
+	VADDPS      (CX)(DI*1), Y6, Y6
+	VMOVUPS     Y6, 576(AX)
 	ADDQ        DX, CX
-	VMOVUPS     (CX)(BX*1), Y0
-	VADDPS      (CX)(BX*2), Y0, Y1
-	VSUBPS      (CX)(BX*2), Y0, Y0
-	VMOVUPS     (CX)(SI*1), Y2
-	VADDPS      (CX)(BX*4), Y2, Y3
-	VSUBPS      (CX)(BX*4), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      (CX), Y4, Y4
-	VMOVUPS     Y4, 32(AX)
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMOVUPS     Y3, 416(AX)
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y1
-	VMOVUPS     Y1, 224(AX)
-	VMULPS      pointB2<>+0(SB), Y2, Y2
-	VFMADD231PS pointA2<>+0(SB), Y0, Y2
-	VADDPS      (CX)(DI*1), Y2, Y2
-	VMOVUPS     Y2, 608(AX)
+	VMOVUPS     (CX)(BX*1), Y4
+	VADDPS      (CX)(BX*2), Y4, Y5
+	VSUBPS      (CX)(BX*2), Y4, Y4
+	VMOVUPS     (CX)(SI*1), Y6
+	VADDPS      (CX)(BX*4), Y6, Y7
+	VSUBPS      (CX)(BX*4), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      (CX), Y8, Y8
+	VMOVUPS     Y8, 32(AX)
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VMOVUPS     Y7, 416(AX)
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y5
+	VMOVUPS     Y5, 224(AX)
+	VMULPS      Y3, Y6, Y6
+	VFMADD231PS Y2, Y4, Y6
+	VADDPS      (CX)(DI*1), Y6, Y6
+	VMOVUPS     Y6, 608(AX)
 	ADDQ        DX, CX
-	VMOVUPS     (CX)(BX*1), Y0
-	VADDPS      (CX)(BX*2), Y0, Y1
-	VSUBPS      (CX)(BX*2), Y0, Y0
-	VMOVUPS     (CX)(SI*1), Y2
-	VADDPS      (CX)(BX*4), Y2, Y3
-	VSUBPS      (CX)(BX*4), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      (CX), Y4, Y4
-	VMOVUPS     Y4, 64(AX)
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMOVUPS     Y3, 448(AX)
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y1
-	VMOVUPS     Y1, 256(AX)
-	VMULPS      pointB2<>+0(SB), Y2, Y2
-	VFMADD231PS pointA2<>+0(SB), Y0, Y2
-	VADDPS      (CX)(DI*1), Y2, Y2
-	VMOVUPS     Y2, 640(AX)
+	VMOVUPS     (CX)(BX*1), Y4
+	VADDPS      (CX)(BX*2), Y4, Y5
+	VSUBPS      (CX)(BX*2), Y4, Y4
+	VMOVUPS     (CX)(SI*1), Y6
+	VADDPS      (CX)(BX*4), Y6, Y7
+	VSUBPS      (CX)(BX*4), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      (CX), Y8, Y8
+	VMOVUPS     Y8, 64(AX)
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VMOVUPS     Y7, 448(AX)
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y5
+	VMOVUPS     Y5, 256(AX)
+	VMULPS      Y3, Y6, Y6
+	VFMADD231PS Y2, Y4, Y6
+	VADDPS      (CX)(DI*1), Y6, Y6
+	VMOVUPS     Y6, 640(AX)
 	ADDQ        DX, CX
-	VMOVUPS     (CX)(BX*1), Y0
-	VADDPS      (CX)(BX*2), Y0, Y1
-	VSUBPS      (CX)(BX*2), Y0, Y0
-	VMOVUPS     (CX)(SI*1), Y2
-	VADDPS      (CX)(BX*4), Y2, Y3
-	VSUBPS      (CX)(BX*4), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      (CX), Y4, Y4
-	VMOVUPS     Y4, 96(AX)
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMOVUPS     Y3, 480(AX)
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y1
-	VMOVUPS     Y1, 288(AX)
-	VMULPS      pointB2<>+0(SB), Y2, Y2
-	VFMADD231PS pointA2<>+0(SB), Y0, Y2
-	VADDPS      (CX)(DI*1), Y2, Y2
-	VMOVUPS     Y2, 672(AX)
+	VMOVUPS     (CX)(BX*1), Y4
+	VADDPS      (CX)(BX*2), Y4, Y5
+	VSUBPS      (CX)(BX*2), Y4, Y4
+	VMOVUPS     (CX)(SI*1), Y6
+	VADDPS      (CX)(BX*4), Y6, Y7
+	VSUBPS      (CX)(BX*4), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      (CX), Y8, Y8
+	VMOVUPS     Y8, 96(AX)
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VMOVUPS     Y7, 480(AX)
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y5
+	VMOVUPS     Y5, 288(AX)
+	VMULPS      Y3, Y6, Y6
+	VFMADD231PS Y2, Y4, Y6
+	VADDPS      (CX)(DI*1), Y6, Y6
+	VMOVUPS     Y6, 672(AX)
 	ADDQ        DX, CX
-	VMOVUPS     (CX)(BX*1), Y0
-	VADDPS      (CX)(BX*2), Y0, Y1
-	VSUBPS      (CX)(BX*2), Y0, Y0
-	VMOVUPS     (CX)(SI*1), Y2
-	VADDPS      (CX)(BX*4), Y2, Y3
-	VSUBPS      (CX)(BX*4), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      (CX), Y4, Y4
-	VMOVUPS     Y4, 128(AX)
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMOVUPS     Y3, 512(AX)
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y1
-	VMOVUPS     Y1, 320(AX)
-	VMULPS      pointB2<>+0(SB), Y2, Y2
-	VFMADD231PS pointA2<>+0(SB), Y0, Y2
-	VADDPS      (CX)(DI*1), Y2, Y2
-	VMOVUPS     Y2, 704(AX)
+	VMOVUPS     (CX)(BX*1), Y4
+	VADDPS      (CX)(BX*2), Y4, Y5
+	VSUBPS      (CX)(BX*2), Y4, Y4
+	VMOVUPS     (CX)(SI*1), Y6
+	VADDPS      (CX)(BX*4), Y6, Y7
+	VSUBPS      (CX)(BX*4), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      (CX), Y8, Y8
+	VMOVUPS     Y8, 128(AX)
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VMOVUPS     Y7, 512(AX)
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y5
+	VMOVUPS     Y5, 320(AX)
+	VMULPS      Y3, Y6, Y6
+	VFMADD231PS Y2, Y4, Y6
+	VADDPS      (CX)(DI*1), Y6, Y6
+	VMOVUPS     Y6, 704(AX)
 	ADDQ        DX, CX
-	VMOVUPS     (CX)(BX*1), Y0
-	VADDPS      (CX)(BX*2), Y0, Y1
-	VSUBPS      (CX)(BX*2), Y0, Y0
-	VMOVUPS     (CX)(SI*1), Y2
-	VADDPS      (CX)(BX*4), Y2, Y3
-	VSUBPS      (CX)(BX*4), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      (CX), Y4, Y4
-	VMOVUPS     Y4, 160(AX)
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMOVUPS     Y3, 544(AX)
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y1
-	VMOVUPS     Y1, 352(AX)
-	VMULPS      pointB2<>+0(SB), Y2, Y2
-	VFMADD231PS pointA2<>+0(SB), Y0, Y2
-	VADDPS      (CX)(DI*1), Y2, Y2
-	VMOVUPS     Y2, 736(AX)
+	VMOVUPS     (CX)(BX*1), Y4
+	VADDPS      (CX)(BX*2), Y4, Y5
+	VSUBPS      (CX)(BX*2), Y4, Y4
+	VMOVUPS     (CX)(SI*1), Y6
+	VADDPS      (CX)(BX*4), Y6, Y7
+	VSUBPS      (CX)(BX*4), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      (CX), Y8, Y8
+	VMOVUPS     Y8, 160(AX)
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VMOVUPS     Y7, 544(AX)
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y5
+	VMOVUPS     Y5, 352(AX)
+	VMULPS      Y3, Y6, Y6
+	VFMADD231PS Y2, Y4, Y6
+	VADDPS      (CX)(DI*1), Y6, Y6
+	VMOVUPS     Y6, 736(AX)
 	MOVQ        dst_base+0(FP), CX
 	MOVQ        rs+24(FP), DX
 	SHLQ        $0x02, DX
@@ -11100,464 +11217,480 @@ TEXT ·outputEpAVX2(SB), NOSPLIT, $0-200
 	MOVQ        R9, SI
 	MOVQ        rows+40(FP), R11
 	MOVQ        cols+48(FP), R12
-	VMOVUPS     32(AX), Y0
-	VADDPS      64(AX), Y0, Y1
-	VSUBPS      64(AX), Y0, Y0
-	VMOVUPS     96(AX), Y2
-	VADDPS      128(AX), Y2, Y3
-	VSUBPS      128(AX), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      (AX), Y4, Y4
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y1
-	VMULPS      pointB2<>+0(SB), Y2, Y2
-	VFMADD231PS pointA2<>+0(SB), Y0, Y2
-	VADDPS      160(AX), Y2, Y2
+	VMOVUPS     32(AX), Y4
+	VADDPS      64(AX), Y4, Y5
+	VSUBPS      64(AX), Y4, Y4
+	VMOVUPS     96(AX), Y6
+	VADDPS      128(AX), Y6, Y7
+	VSUBPS      128(AX), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      (AX), Y8, Y8
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y5
+	VMULPS      Y3, Y6, Y6
+	VFMADD231PS Y2, Y4, Y6
+	VADDPS      160(AX), Y6, Y6
 	MOVQ        CX, R13
 	MOVQ        SI, R14
-	VMOVUPS     (DI), Y0
-	VFMADD213PS (R8), Y0, Y4
+	VMOVUPS     (DI), Y4
+	VFMADD213PS (R8), Y4, Y8
 	TESTQ       R9, R9
 	JZ          plain0_0
-	VADDPS      (R14), Y4, Y4
+	VADDPS      (R14), Y8, Y8
 
 plain0_0:
-	VXORPS       Y0, Y0, Y0
-	VMINPS       Y4, Y0, Y5
-	VBROADCASTSS lo+160(FP), Y0
-	VMAXPS       Y4, Y0, Y4
-	VBROADCASTSS hi+164(FP), Y0
-	VMINPS       Y4, Y0, Y4
+	VXORPS       Y4, Y4, Y4
+	VMINPS       Y8, Y4, Y9
+	VBROADCASTSS lo+160(FP), Y4
+	VMAXPS       Y8, Y4, Y8
+	VBROADCASTSS hi+164(FP), Y4
+	VMINPS       Y8, Y4, Y8
 	TESTL        R10, R10
 	JZ           straight0_0
-	VBROADCASTSS slope+168(FP), Y0
-	VFMADD231PS  Y0, Y5, Y4
+	VBROADCASTSS slope+168(FP), Y4
+	VFMADD231PS  Y4, Y9, Y8
 
 straight0_0:
-	VMOVUPS     Y4, (R13)
+	VMOVUPS     Y8, (R13)
+	PREFETCHT1  (R13)(BX*4)
 	CMPQ        R12, $0x01
 	JE          row0_0
 	ADDQ        BX, R13
 	ADDQ        BX, R14
-	VMOVUPS     (DI), Y0
-	VFMADD213PS (R8), Y0, Y1
+	VMOVUPS     (DI), Y4
+	VFMADD213PS (R8), Y4, Y5
 	TESTQ       R9, R9
 	JZ          plain1_0
-	VADDPS      (R14), Y1, Y1
+	VADDPS      (R14), Y5, Y5
 
 plain1_0:
-	VXORPS       Y0, Y0, Y0
-	VMINPS       Y1, Y0, Y4
-	VBROADCASTSS lo+160(FP), Y0
-	VMAXPS       Y1, Y0, Y1
-	VBROADCASTSS hi+164(FP), Y0
-	VMINPS       Y1, Y0, Y1
+	VXORPS       Y4, Y4, Y4
+	VMINPS       Y5, Y4, Y8
+	VBROADCASTSS lo+160(FP), Y4
+	VMAXPS       Y5, Y4, Y5
+	VBROADCASTSS hi+164(FP), Y4
+	VMINPS       Y5, Y4, Y5
 	TESTL        R10, R10
 	JZ           straight1_0
-	VBROADCASTSS slope+168(FP), Y0
-	VFMADD231PS  Y0, Y4, Y1
+	VBROADCASTSS slope+168(FP), Y4
+	VFMADD231PS  Y4, Y8, Y5
 
 straight1_0:
-	VMOVUPS     Y1, (R13)
+	VMOVUPS     Y5, (R13)
+	PREFETCHT1  (R13)(BX*4)
 	CMPQ        R12, $0x02
 	JE          row0_0
 	ADDQ        BX, R13
 	ADDQ        BX, R14
-	VMOVUPS     (DI), Y0
-	VFMADD213PS (R8), Y0, Y3
+	VMOVUPS     (DI), Y4
+	VFMADD213PS (R8), Y4, Y7
 	TESTQ       R9, R9
 	JZ          plain2_0
-	VADDPS      (R14), Y3, Y3
+	VADDPS      (R14), Y7, Y7
 
 plain2_0:
-	VXORPS       Y0, Y0, Y0
-	VMINPS       Y3, Y0, Y1
-	VBROADCASTSS lo+160(FP), Y0
-	VMAXPS       Y3, Y0, Y3
-	VBROADCASTSS hi+164(FP), Y0
-	VMINPS       Y3, Y0, Y3
+	VXORPS       Y4, Y4, Y4
+	VMINPS       Y7, Y4, Y5
+	VBROADCASTSS lo+160(FP), Y4
+	VMAXPS       Y7, Y4, Y7
+	VBROADCASTSS hi+164(FP), Y4
+	VMINPS       Y7, Y4, Y7
 	TESTL        R10, R10
 	JZ           straight2_0
-	VBROADCASTSS slope+168(FP), Y0
-	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS slope+168(FP), Y4
+	VFMADD231PS  Y4, Y5, Y7
 
 straight2_0:
-	VMOVUPS     Y3, (R13)
+	VMOVUPS     Y7, (R13)
+	PREFETCHT1  (R13)(BX*4)
 	CMPQ        R12, $0x03
 	JE          row0_0
 	ADDQ        BX, R13
 	ADDQ        BX, R14
-	VMOVUPS     (DI), Y0
-	VFMADD213PS (R8), Y0, Y2
+	VMOVUPS     (DI), Y4
+	VFMADD213PS (R8), Y4, Y6
 	TESTQ       R9, R9
 	JZ          plain3_0
-	VADDPS      (R14), Y2, Y2
+	VADDPS      (R14), Y6, Y6
 
 plain3_0:
-	VXORPS       Y0, Y0, Y0
-	VMINPS       Y2, Y0, Y1
-	VBROADCASTSS lo+160(FP), Y0
-	VMAXPS       Y2, Y0, Y2
-	VBROADCASTSS hi+164(FP), Y0
-	VMINPS       Y2, Y0, Y2
+	VXORPS       Y4, Y4, Y4
+	VMINPS       Y6, Y4, Y5
+	VBROADCASTSS lo+160(FP), Y4
+	VMAXPS       Y6, Y4, Y6
+	VBROADCASTSS hi+164(FP), Y4
+	VMINPS       Y6, Y4, Y6
 	TESTL        R10, R10
 	JZ           straight3_0
-	VBROADCASTSS slope+168(FP), Y0
-	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS slope+168(FP), Y4
+	VFMADD231PS  Y4, Y5, Y6
 
 straight3_0:
-	VMOVUPS Y2, (R13)
+	VMOVUPS    Y6, (R13)
+	PREFETCHT1 (R13)(BX*4)
 
 row0_0:
 	CMPQ        R11, $0x01
 	JE          done_0
 	ADDQ        DX, CX
 	ADDQ        DX, SI
-	VMOVUPS     224(AX), Y0
-	VADDPS      256(AX), Y0, Y1
-	VSUBPS      256(AX), Y0, Y0
-	VMOVUPS     288(AX), Y2
-	VADDPS      320(AX), Y2, Y3
-	VSUBPS      320(AX), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      192(AX), Y4, Y4
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y1
-	VMULPS      pointB2<>+0(SB), Y2, Y2
-	VFMADD231PS pointA2<>+0(SB), Y0, Y2
-	VADDPS      352(AX), Y2, Y2
+	VMOVUPS     224(AX), Y4
+	VADDPS      256(AX), Y4, Y5
+	VSUBPS      256(AX), Y4, Y4
+	VMOVUPS     288(AX), Y6
+	VADDPS      320(AX), Y6, Y7
+	VSUBPS      320(AX), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      192(AX), Y8, Y8
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y5
+	VMULPS      Y3, Y6, Y6
+	VFMADD231PS Y2, Y4, Y6
+	VADDPS      352(AX), Y6, Y6
 	MOVQ        CX, R13
 	MOVQ        SI, R14
-	VMOVUPS     (DI), Y0
-	VFMADD213PS (R8), Y0, Y4
+	VMOVUPS     (DI), Y4
+	VFMADD213PS (R8), Y4, Y8
 	TESTQ       R9, R9
 	JZ          plain4_0
-	VADDPS      (R14), Y4, Y4
+	VADDPS      (R14), Y8, Y8
 
 plain4_0:
-	VXORPS       Y0, Y0, Y0
-	VMINPS       Y4, Y0, Y5
-	VBROADCASTSS lo+160(FP), Y0
-	VMAXPS       Y4, Y0, Y4
-	VBROADCASTSS hi+164(FP), Y0
-	VMINPS       Y4, Y0, Y4
+	VXORPS       Y4, Y4, Y4
+	VMINPS       Y8, Y4, Y9
+	VBROADCASTSS lo+160(FP), Y4
+	VMAXPS       Y8, Y4, Y8
+	VBROADCASTSS hi+164(FP), Y4
+	VMINPS       Y8, Y4, Y8
 	TESTL        R10, R10
 	JZ           straight4_0
-	VBROADCASTSS slope+168(FP), Y0
-	VFMADD231PS  Y0, Y5, Y4
+	VBROADCASTSS slope+168(FP), Y4
+	VFMADD231PS  Y4, Y9, Y8
 
 straight4_0:
-	VMOVUPS     Y4, (R13)
+	VMOVUPS     Y8, (R13)
+	PREFETCHT1  (R13)(BX*4)
 	CMPQ        R12, $0x01
 	JE          row1_0
 	ADDQ        BX, R13
 	ADDQ        BX, R14
-	VMOVUPS     (DI), Y0
-	VFMADD213PS (R8), Y0, Y1
+	VMOVUPS     (DI), Y4
+	VFMADD213PS (R8), Y4, Y5
 	TESTQ       R9, R9
 	JZ          plain5_0
-	VADDPS      (R14), Y1, Y1
+	VADDPS      (R14), Y5, Y5
 
 plain5_0:
-	VXORPS       Y0, Y0, Y0
-	VMINPS       Y1, Y0, Y4
-	VBROADCASTSS lo+160(FP), Y0
-	VMAXPS       Y1, Y0, Y1
-	VBROADCASTSS hi+164(FP), Y0
-	VMINPS       Y1, Y0, Y1
+	VXORPS       Y4, Y4, Y4
+	VMINPS       Y5, Y4, Y8
+	VBROADCASTSS lo+160(FP), Y4
+	VMAXPS       Y5, Y4, Y5
+	VBROADCASTSS hi+164(FP), Y4
+	VMINPS       Y5, Y4, Y5
 	TESTL        R10, R10
 	JZ           straight5_0
-	VBROADCASTSS slope+168(FP), Y0
-	VFMADD231PS  Y0, Y4, Y1
+	VBROADCASTSS slope+168(FP), Y4
+	VFMADD231PS  Y4, Y8, Y5
 
 straight5_0:
-	VMOVUPS     Y1, (R13)
+	VMOVUPS     Y5, (R13)
+	PREFETCHT1  (R13)(BX*4)
 	CMPQ        R12, $0x02
 	JE          row1_0
 	ADDQ        BX, R13
 	ADDQ        BX, R14
-	VMOVUPS     (DI), Y0
-	VFMADD213PS (R8), Y0, Y3
+	VMOVUPS     (DI), Y4
+	VFMADD213PS (R8), Y4, Y7
 	TESTQ       R9, R9
 	JZ          plain6_0
-	VADDPS      (R14), Y3, Y3
+	VADDPS      (R14), Y7, Y7
 
 plain6_0:
-	VXORPS       Y0, Y0, Y0
-	VMINPS       Y3, Y0, Y1
-	VBROADCASTSS lo+160(FP), Y0
-	VMAXPS       Y3, Y0, Y3
-	VBROADCASTSS hi+164(FP), Y0
-	VMINPS       Y3, Y0, Y3
+	VXORPS       Y4, Y4, Y4
+	VMINPS       Y7, Y4, Y5
+	VBROADCASTSS lo+160(FP), Y4
+	VMAXPS       Y7, Y4, Y7
+	VBROADCASTSS hi+164(FP), Y4
+	VMINPS       Y7, Y4, Y7
 	TESTL        R10, R10
 	JZ           straight6_0
-	VBROADCASTSS slope+168(FP), Y0
-	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS slope+168(FP), Y4
+	VFMADD231PS  Y4, Y5, Y7
 
 straight6_0:
-	VMOVUPS     Y3, (R13)
+	VMOVUPS     Y7, (R13)
+	PREFETCHT1  (R13)(BX*4)
 	CMPQ        R12, $0x03
 	JE          row1_0
 	ADDQ        BX, R13
 	ADDQ        BX, R14
-	VMOVUPS     (DI), Y0
-	VFMADD213PS (R8), Y0, Y2
+	VMOVUPS     (DI), Y4
+	VFMADD213PS (R8), Y4, Y6
 	TESTQ       R9, R9
 	JZ          plain7_0
-	VADDPS      (R14), Y2, Y2
+	VADDPS      (R14), Y6, Y6
 
 plain7_0:
-	VXORPS       Y0, Y0, Y0
-	VMINPS       Y2, Y0, Y1
-	VBROADCASTSS lo+160(FP), Y0
-	VMAXPS       Y2, Y0, Y2
-	VBROADCASTSS hi+164(FP), Y0
-	VMINPS       Y2, Y0, Y2
+	VXORPS       Y4, Y4, Y4
+	VMINPS       Y6, Y4, Y5
+	VBROADCASTSS lo+160(FP), Y4
+	VMAXPS       Y6, Y4, Y6
+	VBROADCASTSS hi+164(FP), Y4
+	VMINPS       Y6, Y4, Y6
 	TESTL        R10, R10
 	JZ           straight7_0
-	VBROADCASTSS slope+168(FP), Y0
-	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS slope+168(FP), Y4
+	VFMADD231PS  Y4, Y5, Y6
 
 straight7_0:
-	VMOVUPS Y2, (R13)
+	VMOVUPS    Y6, (R13)
+	PREFETCHT1 (R13)(BX*4)
 
 row1_0:
 	CMPQ        R11, $0x02
 	JE          done_0
 	ADDQ        DX, CX
 	ADDQ        DX, SI
-	VMOVUPS     416(AX), Y0
-	VADDPS      448(AX), Y0, Y1
-	VSUBPS      448(AX), Y0, Y0
-	VMOVUPS     480(AX), Y2
-	VADDPS      512(AX), Y2, Y3
-	VSUBPS      512(AX), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      384(AX), Y4, Y4
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y1
-	VMULPS      pointB2<>+0(SB), Y2, Y2
-	VFMADD231PS pointA2<>+0(SB), Y0, Y2
-	VADDPS      544(AX), Y2, Y2
+	VMOVUPS     416(AX), Y4
+	VADDPS      448(AX), Y4, Y5
+	VSUBPS      448(AX), Y4, Y4
+	VMOVUPS     480(AX), Y6
+	VADDPS      512(AX), Y6, Y7
+	VSUBPS      512(AX), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      384(AX), Y8, Y8
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y5
+	VMULPS      Y3, Y6, Y6
+	VFMADD231PS Y2, Y4, Y6
+	VADDPS      544(AX), Y6, Y6
 	MOVQ        CX, R13
 	MOVQ        SI, R14
-	VMOVUPS     (DI), Y0
-	VFMADD213PS (R8), Y0, Y4
+	VMOVUPS     (DI), Y4
+	VFMADD213PS (R8), Y4, Y8
 	TESTQ       R9, R9
 	JZ          plain8_0
-	VADDPS      (R14), Y4, Y4
+	VADDPS      (R14), Y8, Y8
 
 plain8_0:
-	VXORPS       Y0, Y0, Y0
-	VMINPS       Y4, Y0, Y5
-	VBROADCASTSS lo+160(FP), Y0
-	VMAXPS       Y4, Y0, Y4
-	VBROADCASTSS hi+164(FP), Y0
-	VMINPS       Y4, Y0, Y4
+	VXORPS       Y4, Y4, Y4
+	VMINPS       Y8, Y4, Y9
+	VBROADCASTSS lo+160(FP), Y4
+	VMAXPS       Y8, Y4, Y8
+	VBROADCASTSS hi+164(FP), Y4
+	VMINPS       Y8, Y4, Y8
 	TESTL        R10, R10
 	JZ           straight8_0
-	VBROADCASTSS slope+168(FP), Y0
-	VFMADD231PS  Y0, Y5, Y4
+	VBROADCASTSS slope+168(FP), Y4
+	VFMADD231PS  Y4, Y9, Y8
 
 straight8_0:
-	VMOVUPS     Y4, (R13)
+	VMOVUPS     Y8, (R13)
+	PREFETCHT1  (R13)(BX*4)
 	CMPQ        R12, $0x01
 	JE          row2_0
 	ADDQ        BX, R13
 	ADDQ        BX, R14
-	VMOVUPS     (DI), Y0
-	VFMADD213PS (R8), Y0, Y1
+	VMOVUPS     (DI), Y4
+	VFMADD213PS (R8), Y4, Y5
 	TESTQ       R9, R9
 	JZ          plain9_0
-	VADDPS      (R14), Y1, Y1
+	VADDPS      (R14), Y5, Y5
 
 plain9_0:
-	VXORPS       Y0, Y0, Y0
-	VMINPS       Y1, Y0, Y4
-	VBROADCASTSS lo+160(FP), Y0
-	VMAXPS       Y1, Y0, Y1
-	VBROADCASTSS hi+164(FP), Y0
-	VMINPS       Y1, Y0, Y1
+	VXORPS       Y4, Y4, Y4
+	VMINPS       Y5, Y4, Y8
+	VBROADCASTSS lo+160(FP), Y4
+	VMAXPS       Y5, Y4, Y5
+	VBROADCASTSS hi+164(FP), Y4
+	VMINPS       Y5, Y4, Y5
 	TESTL        R10, R10
 	JZ           straight9_0
-	VBROADCASTSS slope+168(FP), Y0
-	VFMADD231PS  Y0, Y4, Y1
+	VBROADCASTSS slope+168(FP), Y4
+	VFMADD231PS  Y4, Y8, Y5
 
 straight9_0:
-	VMOVUPS     Y1, (R13)
+	VMOVUPS     Y5, (R13)
+	PREFETCHT1  (R13)(BX*4)
 	CMPQ        R12, $0x02
 	JE          row2_0
 	ADDQ        BX, R13
 	ADDQ        BX, R14
-	VMOVUPS     (DI), Y0
-	VFMADD213PS (R8), Y0, Y3
+	VMOVUPS     (DI), Y4
+	VFMADD213PS (R8), Y4, Y7
 	TESTQ       R9, R9
 	JZ          plain10_0
-	VADDPS      (R14), Y3, Y3
+	VADDPS      (R14), Y7, Y7
 
 plain10_0:
-	VXORPS       Y0, Y0, Y0
-	VMINPS       Y3, Y0, Y1
-	VBROADCASTSS lo+160(FP), Y0
-	VMAXPS       Y3, Y0, Y3
-	VBROADCASTSS hi+164(FP), Y0
-	VMINPS       Y3, Y0, Y3
+	VXORPS       Y4, Y4, Y4
+	VMINPS       Y7, Y4, Y5
+	VBROADCASTSS lo+160(FP), Y4
+	VMAXPS       Y7, Y4, Y7
+	VBROADCASTSS hi+164(FP), Y4
+	VMINPS       Y7, Y4, Y7
 	TESTL        R10, R10
 	JZ           straight10_0
-	VBROADCASTSS slope+168(FP), Y0
-	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS slope+168(FP), Y4
+	VFMADD231PS  Y4, Y5, Y7
 
 straight10_0:
-	VMOVUPS     Y3, (R13)
+	VMOVUPS     Y7, (R13)
+	PREFETCHT1  (R13)(BX*4)
 	CMPQ        R12, $0x03
 	JE          row2_0
 	ADDQ        BX, R13
 	ADDQ        BX, R14
-	VMOVUPS     (DI), Y0
-	VFMADD213PS (R8), Y0, Y2
+	VMOVUPS     (DI), Y4
+	VFMADD213PS (R8), Y4, Y6
 	TESTQ       R9, R9
 	JZ          plain11_0
-	VADDPS      (R14), Y2, Y2
+	VADDPS      (R14), Y6, Y6
 
 plain11_0:
-	VXORPS       Y0, Y0, Y0
-	VMINPS       Y2, Y0, Y1
-	VBROADCASTSS lo+160(FP), Y0
-	VMAXPS       Y2, Y0, Y2
-	VBROADCASTSS hi+164(FP), Y0
-	VMINPS       Y2, Y0, Y2
+	VXORPS       Y4, Y4, Y4
+	VMINPS       Y6, Y4, Y5
+	VBROADCASTSS lo+160(FP), Y4
+	VMAXPS       Y6, Y4, Y6
+	VBROADCASTSS hi+164(FP), Y4
+	VMINPS       Y6, Y4, Y6
 	TESTL        R10, R10
 	JZ           straight11_0
-	VBROADCASTSS slope+168(FP), Y0
-	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS slope+168(FP), Y4
+	VFMADD231PS  Y4, Y5, Y6
 
 straight11_0:
-	VMOVUPS Y2, (R13)
+	VMOVUPS    Y6, (R13)
+	PREFETCHT1 (R13)(BX*4)
 
 row2_0:
 	CMPQ        R11, $0x03
 	JE          done_0
 	ADDQ        DX, CX
 	ADDQ        DX, SI
-	VMOVUPS     608(AX), Y0
-	VADDPS      640(AX), Y0, Y1
-	VSUBPS      640(AX), Y0, Y0
-	VMOVUPS     672(AX), Y2
-	VADDPS      704(AX), Y2, Y3
-	VSUBPS      704(AX), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      576(AX), Y4, Y4
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y1
-	VMULPS      pointB2<>+0(SB), Y2, Y2
-	VFMADD231PS pointA2<>+0(SB), Y0, Y2
-	VADDPS      736(AX), Y2, Y2
+	VMOVUPS     608(AX), Y4
+	VADDPS      640(AX), Y4, Y5
+	VSUBPS      640(AX), Y4, Y4
+	VMOVUPS     672(AX), Y6
+	VADDPS      704(AX), Y6, Y7
+	VSUBPS      704(AX), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      576(AX), Y8, Y8
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y5
+	VMULPS      Y3, Y6, Y6
+	VFMADD231PS Y2, Y4, Y6
+	VADDPS      736(AX), Y6, Y6
 	MOVQ        CX, AX
 	MOVQ        SI, CX
-	VMOVUPS     (DI), Y0
-	VFMADD213PS (R8), Y0, Y4
+	VMOVUPS     (DI), Y4
+	VFMADD213PS (R8), Y4, Y8
 	TESTQ       R9, R9
 	JZ          plain12_0
-	VADDPS      (CX), Y4, Y4
+	VADDPS      (CX), Y8, Y8
 
 plain12_0:
-	VXORPS       Y0, Y0, Y0
-	VMINPS       Y4, Y0, Y5
-	VBROADCASTSS lo+160(FP), Y0
-	VMAXPS       Y4, Y0, Y4
-	VBROADCASTSS hi+164(FP), Y0
-	VMINPS       Y4, Y0, Y4
+	VXORPS       Y4, Y4, Y4
+	VMINPS       Y8, Y4, Y9
+	VBROADCASTSS lo+160(FP), Y4
+	VMAXPS       Y8, Y4, Y8
+	VBROADCASTSS hi+164(FP), Y4
+	VMINPS       Y8, Y4, Y8
 	TESTL        R10, R10
 	JZ           straight12_0
-	VBROADCASTSS slope+168(FP), Y0
-	VFMADD231PS  Y0, Y5, Y4
+	VBROADCASTSS slope+168(FP), Y4
+	VFMADD231PS  Y4, Y9, Y8
 
 straight12_0:
-	VMOVUPS     Y4, (AX)
+	VMOVUPS     Y8, (AX)
+	PREFETCHT1  (AX)(BX*4)
 	CMPQ        R12, $0x01
 	JE          row3_0
 	ADDQ        BX, AX
 	ADDQ        BX, CX
-	VMOVUPS     (DI), Y0
-	VFMADD213PS (R8), Y0, Y1
+	VMOVUPS     (DI), Y4
+	VFMADD213PS (R8), Y4, Y5
 	TESTQ       R9, R9
 	JZ          plain13_0
-	VADDPS      (CX), Y1, Y1
+	VADDPS      (CX), Y5, Y5
 
 plain13_0:
-	VXORPS       Y0, Y0, Y0
-	VMINPS       Y1, Y0, Y4
-	VBROADCASTSS lo+160(FP), Y0
-	VMAXPS       Y1, Y0, Y1
-	VBROADCASTSS hi+164(FP), Y0
-	VMINPS       Y1, Y0, Y1
+	VXORPS       Y4, Y4, Y4
+	VMINPS       Y5, Y4, Y8
+	VBROADCASTSS lo+160(FP), Y4
+	VMAXPS       Y5, Y4, Y5
+	VBROADCASTSS hi+164(FP), Y4
+	VMINPS       Y5, Y4, Y5
 	TESTL        R10, R10
 	JZ           straight13_0
-	VBROADCASTSS slope+168(FP), Y0
-	VFMADD231PS  Y0, Y4, Y1
+	VBROADCASTSS slope+168(FP), Y4
+	VFMADD231PS  Y4, Y8, Y5
 
 straight13_0:
-	VMOVUPS     Y1, (AX)
+	VMOVUPS     Y5, (AX)
+	PREFETCHT1  (AX)(BX*4)
 	CMPQ        R12, $0x02
 	JE          row3_0
 	ADDQ        BX, AX
 	ADDQ        BX, CX
-	VMOVUPS     (DI), Y0
-	VFMADD213PS (R8), Y0, Y3
+	VMOVUPS     (DI), Y4
+	VFMADD213PS (R8), Y4, Y7
 	TESTQ       R9, R9
 	JZ          plain14_0
-	VADDPS      (CX), Y3, Y3
+	VADDPS      (CX), Y7, Y7
 
 plain14_0:
-	VXORPS       Y0, Y0, Y0
-	VMINPS       Y3, Y0, Y1
-	VBROADCASTSS lo+160(FP), Y0
-	VMAXPS       Y3, Y0, Y3
-	VBROADCASTSS hi+164(FP), Y0
-	VMINPS       Y3, Y0, Y3
+	VXORPS       Y4, Y4, Y4
+	VMINPS       Y7, Y4, Y5
+	VBROADCASTSS lo+160(FP), Y4
+	VMAXPS       Y7, Y4, Y7
+	VBROADCASTSS hi+164(FP), Y4
+	VMINPS       Y7, Y4, Y7
 	TESTL        R10, R10
 	JZ           straight14_0
-	VBROADCASTSS slope+168(FP), Y0
-	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS slope+168(FP), Y4
+	VFMADD231PS  Y4, Y5, Y7
 
 straight14_0:
-	VMOVUPS     Y3, (AX)
+	VMOVUPS     Y7, (AX)
+	PREFETCHT1  (AX)(BX*4)
 	CMPQ        R12, $0x03
 	JE          row3_0
 	ADDQ        BX, AX
 	ADDQ        BX, CX
-	VMOVUPS     (DI), Y0
-	VFMADD213PS (R8), Y0, Y2
+	VMOVUPS     (DI), Y4
+	VFMADD213PS (R8), Y4, Y6
 	TESTQ       R9, R9
 	JZ          plain15_0
-	VADDPS      (CX), Y2, Y2
+	VADDPS      (CX), Y6, Y6
 
 plain15_0:
-	VXORPS       Y0, Y0, Y0
-	VMINPS       Y2, Y0, Y1
-	VBROADCASTSS lo+160(FP), Y0
-	VMAXPS       Y2, Y0, Y2
-	VBROADCASTSS hi+164(FP), Y0
-	VMINPS       Y2, Y0, Y2
+	VXORPS       Y4, Y4, Y4
+	VMINPS       Y6, Y4, Y5
+	VBROADCASTSS lo+160(FP), Y4
+	VMAXPS       Y6, Y4, Y6
+	VBROADCASTSS hi+164(FP), Y4
+	VMINPS       Y6, Y4, Y6
 	TESTL        R10, R10
 	JZ           straight15_0
-	VBROADCASTSS slope+168(FP), Y0
-	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS slope+168(FP), Y4
+	VFMADD231PS  Y4, Y5, Y6
 
 straight15_0:
-	VMOVUPS Y2, (AX)
+	VMOVUPS    Y6, (AX)
+	PREFETCHT1 (AX)(BX*4)
 
 row3_0:
 done_0:
@@ -11569,131 +11702,131 @@ done_0:
 	SHLQ        $0x01, BX
 	LEAQ        (BX)(BX*2), SI
 	LEAQ        (BX)(BX*4), DI
-	VMOVUPS     32(CX)(BX*1), Y0
-	VADDPS      32(CX)(BX*2), Y0, Y1
-	VSUBPS      32(CX)(BX*2), Y0, Y0
-	VMOVUPS     32(CX)(SI*1), Y2
-	VADDPS      32(CX)(BX*4), Y2, Y3
-	VSUBPS      32(CX)(BX*4), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      32(CX), Y4, Y4
-	VMOVUPS     Y4, (AX)
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMOVUPS     Y3, 384(AX)
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y1
-	VMOVUPS     Y1, 192(AX)
-	VMULPS      pointB2<>+0(SB), Y2, Y2
-	VFMADD231PS pointA2<>+0(SB), Y0, Y2
-	VADDPS      32(CX)(DI*1), Y2, Y2
-	VMOVUPS     Y2, 576(AX)
+	VMOVUPS     32(CX)(BX*1), Y4
+	VADDPS      32(CX)(BX*2), Y4, Y5
+	VSUBPS      32(CX)(BX*2), Y4, Y4
+	VMOVUPS     32(CX)(SI*1), Y6
+	VADDPS      32(CX)(BX*4), Y6, Y7
+	VSUBPS      32(CX)(BX*4), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      32(CX), Y8, Y8
+	VMOVUPS     Y8, (AX)
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VMOVUPS     Y7, 384(AX)
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y5
+	VMOVUPS     Y5, 192(AX)
+	VMULPS      Y3, Y6, Y6
+	VFMADD231PS Y2, Y4, Y6
+	VADDPS      32(CX)(DI*1), Y6, Y6
+	VMOVUPS     Y6, 576(AX)
 	ADDQ        DX, CX
-	VMOVUPS     32(CX)(BX*1), Y0
-	VADDPS      32(CX)(BX*2), Y0, Y1
-	VSUBPS      32(CX)(BX*2), Y0, Y0
-	VMOVUPS     32(CX)(SI*1), Y2
-	VADDPS      32(CX)(BX*4), Y2, Y3
-	VSUBPS      32(CX)(BX*4), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      32(CX), Y4, Y4
-	VMOVUPS     Y4, 32(AX)
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMOVUPS     Y3, 416(AX)
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y1
-	VMOVUPS     Y1, 224(AX)
-	VMULPS      pointB2<>+0(SB), Y2, Y2
-	VFMADD231PS pointA2<>+0(SB), Y0, Y2
-	VADDPS      32(CX)(DI*1), Y2, Y2
-	VMOVUPS     Y2, 608(AX)
+	VMOVUPS     32(CX)(BX*1), Y4
+	VADDPS      32(CX)(BX*2), Y4, Y5
+	VSUBPS      32(CX)(BX*2), Y4, Y4
+	VMOVUPS     32(CX)(SI*1), Y6
+	VADDPS      32(CX)(BX*4), Y6, Y7
+	VSUBPS      32(CX)(BX*4), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      32(CX), Y8, Y8
+	VMOVUPS     Y8, 32(AX)
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VMOVUPS     Y7, 416(AX)
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y5
+	VMOVUPS     Y5, 224(AX)
+	VMULPS      Y3, Y6, Y6
+	VFMADD231PS Y2, Y4, Y6
+	VADDPS      32(CX)(DI*1), Y6, Y6
+	VMOVUPS     Y6, 608(AX)
 	ADDQ        DX, CX
-	VMOVUPS     32(CX)(BX*1), Y0
-	VADDPS      32(CX)(BX*2), Y0, Y1
-	VSUBPS      32(CX)(BX*2), Y0, Y0
-	VMOVUPS     32(CX)(SI*1), Y2
-	VADDPS      32(CX)(BX*4), Y2, Y3
-	VSUBPS      32(CX)(BX*4), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      32(CX), Y4, Y4
-	VMOVUPS     Y4, 64(AX)
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMOVUPS     Y3, 448(AX)
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y1
-	VMOVUPS     Y1, 256(AX)
-	VMULPS      pointB2<>+0(SB), Y2, Y2
-	VFMADD231PS pointA2<>+0(SB), Y0, Y2
-	VADDPS      32(CX)(DI*1), Y2, Y2
-	VMOVUPS     Y2, 640(AX)
+	VMOVUPS     32(CX)(BX*1), Y4
+	VADDPS      32(CX)(BX*2), Y4, Y5
+	VSUBPS      32(CX)(BX*2), Y4, Y4
+	VMOVUPS     32(CX)(SI*1), Y6
+	VADDPS      32(CX)(BX*4), Y6, Y7
+	VSUBPS      32(CX)(BX*4), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      32(CX), Y8, Y8
+	VMOVUPS     Y8, 64(AX)
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VMOVUPS     Y7, 448(AX)
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y5
+	VMOVUPS     Y5, 256(AX)
+	VMULPS      Y3, Y6, Y6
+	VFMADD231PS Y2, Y4, Y6
+	VADDPS      32(CX)(DI*1), Y6, Y6
+	VMOVUPS     Y6, 640(AX)
 	ADDQ        DX, CX
-	VMOVUPS     32(CX)(BX*1), Y0
-	VADDPS      32(CX)(BX*2), Y0, Y1
-	VSUBPS      32(CX)(BX*2), Y0, Y0
-	VMOVUPS     32(CX)(SI*1), Y2
-	VADDPS      32(CX)(BX*4), Y2, Y3
-	VSUBPS      32(CX)(BX*4), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      32(CX), Y4, Y4
-	VMOVUPS     Y4, 96(AX)
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMOVUPS     Y3, 480(AX)
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y1
-	VMOVUPS     Y1, 288(AX)
-	VMULPS      pointB2<>+0(SB), Y2, Y2
-	VFMADD231PS pointA2<>+0(SB), Y0, Y2
-	VADDPS      32(CX)(DI*1), Y2, Y2
-	VMOVUPS     Y2, 672(AX)
+	VMOVUPS     32(CX)(BX*1), Y4
+	VADDPS      32(CX)(BX*2), Y4, Y5
+	VSUBPS      32(CX)(BX*2), Y4, Y4
+	VMOVUPS     32(CX)(SI*1), Y6
+	VADDPS      32(CX)(BX*4), Y6, Y7
+	VSUBPS      32(CX)(BX*4), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      32(CX), Y8, Y8
+	VMOVUPS     Y8, 96(AX)
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VMOVUPS     Y7, 480(AX)
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y5
+	VMOVUPS     Y5, 288(AX)
+	VMULPS      Y3, Y6, Y6
+	VFMADD231PS Y2, Y4, Y6
+	VADDPS      32(CX)(DI*1), Y6, Y6
+	VMOVUPS     Y6, 672(AX)
 	ADDQ        DX, CX
-	VMOVUPS     32(CX)(BX*1), Y0
-	VADDPS      32(CX)(BX*2), Y0, Y1
-	VSUBPS      32(CX)(BX*2), Y0, Y0
-	VMOVUPS     32(CX)(SI*1), Y2
-	VADDPS      32(CX)(BX*4), Y2, Y3
-	VSUBPS      32(CX)(BX*4), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      32(CX), Y4, Y4
-	VMOVUPS     Y4, 128(AX)
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMOVUPS     Y3, 512(AX)
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y1
-	VMOVUPS     Y1, 320(AX)
-	VMULPS      pointB2<>+0(SB), Y2, Y2
-	VFMADD231PS pointA2<>+0(SB), Y0, Y2
-	VADDPS      32(CX)(DI*1), Y2, Y2
-	VMOVUPS     Y2, 704(AX)
+	VMOVUPS     32(CX)(BX*1), Y4
+	VADDPS      32(CX)(BX*2), Y4, Y5
+	VSUBPS      32(CX)(BX*2), Y4, Y4
+	VMOVUPS     32(CX)(SI*1), Y6
+	VADDPS      32(CX)(BX*4), Y6, Y7
+	VSUBPS      32(CX)(BX*4), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      32(CX), Y8, Y8
+	VMOVUPS     Y8, 128(AX)
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VMOVUPS     Y7, 512(AX)
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y5
+	VMOVUPS     Y5, 320(AX)
+	VMULPS      Y3, Y6, Y6
+	VFMADD231PS Y2, Y4, Y6
+	VADDPS      32(CX)(DI*1), Y6, Y6
+	VMOVUPS     Y6, 704(AX)
 	ADDQ        DX, CX
-	VMOVUPS     32(CX)(BX*1), Y0
-	VADDPS      32(CX)(BX*2), Y0, Y1
-	VSUBPS      32(CX)(BX*2), Y0, Y0
-	VMOVUPS     32(CX)(SI*1), Y2
-	VADDPS      32(CX)(BX*4), Y2, Y3
-	VSUBPS      32(CX)(BX*4), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      32(CX), Y4, Y4
-	VMOVUPS     Y4, 160(AX)
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMOVUPS     Y3, 544(AX)
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y1
-	VMOVUPS     Y1, 352(AX)
-	VMULPS      pointB2<>+0(SB), Y2, Y2
-	VFMADD231PS pointA2<>+0(SB), Y0, Y2
-	VADDPS      32(CX)(DI*1), Y2, Y2
-	VMOVUPS     Y2, 736(AX)
+	VMOVUPS     32(CX)(BX*1), Y4
+	VADDPS      32(CX)(BX*2), Y4, Y5
+	VSUBPS      32(CX)(BX*2), Y4, Y4
+	VMOVUPS     32(CX)(SI*1), Y6
+	VADDPS      32(CX)(BX*4), Y6, Y7
+	VSUBPS      32(CX)(BX*4), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      32(CX), Y8, Y8
+	VMOVUPS     Y8, 160(AX)
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VMOVUPS     Y7, 544(AX)
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y5
+	VMOVUPS     Y5, 352(AX)
+	VMULPS      Y3, Y6, Y6
+	VFMADD231PS Y2, Y4, Y6
+	VADDPS      32(CX)(DI*1), Y6, Y6
+	VMOVUPS     Y6, 736(AX)
 	MOVQ        dst_base+0(FP), CX
 	MOVQ        rs+24(FP), DX
 	SHLQ        $0x02, DX
@@ -11706,464 +11839,464 @@ done_0:
 	MOVQ        R9, SI
 	MOVQ        rows+40(FP), R11
 	MOVQ        cols+48(FP), R12
-	VMOVUPS     32(AX), Y0
-	VADDPS      64(AX), Y0, Y1
-	VSUBPS      64(AX), Y0, Y0
-	VMOVUPS     96(AX), Y2
-	VADDPS      128(AX), Y2, Y3
-	VSUBPS      128(AX), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      (AX), Y4, Y4
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y1
-	VMULPS      pointB2<>+0(SB), Y2, Y2
-	VFMADD231PS pointA2<>+0(SB), Y0, Y2
-	VADDPS      160(AX), Y2, Y2
+	VMOVUPS     32(AX), Y4
+	VADDPS      64(AX), Y4, Y5
+	VSUBPS      64(AX), Y4, Y4
+	VMOVUPS     96(AX), Y6
+	VADDPS      128(AX), Y6, Y7
+	VSUBPS      128(AX), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      (AX), Y8, Y8
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y5
+	VMULPS      Y3, Y6, Y6
+	VFMADD231PS Y2, Y4, Y6
+	VADDPS      160(AX), Y6, Y6
 	MOVQ        CX, R13
 	MOVQ        SI, R14
-	VMOVUPS     32(DI), Y0
-	VFMADD213PS 32(R8), Y0, Y4
+	VMOVUPS     32(DI), Y4
+	VFMADD213PS 32(R8), Y4, Y8
 	TESTQ       R9, R9
 	JZ          plain0_1
-	VADDPS      32(R14), Y4, Y4
+	VADDPS      32(R14), Y8, Y8
 
 plain0_1:
-	VXORPS       Y0, Y0, Y0
-	VMINPS       Y4, Y0, Y5
-	VBROADCASTSS lo+160(FP), Y0
-	VMAXPS       Y4, Y0, Y4
-	VBROADCASTSS hi+164(FP), Y0
-	VMINPS       Y4, Y0, Y4
+	VXORPS       Y4, Y4, Y4
+	VMINPS       Y8, Y4, Y9
+	VBROADCASTSS lo+160(FP), Y4
+	VMAXPS       Y8, Y4, Y8
+	VBROADCASTSS hi+164(FP), Y4
+	VMINPS       Y8, Y4, Y8
 	TESTL        R10, R10
 	JZ           straight0_1
-	VBROADCASTSS slope+168(FP), Y0
-	VFMADD231PS  Y0, Y5, Y4
+	VBROADCASTSS slope+168(FP), Y4
+	VFMADD231PS  Y4, Y9, Y8
 
 straight0_1:
-	VMOVUPS     Y4, 32(R13)
+	VMOVUPS     Y8, 32(R13)
 	CMPQ        R12, $0x01
 	JE          row0_1
 	ADDQ        BX, R13
 	ADDQ        BX, R14
-	VMOVUPS     32(DI), Y0
-	VFMADD213PS 32(R8), Y0, Y1
+	VMOVUPS     32(DI), Y4
+	VFMADD213PS 32(R8), Y4, Y5
 	TESTQ       R9, R9
 	JZ          plain1_1
-	VADDPS      32(R14), Y1, Y1
+	VADDPS      32(R14), Y5, Y5
 
 plain1_1:
-	VXORPS       Y0, Y0, Y0
-	VMINPS       Y1, Y0, Y4
-	VBROADCASTSS lo+160(FP), Y0
-	VMAXPS       Y1, Y0, Y1
-	VBROADCASTSS hi+164(FP), Y0
-	VMINPS       Y1, Y0, Y1
+	VXORPS       Y4, Y4, Y4
+	VMINPS       Y5, Y4, Y8
+	VBROADCASTSS lo+160(FP), Y4
+	VMAXPS       Y5, Y4, Y5
+	VBROADCASTSS hi+164(FP), Y4
+	VMINPS       Y5, Y4, Y5
 	TESTL        R10, R10
 	JZ           straight1_1
-	VBROADCASTSS slope+168(FP), Y0
-	VFMADD231PS  Y0, Y4, Y1
+	VBROADCASTSS slope+168(FP), Y4
+	VFMADD231PS  Y4, Y8, Y5
 
 straight1_1:
-	VMOVUPS     Y1, 32(R13)
+	VMOVUPS     Y5, 32(R13)
 	CMPQ        R12, $0x02
 	JE          row0_1
 	ADDQ        BX, R13
 	ADDQ        BX, R14
-	VMOVUPS     32(DI), Y0
-	VFMADD213PS 32(R8), Y0, Y3
+	VMOVUPS     32(DI), Y4
+	VFMADD213PS 32(R8), Y4, Y7
 	TESTQ       R9, R9
 	JZ          plain2_1
-	VADDPS      32(R14), Y3, Y3
+	VADDPS      32(R14), Y7, Y7
 
 plain2_1:
-	VXORPS       Y0, Y0, Y0
-	VMINPS       Y3, Y0, Y1
-	VBROADCASTSS lo+160(FP), Y0
-	VMAXPS       Y3, Y0, Y3
-	VBROADCASTSS hi+164(FP), Y0
-	VMINPS       Y3, Y0, Y3
+	VXORPS       Y4, Y4, Y4
+	VMINPS       Y7, Y4, Y5
+	VBROADCASTSS lo+160(FP), Y4
+	VMAXPS       Y7, Y4, Y7
+	VBROADCASTSS hi+164(FP), Y4
+	VMINPS       Y7, Y4, Y7
 	TESTL        R10, R10
 	JZ           straight2_1
-	VBROADCASTSS slope+168(FP), Y0
-	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS slope+168(FP), Y4
+	VFMADD231PS  Y4, Y5, Y7
 
 straight2_1:
-	VMOVUPS     Y3, 32(R13)
+	VMOVUPS     Y7, 32(R13)
 	CMPQ        R12, $0x03
 	JE          row0_1
 	ADDQ        BX, R13
 	ADDQ        BX, R14
-	VMOVUPS     32(DI), Y0
-	VFMADD213PS 32(R8), Y0, Y2
+	VMOVUPS     32(DI), Y4
+	VFMADD213PS 32(R8), Y4, Y6
 	TESTQ       R9, R9
 	JZ          plain3_1
-	VADDPS      32(R14), Y2, Y2
+	VADDPS      32(R14), Y6, Y6
 
 plain3_1:
-	VXORPS       Y0, Y0, Y0
-	VMINPS       Y2, Y0, Y1
-	VBROADCASTSS lo+160(FP), Y0
-	VMAXPS       Y2, Y0, Y2
-	VBROADCASTSS hi+164(FP), Y0
-	VMINPS       Y2, Y0, Y2
+	VXORPS       Y4, Y4, Y4
+	VMINPS       Y6, Y4, Y5
+	VBROADCASTSS lo+160(FP), Y4
+	VMAXPS       Y6, Y4, Y6
+	VBROADCASTSS hi+164(FP), Y4
+	VMINPS       Y6, Y4, Y6
 	TESTL        R10, R10
 	JZ           straight3_1
-	VBROADCASTSS slope+168(FP), Y0
-	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS slope+168(FP), Y4
+	VFMADD231PS  Y4, Y5, Y6
 
 straight3_1:
-	VMOVUPS Y2, 32(R13)
+	VMOVUPS Y6, 32(R13)
 
 row0_1:
 	CMPQ        R11, $0x01
 	JE          done_1
 	ADDQ        DX, CX
 	ADDQ        DX, SI
-	VMOVUPS     224(AX), Y0
-	VADDPS      256(AX), Y0, Y1
-	VSUBPS      256(AX), Y0, Y0
-	VMOVUPS     288(AX), Y2
-	VADDPS      320(AX), Y2, Y3
-	VSUBPS      320(AX), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      192(AX), Y4, Y4
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y1
-	VMULPS      pointB2<>+0(SB), Y2, Y2
-	VFMADD231PS pointA2<>+0(SB), Y0, Y2
-	VADDPS      352(AX), Y2, Y2
+	VMOVUPS     224(AX), Y4
+	VADDPS      256(AX), Y4, Y5
+	VSUBPS      256(AX), Y4, Y4
+	VMOVUPS     288(AX), Y6
+	VADDPS      320(AX), Y6, Y7
+	VSUBPS      320(AX), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      192(AX), Y8, Y8
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y5
+	VMULPS      Y3, Y6, Y6
+	VFMADD231PS Y2, Y4, Y6
+	VADDPS      352(AX), Y6, Y6
 	MOVQ        CX, R13
 	MOVQ        SI, R14
-	VMOVUPS     32(DI), Y0
-	VFMADD213PS 32(R8), Y0, Y4
+	VMOVUPS     32(DI), Y4
+	VFMADD213PS 32(R8), Y4, Y8
 	TESTQ       R9, R9
 	JZ          plain4_1
-	VADDPS      32(R14), Y4, Y4
+	VADDPS      32(R14), Y8, Y8
 
 plain4_1:
-	VXORPS       Y0, Y0, Y0
-	VMINPS       Y4, Y0, Y5
-	VBROADCASTSS lo+160(FP), Y0
-	VMAXPS       Y4, Y0, Y4
-	VBROADCASTSS hi+164(FP), Y0
-	VMINPS       Y4, Y0, Y4
+	VXORPS       Y4, Y4, Y4
+	VMINPS       Y8, Y4, Y9
+	VBROADCASTSS lo+160(FP), Y4
+	VMAXPS       Y8, Y4, Y8
+	VBROADCASTSS hi+164(FP), Y4
+	VMINPS       Y8, Y4, Y8
 	TESTL        R10, R10
 	JZ           straight4_1
-	VBROADCASTSS slope+168(FP), Y0
-	VFMADD231PS  Y0, Y5, Y4
+	VBROADCASTSS slope+168(FP), Y4
+	VFMADD231PS  Y4, Y9, Y8
 
 straight4_1:
-	VMOVUPS     Y4, 32(R13)
+	VMOVUPS     Y8, 32(R13)
 	CMPQ        R12, $0x01
 	JE          row1_1
 	ADDQ        BX, R13
 	ADDQ        BX, R14
-	VMOVUPS     32(DI), Y0
-	VFMADD213PS 32(R8), Y0, Y1
+	VMOVUPS     32(DI), Y4
+	VFMADD213PS 32(R8), Y4, Y5
 	TESTQ       R9, R9
 	JZ          plain5_1
-	VADDPS      32(R14), Y1, Y1
+	VADDPS      32(R14), Y5, Y5
 
 plain5_1:
-	VXORPS       Y0, Y0, Y0
-	VMINPS       Y1, Y0, Y4
-	VBROADCASTSS lo+160(FP), Y0
-	VMAXPS       Y1, Y0, Y1
-	VBROADCASTSS hi+164(FP), Y0
-	VMINPS       Y1, Y0, Y1
+	VXORPS       Y4, Y4, Y4
+	VMINPS       Y5, Y4, Y8
+	VBROADCASTSS lo+160(FP), Y4
+	VMAXPS       Y5, Y4, Y5
+	VBROADCASTSS hi+164(FP), Y4
+	VMINPS       Y5, Y4, Y5
 	TESTL        R10, R10
 	JZ           straight5_1
-	VBROADCASTSS slope+168(FP), Y0
-	VFMADD231PS  Y0, Y4, Y1
+	VBROADCASTSS slope+168(FP), Y4
+	VFMADD231PS  Y4, Y8, Y5
 
 straight5_1:
-	VMOVUPS     Y1, 32(R13)
+	VMOVUPS     Y5, 32(R13)
 	CMPQ        R12, $0x02
 	JE          row1_1
 	ADDQ        BX, R13
 	ADDQ        BX, R14
-	VMOVUPS     32(DI), Y0
-	VFMADD213PS 32(R8), Y0, Y3
+	VMOVUPS     32(DI), Y4
+	VFMADD213PS 32(R8), Y4, Y7
 	TESTQ       R9, R9
 	JZ          plain6_1
-	VADDPS      32(R14), Y3, Y3
+	VADDPS      32(R14), Y7, Y7
 
 plain6_1:
-	VXORPS       Y0, Y0, Y0
-	VMINPS       Y3, Y0, Y1
-	VBROADCASTSS lo+160(FP), Y0
-	VMAXPS       Y3, Y0, Y3
-	VBROADCASTSS hi+164(FP), Y0
-	VMINPS       Y3, Y0, Y3
+	VXORPS       Y4, Y4, Y4
+	VMINPS       Y7, Y4, Y5
+	VBROADCASTSS lo+160(FP), Y4
+	VMAXPS       Y7, Y4, Y7
+	VBROADCASTSS hi+164(FP), Y4
+	VMINPS       Y7, Y4, Y7
 	TESTL        R10, R10
 	JZ           straight6_1
-	VBROADCASTSS slope+168(FP), Y0
-	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS slope+168(FP), Y4
+	VFMADD231PS  Y4, Y5, Y7
 
 straight6_1:
-	VMOVUPS     Y3, 32(R13)
+	VMOVUPS     Y7, 32(R13)
 	CMPQ        R12, $0x03
 	JE          row1_1
 	ADDQ        BX, R13
 	ADDQ        BX, R14
-	VMOVUPS     32(DI), Y0
-	VFMADD213PS 32(R8), Y0, Y2
+	VMOVUPS     32(DI), Y4
+	VFMADD213PS 32(R8), Y4, Y6
 	TESTQ       R9, R9
 	JZ          plain7_1
-	VADDPS      32(R14), Y2, Y2
+	VADDPS      32(R14), Y6, Y6
 
 plain7_1:
-	VXORPS       Y0, Y0, Y0
-	VMINPS       Y2, Y0, Y1
-	VBROADCASTSS lo+160(FP), Y0
-	VMAXPS       Y2, Y0, Y2
-	VBROADCASTSS hi+164(FP), Y0
-	VMINPS       Y2, Y0, Y2
+	VXORPS       Y4, Y4, Y4
+	VMINPS       Y6, Y4, Y5
+	VBROADCASTSS lo+160(FP), Y4
+	VMAXPS       Y6, Y4, Y6
+	VBROADCASTSS hi+164(FP), Y4
+	VMINPS       Y6, Y4, Y6
 	TESTL        R10, R10
 	JZ           straight7_1
-	VBROADCASTSS slope+168(FP), Y0
-	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS slope+168(FP), Y4
+	VFMADD231PS  Y4, Y5, Y6
 
 straight7_1:
-	VMOVUPS Y2, 32(R13)
+	VMOVUPS Y6, 32(R13)
 
 row1_1:
 	CMPQ        R11, $0x02
 	JE          done_1
 	ADDQ        DX, CX
 	ADDQ        DX, SI
-	VMOVUPS     416(AX), Y0
-	VADDPS      448(AX), Y0, Y1
-	VSUBPS      448(AX), Y0, Y0
-	VMOVUPS     480(AX), Y2
-	VADDPS      512(AX), Y2, Y3
-	VSUBPS      512(AX), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      384(AX), Y4, Y4
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y1
-	VMULPS      pointB2<>+0(SB), Y2, Y2
-	VFMADD231PS pointA2<>+0(SB), Y0, Y2
-	VADDPS      544(AX), Y2, Y2
+	VMOVUPS     416(AX), Y4
+	VADDPS      448(AX), Y4, Y5
+	VSUBPS      448(AX), Y4, Y4
+	VMOVUPS     480(AX), Y6
+	VADDPS      512(AX), Y6, Y7
+	VSUBPS      512(AX), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      384(AX), Y8, Y8
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y5
+	VMULPS      Y3, Y6, Y6
+	VFMADD231PS Y2, Y4, Y6
+	VADDPS      544(AX), Y6, Y6
 	MOVQ        CX, R13
 	MOVQ        SI, R14
-	VMOVUPS     32(DI), Y0
-	VFMADD213PS 32(R8), Y0, Y4
+	VMOVUPS     32(DI), Y4
+	VFMADD213PS 32(R8), Y4, Y8
 	TESTQ       R9, R9
 	JZ          plain8_1
-	VADDPS      32(R14), Y4, Y4
+	VADDPS      32(R14), Y8, Y8
 
 plain8_1:
-	VXORPS       Y0, Y0, Y0
-	VMINPS       Y4, Y0, Y5
-	VBROADCASTSS lo+160(FP), Y0
-	VMAXPS       Y4, Y0, Y4
-	VBROADCASTSS hi+164(FP), Y0
-	VMINPS       Y4, Y0, Y4
+	VXORPS       Y4, Y4, Y4
+	VMINPS       Y8, Y4, Y9
+	VBROADCASTSS lo+160(FP), Y4
+	VMAXPS       Y8, Y4, Y8
+	VBROADCASTSS hi+164(FP), Y4
+	VMINPS       Y8, Y4, Y8
 	TESTL        R10, R10
 	JZ           straight8_1
-	VBROADCASTSS slope+168(FP), Y0
-	VFMADD231PS  Y0, Y5, Y4
+	VBROADCASTSS slope+168(FP), Y4
+	VFMADD231PS  Y4, Y9, Y8
 
 straight8_1:
-	VMOVUPS     Y4, 32(R13)
+	VMOVUPS     Y8, 32(R13)
 	CMPQ        R12, $0x01
 	JE          row2_1
 	ADDQ        BX, R13
 	ADDQ        BX, R14
-	VMOVUPS     32(DI), Y0
-	VFMADD213PS 32(R8), Y0, Y1
+	VMOVUPS     32(DI), Y4
+	VFMADD213PS 32(R8), Y4, Y5
 	TESTQ       R9, R9
 	JZ          plain9_1
-	VADDPS      32(R14), Y1, Y1
+	VADDPS      32(R14), Y5, Y5
 
 plain9_1:
-	VXORPS       Y0, Y0, Y0
-	VMINPS       Y1, Y0, Y4
-	VBROADCASTSS lo+160(FP), Y0
-	VMAXPS       Y1, Y0, Y1
-	VBROADCASTSS hi+164(FP), Y0
-	VMINPS       Y1, Y0, Y1
+	VXORPS       Y4, Y4, Y4
+	VMINPS       Y5, Y4, Y8
+	VBROADCASTSS lo+160(FP), Y4
+	VMAXPS       Y5, Y4, Y5
+	VBROADCASTSS hi+164(FP), Y4
+	VMINPS       Y5, Y4, Y5
 	TESTL        R10, R10
 	JZ           straight9_1
-	VBROADCASTSS slope+168(FP), Y0
-	VFMADD231PS  Y0, Y4, Y1
+	VBROADCASTSS slope+168(FP), Y4
+	VFMADD231PS  Y4, Y8, Y5
 
 straight9_1:
-	VMOVUPS     Y1, 32(R13)
+	VMOVUPS     Y5, 32(R13)
 	CMPQ        R12, $0x02
 	JE          row2_1
 	ADDQ        BX, R13
 	ADDQ        BX, R14
-	VMOVUPS     32(DI), Y0
-	VFMADD213PS 32(R8), Y0, Y3
+	VMOVUPS     32(DI), Y4
+	VFMADD213PS 32(R8), Y4, Y7
 	TESTQ       R9, R9
 	JZ          plain10_1
-	VADDPS      32(R14), Y3, Y3
+	VADDPS      32(R14), Y7, Y7
 
 plain10_1:
-	VXORPS       Y0, Y0, Y0
-	VMINPS       Y3, Y0, Y1
-	VBROADCASTSS lo+160(FP), Y0
-	VMAXPS       Y3, Y0, Y3
-	VBROADCASTSS hi+164(FP), Y0
-	VMINPS       Y3, Y0, Y3
+	VXORPS       Y4, Y4, Y4
+	VMINPS       Y7, Y4, Y5
+	VBROADCASTSS lo+160(FP), Y4
+	VMAXPS       Y7, Y4, Y7
+	VBROADCASTSS hi+164(FP), Y4
+	VMINPS       Y7, Y4, Y7
 	TESTL        R10, R10
 	JZ           straight10_1
-	VBROADCASTSS slope+168(FP), Y0
-	VFMADD231PS  Y0, Y1, Y3
+	VBROADCASTSS slope+168(FP), Y4
+	VFMADD231PS  Y4, Y5, Y7
 
 straight10_1:
-	VMOVUPS     Y3, 32(R13)
+	VMOVUPS     Y7, 32(R13)
 	CMPQ        R12, $0x03
 	JE          row2_1
 	ADDQ        BX, R13
 	ADDQ        BX, R14
-	VMOVUPS     32(DI), Y0
-	VFMADD213PS 32(R8), Y0, Y2
+	VMOVUPS     32(DI), Y4
+	VFMADD213PS 32(R8), Y4, Y6
 	TESTQ       R9, R9
 	JZ          plain11_1
-	VADDPS      32(R14), Y2, Y2
+	VADDPS      32(R14), Y6, Y6
 
 plain11_1:
-	VXORPS       Y0, Y0, Y0
-	VMINPS       Y2, Y0, Y1
-	VBROADCASTSS lo+160(FP), Y0
-	VMAXPS       Y2, Y0, Y2
-	VBROADCASTSS hi+164(FP), Y0
-	VMINPS       Y2, Y0, Y2
+	VXORPS       Y4, Y4, Y4
+	VMINPS       Y6, Y4, Y5
+	VBROADCASTSS lo+160(FP), Y4
+	VMAXPS       Y6, Y4, Y6
+	VBROADCASTSS hi+164(FP), Y4
+	VMINPS       Y6, Y4, Y6
 	TESTL        R10, R10
 	JZ           straight11_1
-	VBROADCASTSS slope+168(FP), Y0
-	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS slope+168(FP), Y4
+	VFMADD231PS  Y4, Y5, Y6
 
 straight11_1:
-	VMOVUPS Y2, 32(R13)
+	VMOVUPS Y6, 32(R13)
 
 row2_1:
 	CMPQ        R11, $0x03
 	JE          done_1
 	ADDQ        DX, CX
 	ADDQ        DX, SI
-	VMOVUPS     608(AX), Y0
-	VADDPS      640(AX), Y0, Y1
-	VSUBPS      640(AX), Y0, Y0
-	VMOVUPS     672(AX), Y2
-	VADDPS      704(AX), Y2, Y3
-	VSUBPS      704(AX), Y2, Y2
-	VADDPS      Y3, Y1, Y4
-	VADDPS      576(AX), Y4, Y4
-	VMULPS      pointB2<>+0(SB), Y3, Y3
-	VFMADD231PS pointA2<>+0(SB), Y1, Y3
-	VMULPS      pointA<>+0(SB), Y0, Y0
-	VMULPS      pointB<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y0, Y1
-	VMULPS      pointB2<>+0(SB), Y2, Y2
-	VFMADD231PS pointA2<>+0(SB), Y0, Y2
-	VADDPS      736(AX), Y2, Y2
+	VMOVUPS     608(AX), Y4
+	VADDPS      640(AX), Y4, Y5
+	VSUBPS      640(AX), Y4, Y4
+	VMOVUPS     672(AX), Y6
+	VADDPS      704(AX), Y6, Y7
+	VSUBPS      704(AX), Y6, Y6
+	VADDPS      Y7, Y5, Y8
+	VADDPS      576(AX), Y8, Y8
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y2, Y5, Y7
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y1, Y6, Y6
+	VADDPS      Y6, Y4, Y0
+	VMULPS      Y3, Y6, Y6
+	VFMADD231PS Y2, Y4, Y6
+	VADDPS      736(AX), Y6, Y6
 	MOVQ        CX, AX
 	MOVQ        SI, CX
-	VMOVUPS     32(DI), Y0
-	VFMADD213PS 32(R8), Y0, Y4
+	VMOVUPS     32(DI), Y1
+	VFMADD213PS 32(R8), Y1, Y8
 	TESTQ       R9, R9
 	JZ          plain12_1
-	VADDPS      32(CX), Y4, Y4
+	VADDPS      32(CX), Y8, Y8
 
 plain12_1:
-	VXORPS       Y0, Y0, Y0
-	VMINPS       Y4, Y0, Y5
-	VBROADCASTSS lo+160(FP), Y0
-	VMAXPS       Y4, Y0, Y4
-	VBROADCASTSS hi+164(FP), Y0
-	VMINPS       Y4, Y0, Y4
+	VXORPS       Y1, Y1, Y1
+	VMINPS       Y8, Y1, Y2
+	VBROADCASTSS lo+160(FP), Y1
+	VMAXPS       Y8, Y1, Y8
+	VBROADCASTSS hi+164(FP), Y1
+	VMINPS       Y8, Y1, Y8
 	TESTL        R10, R10
 	JZ           straight12_1
-	VBROADCASTSS slope+168(FP), Y0
-	VFMADD231PS  Y0, Y5, Y4
+	VBROADCASTSS slope+168(FP), Y1
+	VFMADD231PS  Y1, Y2, Y8
 
 straight12_1:
-	VMOVUPS     Y4, 32(AX)
+	VMOVUPS     Y8, 32(AX)
 	CMPQ        R12, $0x01
 	JE          row3_1
 	ADDQ        BX, AX
 	ADDQ        BX, CX
-	VMOVUPS     32(DI), Y0
-	VFMADD213PS 32(R8), Y0, Y1
+	VMOVUPS     32(DI), Y1
+	VFMADD213PS 32(R8), Y1, Y0
 	TESTQ       R9, R9
 	JZ          plain13_1
-	VADDPS      32(CX), Y1, Y1
+	VADDPS      32(CX), Y0, Y0
 
 plain13_1:
-	VXORPS       Y0, Y0, Y0
-	VMINPS       Y1, Y0, Y4
-	VBROADCASTSS lo+160(FP), Y0
-	VMAXPS       Y1, Y0, Y1
-	VBROADCASTSS hi+164(FP), Y0
-	VMINPS       Y1, Y0, Y1
+	VXORPS       Y1, Y1, Y1
+	VMINPS       Y0, Y1, Y2
+	VBROADCASTSS lo+160(FP), Y1
+	VMAXPS       Y0, Y1, Y0
+	VBROADCASTSS hi+164(FP), Y1
+	VMINPS       Y0, Y1, Y0
 	TESTL        R10, R10
 	JZ           straight13_1
-	VBROADCASTSS slope+168(FP), Y0
-	VFMADD231PS  Y0, Y4, Y1
+	VBROADCASTSS slope+168(FP), Y1
+	VFMADD231PS  Y1, Y2, Y0
 
 straight13_1:
-	VMOVUPS     Y1, 32(AX)
+	VMOVUPS     Y0, 32(AX)
 	CMPQ        R12, $0x02
 	JE          row3_1
 	ADDQ        BX, AX
 	ADDQ        BX, CX
 	VMOVUPS     32(DI), Y0
-	VFMADD213PS 32(R8), Y0, Y3
+	VFMADD213PS 32(R8), Y0, Y7
 	TESTQ       R9, R9
 	JZ          plain14_1
-	VADDPS      32(CX), Y3, Y3
+	VADDPS      32(CX), Y7, Y7
 
 plain14_1:
 	VXORPS       Y0, Y0, Y0
-	VMINPS       Y3, Y0, Y1
+	VMINPS       Y7, Y0, Y1
 	VBROADCASTSS lo+160(FP), Y0
-	VMAXPS       Y3, Y0, Y3
+	VMAXPS       Y7, Y0, Y7
 	VBROADCASTSS hi+164(FP), Y0
-	VMINPS       Y3, Y0, Y3
+	VMINPS       Y7, Y0, Y7
 	TESTL        R10, R10
 	JZ           straight14_1
 	VBROADCASTSS slope+168(FP), Y0
-	VFMADD231PS  Y0, Y1, Y3
+	VFMADD231PS  Y0, Y1, Y7
 
 straight14_1:
-	VMOVUPS     Y3, 32(AX)
+	VMOVUPS     Y7, 32(AX)
 	CMPQ        R12, $0x03
 	JE          row3_1
 	ADDQ        BX, AX
 	ADDQ        BX, CX
 	VMOVUPS     32(DI), Y0
-	VFMADD213PS 32(R8), Y0, Y2
+	VFMADD213PS 32(R8), Y0, Y6
 	TESTQ       R9, R9
 	JZ          plain15_1
-	VADDPS      32(CX), Y2, Y2
+	VADDPS      32(CX), Y6, Y6
 
 plain15_1:
 	VXORPS       Y0, Y0, Y0
-	VMINPS       Y2, Y0, Y1
+	VMINPS       Y6, Y0, Y1
 	VBROADCASTSS lo+160(FP), Y0
-	VMAXPS       Y2, Y0, Y2
+	VMAXPS       Y6, Y0, Y6
 	VBROADCASTSS hi+164(FP), Y0
-	VMINPS       Y2, Y0, Y2
+	VMINPS       Y6, Y0, Y6
 	TESTL        R10, R10
 	JZ           straight15_1
 	VBROADCASTSS slope+168(FP), Y0
-	VFMADD231PS  Y0, Y1, Y2
+	VFMADD231PS  Y0, Y1, Y6
 
 straight15_1:
-	VMOVUPS Y2, 32(AX)
+	VMOVUPS Y6, 32(AX)
 
 row3_1:
 done_1:

@@ -17,8 +17,11 @@ const (
 	blockLen    = blockPanels * 36 * blockPlane // floats of a block's sums: [panel][36][c][16]
 )
 
-// stretchFloats bounds the transformed pixels and gradients of a stretch: 12 MiB.
-var stretchFloats = 3 << 20
+// stretchFloats is how much room the transformed pixels and gradients of a stretch take: 4 MiB if that is
+// enough for them to outweigh the sums, which every stretch reads and writes, and 12 MiB at most.
+func stretchFloats(g *geometry) int {
+	return min(max(4*36*g.c*g.k, 1<<20), 3<<20)
+}
 
 type weightGrad struct {
 	g          geometry
@@ -36,7 +39,7 @@ func (s *Shape) weightGrad() weightGrad {
 	if g.tiles == 0 {
 		return d
 	}
-	most := max(stretchFloats/(36*(ceil(g.c, lane)+g.kp)*lane), 2*pixelTiles)
+	most := max(stretchFloats(&g)/(36*(ceil(g.c, lane)+g.kp)*lane), 2*pixelTiles)
 	d.n = ceil(g.tiles, ceil(g.tiles, most))
 	if d.blocks() < 8 {
 		d.parts = 6

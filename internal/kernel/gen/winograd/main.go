@@ -77,12 +77,12 @@ func constants() {
 	}
 }
 
-// hold puts constants into registers where the instruction set has registers to spare.
-func (s isa) hold(ms ...Mem) []Op {
+// hold puts constants into registers, the first n of them where registers are scarce.
+func (s isa) hold(n int, ms ...Mem) []Op {
 	ops := make([]Op, len(ms))
 	for i, m := range ms {
 		ops[i] = m
-		if s.wide {
+		if s.wide || i < n {
 			r := s.vec()
 			VMOVUPS(m, r)
 			ops[i] = r

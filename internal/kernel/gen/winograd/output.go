@@ -143,6 +143,9 @@ func clipped(s isa, e *epilogue, half int, row func(y int) []reg.VecVirtual) {
 		for x := range 4 {
 			e.apply(v[x], add, half, itoa(4*y+x)+"_"+h)
 			VMOVUPS(v[x], Mem{Base: to, Disp: 32 * half})
+			if half == 0 {
+				PREFETCHT1(Mem{Base: to, Index: cs, Scale: 4}) // where the next tile goes
+			}
 			if x < 3 {
 				CMPQ(cols, U8(x+1))
 				JE(LabelRef(end))
@@ -183,7 +186,7 @@ func columns(half int, each func(x int, load func(y int) Op)) {
 func outputAVX512(ep bool) {
 	s := avx512
 	outputText(s, ep)
-	c := s.hold(k.a, k.b, k.a2, k.b2)
+	c := s.hold(4, k.a, k.b, k.a2, k.b2)
 	var m [4][6]reg.VecVirtual // [y][x]
 	columns(0, func(x int, load func(int) Op) {
 		inverse(s, 4, c, load, func(y int, v reg.VecVirtual) { m[y][x] = v })
@@ -200,7 +203,7 @@ func outputAVX512(ep bool) {
 func outputAVX2(ep bool) {
 	s := avx2
 	outputText(s, ep)
-	c := s.hold(k.a, k.b, k.a2, k.b2)
+	c := s.hold(4, k.a, k.b, k.a2, k.b2)
 	for half := range 2 {
 		tmp := base("tmp")
 		columns(half, func(x int, load func(int) Op) {
@@ -223,7 +226,7 @@ func output3(s isa) {
 	Load(Param("n"), n)
 	six := times(ss, 3)
 	SHLQ(U8(1), six)
-	c := s.hold(k.a, k.b, k.a2, k.b2)
+	c := s.hold(4, k.a, k.b, k.a2, k.b2)
 	Label("channels")
 	for half := range 64 / s.bytes {
 		from := GP64()

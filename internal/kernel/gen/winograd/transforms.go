@@ -6,12 +6,6 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// inputConstants are those of Bᵀ.
-func inputConstants(s isa) (a, b, a2, b2, sum, prod Op) {
-	c := s.hold(k.a, k.b, k.a2, k.b2, k.sum, k.prod)
-	return c[0], c[1], c[2], c[3], c[4], c[5]
-}
-
 // pair is the two rows of Bᵀ for the points ±p, where q is the square of the other point:
 // d4 − q·d2 ± p·(d3 − q·d1). It overwrites d3 and d4.
 func pair(s isa, p, q Op, d1, d2, d3, d4 reg.VecVirtual) (plus, minus reg.VecVirtual) {
@@ -104,11 +98,12 @@ func evenOdd(s isa, d []reg.VecVirtual, c0, c1, c2, c3 Op) (plus, minus reg.VecV
 	return e, m
 }
 
+// rowConstants are what rowTransform wants.
 func rowConstants(s isa, n int) []Op {
 	if n == 6 {
-		return s.hold(k.a, k.b, k.a2, k.b2, k.sum, k.prod)
+		return s.hold(4, k.a, k.b, k.a2, k.b2, k.sum, k.prod)
 	}
-	return s.hold(k.f0, k.fa, k.fa1, k.fa2, k.fa3, k.fb, k.fb1, k.fb2, k.fb3)
+	return s.hold(4, k.f0, k.fa, k.fa1, k.fa2, k.fa3, k.fb, k.fb1, k.fb2, k.fb3)
 }
 
 // inputAVX512 transforms columns for one or two rows of the result at a time, so that nothing but the
@@ -135,6 +130,12 @@ func inputAVX512(n int) {
 	}
 	Label("channels")
 	o := GP64()
+	for _, r := range rows { // the next tile's new pixels, columns 6 to 9
+		LEAQ(Mem{Base: r, Index: col.one, Scale: 4}, o)
+		for x := n - 4; x < n; x++ {
+			PREFETCHT1(col.with(o).at(x, 0))
+		}
+	}
 	MOVQ(dst.base, o)
 	next := 0 // row of the result that o points at
 	put := func(row int) func(int, reg.VecVirtual) {
@@ -206,6 +207,7 @@ func inputAVX2(n int) {
 	XORQ(off, off)
 	SUBQ(floats("lead"), off)
 	dstBase := base("dst")
+	c := rowConstants(s, n)
 	Label("channels")
 	for half := range 2 {
 		tmp := base("tmp")
@@ -213,10 +215,8 @@ func inputAVX2(n int) {
 		src, mask := GP64(), GP64()
 		Load(Param("src"), src)
 		Load(Param("mask"), mask)
-		lane := s.vec()
-		lanes := k.lane
-		lanes.Disp = 32 * half
-		VMOVUPS(lanes, lane)
+		lane := k.lane
+		lane.Disp += 32 * half
 		x := GP64() // bytes into the row
 		MOVQ(off, x)
 		for col := range n {
@@ -230,7 +230,7 @@ func inputAVX2(n int) {
 				MOVQ(Mem{Base: src, Disp: 24 * y}, row)
 				VMASKMOVPS(Mem{Base: row, Index: x, Scale: 1, Disp: 32 * half}, m, d[y])
 			}
-			rowTransform(s, n, d, rowConstants(s, n), func(i int, v reg.VecVirtual) {
+			rowTransform(s, n, d, c, func(i int, v reg.VecVirtual) {
 				VMOVUPS(v, Mem{Base: tmp, Disp: (i*n + col) * 32})
 			})
 			ADDQ(cs, x)
@@ -243,7 +243,7 @@ func inputAVX2(n int) {
 			for x := range d {
 				VMOVUPS(Mem{Base: tmp, Disp: (y*n + x) * 32}, d[x])
 			}
-			rowTransform(s, n, d, rowConstants(s, n), func(i int, v reg.VecVirtual) {
+			rowTransform(s, n, d, c, func(i int, v reg.VecVirtual) {
 				VMOVUPS(v, dst.with(o).at(i, 32*half))
 				if half == 0 {
 					PREFETCHT1(dst.with(o).at(i, 64))
@@ -269,10 +269,7 @@ func filter(s isa) {
 	Load(Param("n"), groups)
 	dstBase, tmp := base("dst"), base("tmp")
 	st := newStrided(dstBase, floats("ds"))
-	c := []Op{k.f0, k.fa, k.fa1, k.fa2, k.fb, k.fb1, k.fb2}
-	if s.wide {
-		c = s.hold(k.f0, k.fa, k.fa1, k.fa2, k.fb, k.fb1, k.fb2)
-	}
+	c := s.hold(3, k.f0, k.fa, k.fa1, k.fa2, k.fb, k.fb1, k.fb2)
 	line := func(d []reg.VecVirtual, put func(i int, v reg.VecVirtual)) {
 		t := s.vec()
 		VMULPS(c[0], d[0], t)
