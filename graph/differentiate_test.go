@@ -15,7 +15,7 @@ import (
 	"github.com/stheno-ml/stheno/ops"
 )
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatalf("%+v", err)

@@ -2,4 +2,5 @@
 
 package graph
 
-const raceDetector = false
+// RaceDetector is set when the race detector is in the program: it takes time and allocates.
+const RaceDetector = false

@@ -65,7 +65,7 @@ func everyPass() map[string]Options {
 
 func TestPassesKeepResultsOfRandomGraphs(t *testing.T) {
 	seeds := uint64(300)
-	if raceDetector {
+	if RaceDetector {
 		seeds = 30
 	}
 	for seed := range seeds {
@@ -292,7 +292,7 @@ func TestCompileOfLargeGraphsIsQuick(t *testing.T) {
 		}
 	}
 	// A second is what issue 5 allows for the largest network. This takes 50 ms.
-	if took > time.Second && !raceDetector {
+	if took > time.Second && !RaceDetector {
 		t.Errorf("compiling 5,000 nodes took %v", took)
 	}
 }

@@ -34,6 +34,7 @@ func (p *program) liveness() {
 // takeOver lets results lie in the memory of an input that dies there, where the op allows it.
 func (p *program) takeOver() {
 	for k, i := range p.instrs {
+		i.reuses = -1
 		r, ok := i.run.(exec.InPlacer)
 		if !ok || i.out.kind != planned {
 			continue
@@ -60,18 +61,9 @@ func (p *program) mayTake(k int, i *instr, a int) bool {
 	return true
 }
 
-// place gives every planned value and every scratch a buffer, and every buffer an offset: the largest first,
-// each in the smallest gap that it fits between the buffers that are in use at the same time (best fit).
-func (p *program) place() {
-	for k, i := range p.instrs {
-		if i.out.kind == planned {
-			if i.reuses >= 0 {
-				i.out.buffer = i.in[i.reuses].buffer
-				i.out.buffer.last = max(i.out.buffer.last, i.out.last)
-			} else {
-				i.out.buffer = p.newBuffer(i.out.bytes(), k, i.out.last)
-			}
-		}
+// prepare makes the call of each instruction, without memory yet, and asks how much scratch it wants.
+func (p *program) prepare() {
+	for _, i := range p.instrs {
 		if i.run == nil {
 			continue
 		}
@@ -81,11 +73,48 @@ func (p *program) place() {
 		}
 		i.call.Out = i.out.empty()
 		if s, ok := i.run.(exec.Scratcher); ok {
-			if n := s.ScratchBytes(&i.call); n > 0 {
-				i.scratch = p.newBuffer(n, k, k)
-			}
+			i.needs = s.ScratchBytes(&i.call)
 		}
 	}
+}
+
+// share gives every planned value and every scratch a buffer, and values that lie over one another the same.
+func (p *program) share() {
+	p.buffers = nil
+	for k, i := range p.instrs {
+		if i.out.kind == planned {
+			if i.reuses >= 0 {
+				i.out.buffer = i.in[i.reuses].buffer
+				i.out.buffer.last = max(i.out.buffer.last, i.out.last)
+			} else {
+				i.out.buffer = p.newBuffer(i.out.bytes(), k, i.out.last)
+			}
+		}
+		if i.needs > 0 {
+			i.scratch = p.newBuffer(i.needs, k, k)
+		}
+	}
+}
+
+// fullest is the bytes in use at the fullest instruction.
+func (p *program) fullest() int {
+	change := make([]int, len(p.instrs)+2)
+	for _, b := range p.buffers {
+		change[b.first] += b.size
+		change[b.last+1] -= b.size
+	}
+	most, now := 0, 0
+	for _, c := range change {
+		now += c
+		most = max(most, now)
+	}
+	return most
+}
+
+// place gives every buffer an offset: the largest first, each in the smallest gap that it fits between the
+// buffers that are in use at the same time (best fit).
+func (p *program) place() {
+	p.share()
 	order := append([]*buffer(nil), p.buffers...)
 	sort.SliceStable(order, func(a, b int) bool { return order[a].size > order[b].size })
 	var placed []*buffer // by offset
@@ -184,19 +213,9 @@ func (p Plan) String() string {
 }
 
 func (p *program) plan() Plan {
-	plan := Plan{Instructions: len(p.instrs), Arena: p.arena, Merged: p.merged, Dead: p.dead}
+	plan := Plan{Instructions: len(p.instrs), Arena: p.arena, Live: p.fullest(), Merged: p.merged, Dead: p.dead}
 	for _, v := range p.leaves {
 		plan.Leaves += v.bytes()
-	}
-	change := make([]int, len(p.instrs)+2)
-	for _, b := range p.buffers {
-		change[b.first] += b.size
-		change[b.last+1] -= b.size
-	}
-	live := 0
-	for _, c := range change {
-		live += c
-		plan.Live = max(plan.Live, live)
 	}
 	for _, i := range p.instrs {
 		if i.out.kind == planned {

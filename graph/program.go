@@ -57,6 +57,7 @@ type instr struct {
 	reuses int // the input whose buffer the result takes over, −1 for none
 
 	call    exec.Call
+	needs   int // bytes of scratch
 	scratch *buffer
 	stock   *stockCall // set when run is not
 }

@@ -2,5 +2,5 @@
 
 package graph
 
-// raceDetector is set when times mean nothing.
-const raceDetector = true
+// RaceDetector is set when the race detector is in the program: it takes time and allocates.
+const RaceDetector = true

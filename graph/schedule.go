@@ -1,28 +1,33 @@
 package graph
 
-// schedule moves an instruction forward, to where the inputs that only it still needs can be given up for a
-// smaller result: a weight gradient, for one, runs before the picture it reads is joined in memory by the
-// input gradient. Everything else stays in the order of the graph, which is one that works. The new order is
-// taken only if its fullest moment is not fuller.
-func (p *program) schedule() {
-	n := len(p.instrs)
-	if n == 0 {
-		return
-	}
-	before := p.fullest()
-	old := append([]*instr(nil), p.instrs...)
-	s := newScheduler(p)
-	for _, i := range old {
-		s.run(i)
-	}
-	p.instrs = s.order
-	if p.fullest() > before {
+// schedule looks for an order of the program that needs less memory than that of the graph, which is one that
+// works, and takes it if its fullest moment is less full. It moves an instruction
+//
+//   - forward, to where inputs that only it still needs can be given up for a smaller result;
+//   - back, if it makes an output that nothing else reads, until that is so or until the end: the gradients of
+//     the large filters deep in a network need not lie beside all the activations of the layers before them.
+func (p *program) schedule(inPlace bool) {
+	old := p.instrs
+	before := p.measure(inPlace)
+	p.instrs = newScheduler(p).all()
+	if p.measure(inPlace) >= before {
 		p.instrs = old
 	}
 }
 
+// measure is the fullest moment of the program as it is now ordered.
+func (p *program) measure(inPlace bool) int {
+	p.liveness()
+	if inPlace {
+		p.takeOver()
+	}
+	p.share()
+	return p.fullest()
+}
+
 // scheduler counts what is still to be computed and to be read.
 type scheduler struct {
+	todo    []*instr
 	order   []*instr
 	done    map[*instr]bool
 	missing map[*instr]int // inputs not computed yet
@@ -33,6 +38,7 @@ type scheduler struct {
 
 func newScheduler(p *program) *scheduler {
 	s := &scheduler{
+		todo:    p.instrs,
 		done:    make(map[*instr]bool, len(p.instrs)),
 		missing: make(map[*instr]int, len(p.instrs)),
 		readers: make(map[*value][]*instr, len(p.instrs)),
@@ -64,6 +70,27 @@ func firstUse(i *instr, k int) bool {
 		}
 	}
 	return true
+}
+
+func (s *scheduler) all() []*instr {
+	var late []*instr
+	for _, i := range s.todo {
+		if !s.done[i] && s.canWait(i) {
+			late = append(late, i)
+			continue
+		}
+		s.run(i)
+	}
+	for _, i := range late {
+		s.run(i)
+	}
+	return s.order
+}
+
+// canWait says whether an instruction makes what nobody reads but who asked for it, and would only add to
+// what is in memory.
+func (s *scheduler) canWait(i *instr) bool {
+	return i.stock == nil && len(s.readers[i.out]) == 0 && s.change(i) > 0
 }
 
 // run puts an instruction next, unless it has been; and then those that it makes worth running now.
@@ -103,16 +130,18 @@ func (s *scheduler) run(i *instr) {
 // frees says whether an instruction can run now and leaves less in memory than there was. Stock ops stay
 // where they are: some draw random numbers, some hand on state that is no edge of the graph.
 func (s *scheduler) frees(i *instr) bool {
-	if s.done[i] || s.missing[i] > 0 || i.stock != nil {
-		return false
-	}
-	change := held(i.out)
+	return !s.done[i] && s.missing[i] == 0 && i.stock == nil && s.change(i) < 0
+}
+
+// change is what an instruction adds to memory if it runs now: its result, less what only it still reads.
+func (s *scheduler) change(i *instr) int {
+	bytes := held(i.out)
 	for k, v := range i.in {
 		if firstUse(i, k) && s.unread[v] == 1 {
-			change -= held(v)
+			bytes -= held(v)
 		}
 	}
-	return change < 0
+	return bytes
 }
 
 // held is the arena memory that a value takes.
@@ -121,20 +150,4 @@ func held(v *value) int {
 		return 0
 	}
 	return v.bytes()
-}
-
-// fullest is the most memory in use at any instruction, without in-place results and scratch.
-func (p *program) fullest() int {
-	p.liveness()
-	change := make([]int, len(p.instrs)+2)
-	for k, i := range p.instrs {
-		change[k] += held(i.out)
-		change[i.out.last+1] -= held(i.out)
-	}
-	most, now := 0, 0
-	for _, c := range change {
-		now += c
-		most = max(most, now)
-	}
-	return most
 }

@@ -106,6 +106,7 @@ func (t *Tape) compile(outputs gorgonia.Nodes) error {
 	if err != nil {
 		return errors.Wrap(err, "tape")
 	}
+	inPlace := !t.opts.NoInPlace
 	passes := []struct {
 		name string
 		skip bool
@@ -114,9 +115,10 @@ func (t *Tape) compile(outputs gorgonia.Nodes) error {
 		{"prune", false, func() {}},
 		{"merge", t.opts.NoMerge, p.merge},
 		{"orders", t.opts.NoLayout, p.chooseOrders},
-		{"schedule", t.opts.NoSchedule, p.schedule},
+		{"scratch", false, p.prepare},
+		{"schedule", t.opts.NoSchedule, func() { p.schedule(inPlace) }},
 		{"liveness", false, p.liveness},
-		{"in place", t.opts.NoInPlace, p.takeOver},
+		{"in place", !inPlace, p.takeOver},
 		{"memory", false, p.place},
 	}
 	for _, pass := range passes {

@@ -369,7 +369,7 @@ func TestRunAllocatesNothing(t *testing.T) {
 		}
 	}
 	step()
-	if raceDetector {
+	if RaceDetector {
 		return
 	}
 	if n := testing.AllocsPerRun(20, step); n != 0 {
