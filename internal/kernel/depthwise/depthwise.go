@@ -12,6 +12,7 @@ import (
 	"unsafe"
 
 	"github.com/stheno-ml/stheno/internal/kernel/par"
+	"github.com/stheno-ml/stheno/internal/kernel/vec"
 )
 
 // Float is a type of number that the kernels compute with.
@@ -41,7 +42,7 @@ type Epilogue[T Float] struct {
 }
 
 // ForwardWorkspace is how many elements of scratch Forward needs.
-func (s Shape) ForwardWorkspace() int { return s.filterSize() }
+func (s Shape) ForwardWorkspace() int { return s.filterSize() + 2*s.C*s.M }
 
 // InputGradWorkspace is how many elements of scratch InputGrad needs.
 func (s Shape) InputGradWorkspace() int { return s.filterSize() }
@@ -55,8 +56,9 @@ func Forward[T Float](y, x, f []T, s Shape, e Epilogue[T], workspace []T) {
 		return
 	}
 	packed := pack(workspace, f, &s)
+	e.fill(workspace[len(packed):], s.C*s.M)
 	k := forward[T]{y[:s.outputSize()], x[:s.inputSize()], packed, s, e}
-	par.For(s.N*s.P, s.rowGrain(), k)
+	par.For(s.N*s.P, rowGrain(s.N*s.P), k)
 }
 
 // InputGrad sets dx [N, H, W, C] from dy [N, P, Q, C·M] and f [C·M, 1, R, S].
@@ -66,7 +68,7 @@ func InputGrad[T Float](dx, dy, f []T, s Shape, workspace []T) {
 	}
 	packed := pack(workspace, f, &s)
 	k := inputGrad[T]{dx[:s.inputSize()], dy[:s.outputSize()], packed, s}
-	par.For(s.N*s.H, s.rowGrain(), k)
+	par.For(s.N*s.H, rowGrain(s.N*s.H), k)
 }
 
 // WeightGrad sets df [C·M, 1, R, S] from dy [N, P, Q, C·M] and x [N, H, W, C].
@@ -82,9 +84,7 @@ func WeightGrad[T Float](df, dy, x []T, s Shape, workspace []T) {
 	sums := workspace[:parts*size]
 	par.For(parts, 1, weightGrad[T]{sums, dy[:s.outputSize()], x[:s.inputSize()], s})
 	for p := 1; p < parts; p++ {
-		for i, v := range sums[p*size : (p+1)*size] {
-			sums[i] += v
-		}
+		vec.Add(sums[:size], sums[:size], sums[p*size:(p+1)*size])
 	}
 	taps := s.R * s.S
 	for o := range s.C * s.M {
@@ -107,8 +107,9 @@ func pack[T Float](workspace, f []T, s *Shape) []T {
 	return packed
 }
 
-// rowGrain is how many rows make a chunk that is worth handing to a worker.
-func (s *Shape) rowGrain() int { return max(1, 64<<10/max(1, s.Q*s.C*s.M*s.R*s.S)) }
+// rowGrain is how many rows make a chunk. Neighbouring rows read the same input, so more than one are done
+// together, but few enough that there are chunks for every worker.
+func rowGrain(rows int) int { return min(max(1, rows/16), 8) }
 
 // maxParts bounds how many partial sums of the weight gradient there are.
 const maxParts = 16
@@ -178,16 +179,34 @@ func (k *forward[T]) Run(lo, hi int) {
 	}
 }
 
+// fill completes an epilogue that does something: neutral values for what it leaves out, kept in buf.
+func (e *Epilogue[T]) fill(buf []T, outs int) {
+	if e.Scale == nil && e.Shift == nil && !e.Act {
+		return
+	}
+	if e.Scale == nil {
+		e.Scale = buf[:outs]
+		for o := range e.Scale {
+			e.Scale[o] = 1
+		}
+	}
+	if e.Shift == nil {
+		e.Shift = buf[outs : 2*outs]
+		clear(e.Shift)
+	}
+	if !e.Act {
+		e.Slope = 1
+	}
+}
+
 // apply finishes one pixel.
 func (e *Epilogue[T]) apply(y []T) {
+	if e.Scale == nil {
+		return
+	}
 	for o, v := range y {
-		if e.Scale != nil {
-			v *= e.Scale[o]
-		}
-		if e.Shift != nil {
-			v += e.Shift[o]
-		}
-		if e.Act && v <= 0 {
+		v = v*e.Scale[o] + e.Shift[o]
+		if v <= 0 {
 			v *= e.Slope
 		}
 		y[o] = v

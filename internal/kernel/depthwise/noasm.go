@@ -1,3 +1,5 @@
+//go:build !amd64 || noasm
+
 package depthwise
 
 func (k *forward[T]) fast(lo, hi int) bool { return false }

@@ -319,3 +319,18 @@ func Done() {
 	VZEROUPPER()
 	RET()
 }
+
+// ScaleWhere multiplies the lanes of v where v pred b by the float at s, in place.
+func (w Width) ScaleWhere(pred uint8, v Vec, b Op, s Mem) {
+	if w == AVX512 {
+		k := K()
+		VCMPPS(U8(pred), b, v, k)
+		VMULPS_BCST(s, v, k, v)
+		return
+	}
+	m, p := YMM(), YMM()
+	VBROADCASTSS(s, p)
+	VMULPS(p, v, p)
+	VCMPPS(U8(pred), b, v, m)
+	VBLENDVPS(m, p, v, v)
+}
