@@ -76,7 +76,12 @@ func (t *packBack[T]) Run(lo, hi int) {
 		// takes too much it writes where it writes something else afterwards.
 		var room [maxPackedTaps]int
 		offs := room[:0]
-		if area <= len(room) {
+		taps := 0
+		for v := range t.plan.back {
+			taps += len(t.plan.back[v].taps)
+		}
+		// Of a picture smaller than the filter's reach some taps see padding only and are in no view.
+		if area <= len(room) && taps == area {
 			offs = room[:(area+7)&^7]
 		}
 		for v := range t.plan.back {
