@@ -165,25 +165,38 @@ func mul(s isa, rows, panels int) {
 			s.zero(acc[i][j])
 		}
 	}
-	outer, inner := "group", "step"
-	four, count := GP64(), GP64()
-	MOVQ(U32(4), four)
-	Label(outer)
-	MOVQ(c4, count)
-	CMPQ(c4, four)
-	CMOVQGT(four, count)
-	SUBQ(count, c4)
-	Label(inner)
-	for u := range 4 {
-		s.rank1(acc, bv, av, per, b, bs, u*64, func(i int) Mem { return Mem{Base: a, Disp: i*64 + u*4} })
+	// steps adds n products of four input channels.
+	steps := func(n int) {
+		for u := range 4 * n {
+			s.rank1(acc, bv, av, per, b, bs, u*64, func(i int) Mem { return Mem{Base: a, Disp: i*64 + u*4} })
+		}
+		ADDQ(U32(16*n), a)
+		ADDQ(U32(256*n), b)
 	}
-	ADDQ(U8(16), a)
-	ADDQ(U32(256), b)
-	DECQ(count)
-	JNZ(LabelRef(inner))
+	SUBQ(U8(4), c4)
+	JLT(LabelRef("tail"))
+	Label("group")
+	if s.wide {
+		count := GP64()
+		MOVQ(U32(4), count)
+		Label("step")
+		steps(1)
+		DECQ(count)
+		JNZ(LabelRef("step"))
+	} else {
+		steps(4)
+	}
 	ADDQ(as, a)
-	TESTQ(c4, c4)
-	JNZ(LabelRef(outer))
+	SUBQ(U8(4), c4)
+	JGE(LabelRef("group"))
+	Label("tail")
+	ADDQ(U8(4), c4)
+	JZ(LabelRef("done"))
+	Label("rest")
+	steps(1)
+	DECQ(c4)
+	JNZ(LabelRef("rest"))
+	Label("done")
 	out, os := base("out"), floats("os")
 	for j := range panels * per {
 		for i := range rows {

@@ -225,9 +225,13 @@ func inputAVX2(n int) {
 			VPAND(lane, m, m)
 			VPCMPEQD(lane, m, m)
 			d := s.vecs(n)
-			row := GP64()
+			row, ahead := GP64(), GP64()
+			LEAQ(Mem{Base: x, Index: cs, Scale: 4}, ahead)
 			for y := range d {
 				MOVQ(Mem{Base: src, Disp: 24 * y}, row)
+				if half == 0 && col >= n-4 { // the next tile's new pixels, columns 6 to 9
+					PREFETCHT1(Mem{Base: row, Index: ahead, Scale: 1})
+				}
 				VMASKMOVPS(Mem{Base: row, Index: x, Scale: 1, Disp: 32 * half}, m, d[y])
 			}
 			rowTransform(s, n, d, c, func(i int, v reg.VecVirtual) {
