@@ -1,16 +1,19 @@
 package conv
 
 import (
+	"github.com/stheno-ml/stheno/internal/kernel/cpu"
 	"github.com/stheno-ml/stheno/internal/kernel/gemm"
 	"github.com/stheno-ml/stheno/internal/kernel/par"
 )
 
 const (
-	bandPixels = 448      // output pixels that are summed in registers before a sum goes back to memory
-	bandSize   = 64 << 10 // elements of a band: it stays in the second-level cache
-	partPixels = 384      // output pixels that are worth a partial result
-	maxParts   = 16       // partial results
-	partsLimit = 1 << 20  // elements of all partial results together
+	bandPixels   = 448 // output pixels that are summed in registers before a sum goes back to memory
+	leastPixels  = 96
+	cachedPixels = 224      // rows of half a panel that stay in the first-level cache
+	bandSize     = 64 << 10 // elements of a band: it stays in the second-level cache
+	partPixels   = 384      // output pixels that are worth a partial result
+	maxParts     = 16       // partial results
+	partsLimit   = 1 << 20  // elements of all partial results together
 )
 
 // weightGrad is a matrix product that sums over output pixels: rows are taps and input channels, columns
@@ -37,18 +40,20 @@ func newWeightGrad[T Float](s *Shape) weightGrad[T] {
 	}
 	t.band = t.view.band()
 	t.source = banded
+	pixelsAtOnce, limit := bandPixels, bandSize
 	if t.view.plain(s.H, s.W) {
 		t.source = pixels
+		pixelsAtOnce, limit = min(bandPixels, max(leastPixels, bandSize/t.cg)), 2*bandSize
 	}
 	lines := s.N * s.P
-	t.step = max(1, min(maxBandRows, lines, bandPixels/s.Q))
+	t.step = max(1, min(maxBandRows, lines, pixelsAtOnce/s.Q))
 	chunks := par.Chunks(lines, t.step)
 	parts := max(1, min(maxParts, chunks, lines*s.Q/partPixels, partsLimit/PackedSize(s)))
 	t.lines = par.Chunks(lines, parts)
 	t.parts = par.Chunks(lines, t.lines)
 	t.step = par.Chunks(t.lines, par.Chunks(t.lines, t.step))
 	size := t.band.rows(t.view, t.step) * t.band.width
-	blocks := par.Chunks(size*t.cg, bandSize)
+	blocks := par.Chunks(size*t.cg, limit)
 	t.block = min(t.cg, (par.Chunks(t.cg, blocks)+15)&^15)
 	t.across = panels(t.kg)
 	for t.across > 1 && t.parts*s.Groups*par.Chunks(panels(t.kg), t.across) < 8 {
@@ -93,8 +98,7 @@ func (t *weightGrad[T]) sum(part, g, j0, r0, r1, c0 int, buf, columns []T) {
 	cw := min(t.block, t.cg-c0)
 	var starts [maxBandRows]int
 	tile := gemm.Tile[T]{
-		Offs: starts[:r1-r0], Len: v.q, RowA: 1, StepA: t.band.stepW * cw,
-		RowC: panel, Add: r0 > part*t.lines,
+		Len: v.q, RowA: 1, StepA: t.band.stepW * cw, RowC: panel,
 	}
 	if t.source == pixels {
 		cx := t.groups * t.cg
@@ -117,33 +121,49 @@ func (t *weightGrad[T]) sum(part, g, j0, r0, r1, c0 int, buf, columns []T) {
 			tile.Next, later = later, tile.Next
 		}
 	}
+	// AVX2 has few registers: it walks the columns so often that they should be packed and stay in the
+	// first-level cache.
+	lines, packed := r1-r0, cpu.Current() == cpu.AVX2
+	if packed {
+		lines = max(1, cachedPixels/v.q)
+	}
 	for j := j0; j < min(j0+t.across, n); j++ {
 		tile.Cols = min(panel, t.kg-j*panel)
-		if tile.Cols == panel {
-			tile.B, tile.StepB = t.dy[r0*v.q*channels+g*t.kg+j*panel:], channels
-		} else {
-			t.packColumns(columns, r0*v.q, r1*v.q, g*t.kg+j*panel, tile.Cols)
-			tile.B, tile.StepB = columns, panel
-		}
 		if len(tile.Next) == 0 {
 			tile.Next, later = later, nil
 		}
 		sums := t.partial[((part*t.groups+g)*n+j)*size:][:size]
-		e := 0
-		for _, sp := range v.spans {
-			tile.A = buf[((sp.dy-t.band.minY)*t.band.width+sp.dx-t.band.minX)*cw:]
-			if cw == t.cg {
-				tile.C, tile.Rows = sums[e*cw*panel:], sp.count*cw
-				tile.Run()
-				e += sp.count
-				continue
+		for r := r0; r < r1; r += lines {
+			last := min(r+lines, r1)
+			if packed || tile.Cols < panel {
+				t.packColumns(columns, r*v.q, last*v.q, g*t.kg+j*panel, tile.Cols)
+				tile.B, tile.StepB = columns, panel
+			} else {
+				tile.B, tile.StepB = t.dy[r*v.q*channels+g*t.kg+j*panel:], channels
 			}
-			for range sp.count {
-				tile.C, tile.Rows = sums[(e*t.cg+c0)*panel:], cw
-				tile.Run()
-				tile.A = tile.A[cw:]
-				e++
-			}
+			tile.Offs = starts[r-r0 : last-r0]
+			tile.Add = r0 > part*t.lines || r > r0
+			t.spans(&tile, sums, buf, c0, cw)
+		}
+	}
+}
+
+// spans computes one panel for channels c0…c0+cw−1 and every tap.
+func (t *weightGrad[T]) spans(tile *gemm.Tile[T], sums, buf []T, c0, cw int) {
+	e := 0
+	for _, sp := range t.view.spans {
+		tile.A = buf[((sp.dy-t.band.minY)*t.band.width+sp.dx-t.band.minX)*cw:]
+		if cw == t.cg {
+			tile.C, tile.Rows = sums[e*cw*panel:], sp.count*cw
+			tile.Run()
+			e += sp.count
+			continue
+		}
+		for range sp.count {
+			tile.C, tile.Rows = sums[(e*t.cg+c0)*panel:], cw
+			tile.Run()
+			tile.A = tile.A[cw:]
+			e++
 		}
 	}
 }

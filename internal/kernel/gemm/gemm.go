@@ -229,6 +229,39 @@ func Clash[T Float](stride int) bool {
 	return stride*int(unsafe.Sizeof(z))%2048 == 0
 }
 
+// apart is the least distance of rows of so many elements that do not clash.
+func apart[T Float](n int) int {
+	for Clash[T](n) {
+		n += 16
+	}
+	return n
+}
+
+// turned copies rows i0… of op(A) = Aᵀ of the block as they are read.
+func (p *product[T]) turned(i0, rows int) *Buffer[T] {
+	depth := p.k1 - p.k0
+	wide := apart[T](depth)
+	buf := Borrow[T](wide * rows)
+	const most = 128 // columns at a time: many cache lines on their way at once
+	for i := 0; i < rows; i += most {
+		var offs [most]int
+		count := min(most, rows-i)
+		for q := range count {
+			offs[q] = (i + q) * wide
+		}
+		x := 0
+		for ; x+8 <= depth; x += 8 {
+			Scatter(buf.Data[x:], p.a[(p.k0+x)*p.lda+i0+i:], p.lda, offs[:count])
+		}
+		for ; x < depth; x++ {
+			for q, v := range p.a[(p.k0+x)*p.lda+i0+i:][:count] {
+				buf.Data[offs[q]+x] = v
+			}
+		}
+	}
+	return buf
+}
+
 // block computes rows i0… and panels j0… of the block at hand.
 func (p *product[T]) block(i0, j0, rows, cols int, direct bool) {
 	rows = min(rows, p.m-i0)
@@ -243,19 +276,13 @@ func (p *product[T]) block(i0, j0, rows, cols int, direct bool) {
 	if p.transA {
 		t.A, t.RowA, t.StepA = p.a[p.k0*p.lda+i0:], 1, p.lda
 		if panels > 1 && rows > 1 {
-			buf = Borrow[T](depth * rows)
-			for x := range depth {
-				copy(buf.Data[x*rows:(x+1)*rows], t.A[x*p.lda:])
-			}
-			t.A, t.StepA = buf.Data, rows
+			buf, t.RowA, t.StepA = p.turned(i0, rows), apart[T](depth), 1
+			t.A = buf.Data
 		}
 	} else {
 		t.A, t.RowA, t.StepA = p.a[i0*p.lda+p.k0:], p.lda, 1
 		if panels > 1 && rows > 4 && Clash[T](p.lda) {
-			wide := depth + 16
-			if Clash[T](wide) {
-				wide += 16
-			}
+			wide := apart[T](depth)
 			buf = Borrow[T](wide * rows)
 			for i := range rows {
 				copy(buf.Data[i*wide:i*wide+depth], t.A[i*p.lda:])

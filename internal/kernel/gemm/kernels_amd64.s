@@ -2902,7 +2902,7 @@ follows:
 
 pair:
 	VMOVUPS      (CX), Y1
-	PREFETCHT0   2048(CX)
+	PREFETCHT0   6144(CX)
 	ADDQ         DI, CX
 	PREFETCHT0   (R8)
 	ADDQ         R9, R8
@@ -2910,10 +2910,8 @@ pair:
 	VFMADD231PS  Y1, Y2, Y0
 	ADDQ         SI, R10
 	VMOVUPS      (CX), Y1
-	PREFETCHT0   2048(CX)
+	PREFETCHT0   6144(CX)
 	ADDQ         DI, CX
-	PREFETCHT0   (R8)
-	ADDQ         R9, R8
 	VBROADCASTSS (R10), Y2
 	VFMADD231PS  Y1, Y2, Y0
 	ADDQ         SI, R10
@@ -2924,7 +2922,7 @@ odd:
 	CMPQ         R11, $-1
 	JNE          next
 	VMOVUPS      (CX), Y1
-	PREFETCHT0   2048(CX)
+	PREFETCHT0   6144(CX)
 	ADDQ         DI, CX
 	PREFETCHT0   (R8)
 	ADDQ         R9, R8
@@ -3011,7 +3009,7 @@ follows:
 
 pair:
 	VMOVUPS      (CX), Y2
-	PREFETCHT0   2048(CX)
+	PREFETCHT0   6144(CX)
 	ADDQ         R8, CX
 	PREFETCHT0   (R9)
 	ADDQ         R10, R9
@@ -3021,10 +3019,8 @@ pair:
 	VFMADD231PS  Y2, Y3, Y1
 	ADDQ         DI, R11
 	VMOVUPS      (CX), Y2
-	PREFETCHT0   2048(CX)
+	PREFETCHT0   6144(CX)
 	ADDQ         R8, CX
-	PREFETCHT0   (R9)
-	ADDQ         R10, R9
 	VBROADCASTSS (R11), Y3
 	VFMADD231PS  Y2, Y3, Y0
 	VBROADCASTSS (R11)(SI*1), Y3
@@ -3037,7 +3033,7 @@ odd:
 	CMPQ         R12, $-1
 	JNE          next
 	VMOVUPS      (CX), Y2
-	PREFETCHT0   2048(CX)
+	PREFETCHT0   6144(CX)
 	ADDQ         R8, CX
 	PREFETCHT0   (R9)
 	ADDQ         R10, R9
@@ -3138,7 +3134,7 @@ follows:
 
 pair:
 	VMOVUPS      (CX), Y3
-	PREFETCHT0   2048(CX)
+	PREFETCHT0   6144(CX)
 	ADDQ         R8, CX
 	PREFETCHT0   (R9)
 	ADDQ         R10, R9
@@ -3150,10 +3146,8 @@ pair:
 	VFMADD231PS  Y3, Y4, Y2
 	ADDQ         DI, R11
 	VMOVUPS      (CX), Y3
-	PREFETCHT0   2048(CX)
+	PREFETCHT0   6144(CX)
 	ADDQ         R8, CX
-	PREFETCHT0   (R9)
-	ADDQ         R10, R9
 	VBROADCASTSS (R11), Y4
 	VFMADD231PS  Y3, Y4, Y0
 	VBROADCASTSS (R11)(SI*1), Y4
@@ -3168,7 +3162,7 @@ odd:
 	CMPQ         R12, $-1
 	JNE          next
 	VMOVUPS      (CX), Y3
-	PREFETCHT0   2048(CX)
+	PREFETCHT0   6144(CX)
 	ADDQ         R8, CX
 	PREFETCHT0   (R9)
 	ADDQ         R10, R9
@@ -3284,7 +3278,7 @@ follows:
 
 pair:
 	VMOVUPS      (CX), Y4
-	PREFETCHT0   2048(CX)
+	PREFETCHT0   6144(CX)
 	ADDQ         R8, CX
 	PREFETCHT0   (R10)
 	ADDQ         R11, R10
@@ -3298,10 +3292,8 @@ pair:
 	VFMADD231PS  Y4, Y5, Y3
 	ADDQ         DI, R12
 	VMOVUPS      (CX), Y4
-	PREFETCHT0   2048(CX)
+	PREFETCHT0   6144(CX)
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
 	VBROADCASTSS (R12), Y5
 	VFMADD231PS  Y4, Y5, Y0
 	VBROADCASTSS (R12)(SI*1), Y5
@@ -3318,7 +3310,7 @@ odd:
 	CMPQ         R13, $-1
 	JNE          next
 	VMOVUPS      (CX), Y4
-	PREFETCHT0   2048(CX)
+	PREFETCHT0   6144(CX)
 	ADDQ         R8, CX
 	PREFETCHT0   (R10)
 	ADDQ         R11, R10
@@ -3448,7 +3440,7 @@ follows:
 
 pair:
 	VMOVUPS      (CX), Y5
-	PREFETCHT0   2048(CX)
+	PREFETCHT0   6144(CX)
 	ADDQ         R8, CX
 	PREFETCHT0   (R10)
 	ADDQ         R11, R10
@@ -3464,10 +3456,8 @@ pair:
 	VFMADD231PS  Y5, Y6, Y4
 	ADDQ         DI, R12
 	VMOVUPS      (CX), Y5
-	PREFETCHT0   2048(CX)
+	PREFETCHT0   6144(CX)
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
 	VBROADCASTSS (R12), Y6
 	VFMADD231PS  Y5, Y6, Y0
 	VBROADCASTSS (R12)(SI*1), Y6
@@ -3486,7 +3476,7 @@ odd:
 	CMPQ         R13, $-1
 	JNE          next
 	VMOVUPS      (CX), Y5
-	PREFETCHT0   2048(CX)
+	PREFETCHT0   6144(CX)
 	ADDQ         R8, CX
 	PREFETCHT0   (R10)
 	ADDQ         R11, R10
@@ -3632,7 +3622,7 @@ follows:
 
 pair:
 	VMOVUPS      (CX), Y6
-	PREFETCHT0   2048(CX)
+	PREFETCHT0   6144(CX)
 	ADDQ         R8, CX
 	PREFETCHT0   (R10)
 	ADDQ         R11, R10
@@ -3651,10 +3641,8 @@ pair:
 	ADDQ         DI, R12
 	ADDQ         DI, R13
 	VMOVUPS      (CX), Y6
-	PREFETCHT0   2048(CX)
+	PREFETCHT0   6144(CX)
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
 	VBROADCASTSS (R12), Y7
 	VFMADD231PS  Y6, Y7, Y0
 	VBROADCASTSS (R12)(SI*1), Y7
@@ -3676,7 +3664,7 @@ odd:
 	CMPQ         R14, $-1
 	JNE          next
 	VMOVUPS      (CX), Y6
-	PREFETCHT0   2048(CX)
+	PREFETCHT0   6144(CX)
 	ADDQ         R8, CX
 	PREFETCHT0   (R10)
 	ADDQ         R11, R10
@@ -8002,7 +7990,7 @@ follows:
 
 pair:
 	VMOVUPS      (CX), Y2
-	PREFETCHT0   2048(CX)
+	PREFETCHT0   6144(CX)
 	VMOVUPS      32(CX), Y3
 	ADDQ         DI, CX
 	PREFETCHT0   (R8)
@@ -8012,11 +8000,9 @@ pair:
 	VFMADD231PS  Y3, Y4, Y1
 	ADDQ         SI, R10
 	VMOVUPS      (CX), Y2
-	PREFETCHT0   2048(CX)
+	PREFETCHT0   6144(CX)
 	VMOVUPS      32(CX), Y3
 	ADDQ         DI, CX
-	PREFETCHT0   (R8)
-	ADDQ         R9, R8
 	VBROADCASTSS (R10), Y4
 	VFMADD231PS  Y2, Y4, Y0
 	VFMADD231PS  Y3, Y4, Y1
@@ -8028,7 +8014,7 @@ odd:
 	CMPQ         R11, $-1
 	JNE          next
 	VMOVUPS      (CX), Y2
-	PREFETCHT0   2048(CX)
+	PREFETCHT0   6144(CX)
 	VMOVUPS      32(CX), Y3
 	ADDQ         DI, CX
 	PREFETCHT0   (R8)
@@ -8123,7 +8109,7 @@ follows:
 
 pair:
 	VMOVUPS      (CX), Y4
-	PREFETCHT0   2048(CX)
+	PREFETCHT0   6144(CX)
 	VMOVUPS      32(CX), Y5
 	ADDQ         R8, CX
 	PREFETCHT0   (R9)
@@ -8136,11 +8122,9 @@ pair:
 	VFMADD231PS  Y5, Y6, Y3
 	ADDQ         DI, R11
 	VMOVUPS      (CX), Y4
-	PREFETCHT0   2048(CX)
+	PREFETCHT0   6144(CX)
 	VMOVUPS      32(CX), Y5
 	ADDQ         R8, CX
-	PREFETCHT0   (R9)
-	ADDQ         R10, R9
 	VBROADCASTSS (R11), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
@@ -8155,7 +8139,7 @@ odd:
 	CMPQ         R12, $-1
 	JNE          next
 	VMOVUPS      (CX), Y4
-	PREFETCHT0   2048(CX)
+	PREFETCHT0   6144(CX)
 	VMOVUPS      32(CX), Y5
 	ADDQ         R8, CX
 	PREFETCHT0   (R9)
@@ -8270,7 +8254,7 @@ follows:
 
 pair:
 	VMOVUPS      (CX), Y6
-	PREFETCHT0   2048(CX)
+	PREFETCHT0   6144(CX)
 	VMOVUPS      32(CX), Y7
 	ADDQ         R8, CX
 	PREFETCHT0   (R9)
@@ -8286,11 +8270,9 @@ pair:
 	VFMADD231PS  Y7, Y8, Y5
 	ADDQ         DI, R11
 	VMOVUPS      (CX), Y6
-	PREFETCHT0   2048(CX)
+	PREFETCHT0   6144(CX)
 	VMOVUPS      32(CX), Y7
 	ADDQ         R8, CX
-	PREFETCHT0   (R9)
-	ADDQ         R10, R9
 	VBROADCASTSS (R11), Y8
 	VFMADD231PS  Y6, Y8, Y0
 	VFMADD231PS  Y7, Y8, Y1
@@ -8308,7 +8290,7 @@ odd:
 	CMPQ         R12, $-1
 	JNE          next
 	VMOVUPS      (CX), Y6
-	PREFETCHT0   2048(CX)
+	PREFETCHT0   6144(CX)
 	VMOVUPS      32(CX), Y7
 	ADDQ         R8, CX
 	PREFETCHT0   (R9)
@@ -8444,7 +8426,7 @@ follows:
 
 pair:
 	VMOVUPS      (CX), Y8
-	PREFETCHT0   2048(CX)
+	PREFETCHT0   6144(CX)
 	VMOVUPS      32(CX), Y9
 	ADDQ         R8, CX
 	PREFETCHT0   (R10)
@@ -8463,11 +8445,9 @@ pair:
 	VFMADD231PS  Y9, Y10, Y7
 	ADDQ         DI, R12
 	VMOVUPS      (CX), Y8
-	PREFETCHT0   2048(CX)
+	PREFETCHT0   6144(CX)
 	VMOVUPS      32(CX), Y9
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
 	VBROADCASTSS (R12), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
@@ -8488,7 +8468,7 @@ odd:
 	CMPQ         R13, $-1
 	JNE          next
 	VMOVUPS      (CX), Y8
-	PREFETCHT0   2048(CX)
+	PREFETCHT0   6144(CX)
 	VMOVUPS      32(CX), Y9
 	ADDQ         R8, CX
 	PREFETCHT0   (R10)
@@ -8644,7 +8624,7 @@ follows:
 
 pair:
 	VMOVUPS      (CX), Y10
-	PREFETCHT0   2048(CX)
+	PREFETCHT0   6144(CX)
 	VMOVUPS      32(CX), Y11
 	ADDQ         R8, CX
 	PREFETCHT0   (R10)
@@ -8666,11 +8646,9 @@ pair:
 	VFMADD231PS  Y11, Y12, Y9
 	ADDQ         DI, R12
 	VMOVUPS      (CX), Y10
-	PREFETCHT0   2048(CX)
+	PREFETCHT0   6144(CX)
 	VMOVUPS      32(CX), Y11
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
 	VBROADCASTSS (R12), Y12
 	VFMADD231PS  Y10, Y12, Y0
 	VFMADD231PS  Y11, Y12, Y1
@@ -8694,7 +8672,7 @@ odd:
 	CMPQ         R13, $-1
 	JNE          next
 	VMOVUPS      (CX), Y10
-	PREFETCHT0   2048(CX)
+	PREFETCHT0   6144(CX)
 	VMOVUPS      32(CX), Y11
 	ADDQ         R8, CX
 	PREFETCHT0   (R10)
@@ -8872,7 +8850,7 @@ follows:
 
 pair:
 	VMOVUPS      (CX), Y12
-	PREFETCHT0   2048(CX)
+	PREFETCHT0   6144(CX)
 	VMOVUPS      32(CX), Y13
 	ADDQ         R8, CX
 	PREFETCHT0   (R10)
@@ -8898,11 +8876,9 @@ pair:
 	ADDQ         DI, R12
 	ADDQ         DI, R13
 	VMOVUPS      (CX), Y12
-	PREFETCHT0   2048(CX)
+	PREFETCHT0   6144(CX)
 	VMOVUPS      32(CX), Y13
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
 	VBROADCASTSS (R12), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
@@ -8930,7 +8906,7 @@ odd:
 	CMPQ         R14, $-1
 	JNE          next
 	VMOVUPS      (CX), Y12
-	PREFETCHT0   2048(CX)
+	PREFETCHT0   6144(CX)
 	VMOVUPS      32(CX), Y13
 	ADDQ         R8, CX
 	PREFETCHT0   (R10)

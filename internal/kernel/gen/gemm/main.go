@@ -108,16 +108,23 @@ func tile(rows, nv int, wide bool, masks Mem) {
 		}
 		return m
 	}
-	step := func() {
+	// B comes from the second or third level: some hundred cycles ahead, whatever a step takes.
+	distance := 6144
+	if wide {
+		distance = 2048
+	}
+	step := func(first bool) {
 		for j := range bv {
 			VMOVUPS(Mem{Base: b, Disp: j * width}, bv[j])
 			if wide || j == 0 {
-				PREFETCHT0(Mem{Base: b, Disp: 2048 + j*width})
+				PREFETCHT0(Mem{Base: b, Disp: distance + j*width})
 			}
 		}
 		ADDQ(stepB, b)
-		PREFETCHT0(Mem{Base: ahead})
-		ADDQ(aheadStep, ahead)
+		if wide || first {
+			PREFETCHT0(Mem{Base: ahead})
+			ADDQ(aheadStep, ahead)
+		}
 		for i := range rows {
 			if wide && nv == 1 {
 				VFMADD231PS_BCST(row(i), bv[0], acc[i][0])
@@ -137,14 +144,14 @@ func tile(rows, nv int, wide bool, masks Mem) {
 	SUBQ(Imm(2), k)
 	JLT(LabelRef("odd"))
 	Label("pair")
-	step()
-	step()
+	step(true)
+	step(false)
 	SUBQ(Imm(2), k)
 	JGE(LabelRef("pair"))
 	Label("odd")
 	CMPQ(k, I8(-1))
 	JNE(LabelRef("next"))
-	step()
+	step(true)
 	Label("next")
 	DECQ(runs)
 	JNZ(LabelRef("run"))
