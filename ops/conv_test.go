@@ -55,6 +55,8 @@ var convCases = []struct {
 	{"same, 1×7", []int{2, 2, 5, 9}, []int{3, 2, 1, 7}, ops.Conv{Same: true}},
 	{"same, stride 2, odd zero", []int{1, 2, 6, 6}, []int{3, 2, 3, 3}, ops.Conv{Same: true, Stride: [2]int{2, 2}}},
 	{"1×1 picture", []int{1, 3, 1, 1}, []int{2, 3, 1, 1}, ops.Conv{}},
+	{"1×1 picture, padded", []int{2, 3, 1, 1}, []int{4, 3, 3, 3}, ops.Conv{Pad: [4]int{1, 1, 1, 1}}},
+	{"one output pixel, more picture than it sees", []int{1, 2, 6, 5}, []int{3, 2, 2, 3}, ops.Conv{Stride: [2]int{5, 5}, Pad: [4]int{1, 0, 1, 0}}},
 	{"stride larger than kernel", []int{2, 2, 9, 8}, []int{3, 2, 2, 1}, ops.Conv{Stride: [2]int{4, 3}}},
 	{"depthwise, multiplier 2", []int{2, 3, 5, 6}, []int{6, 1, 3, 3}, ops.Conv{Groups: 3, Pad: [4]int{1, 1, 1, 1}, Stride: [2]int{2, 1}}},
 }
