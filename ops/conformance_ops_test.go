@@ -280,9 +280,10 @@ func onnxSelu(c *call, x *gorgonia.Node) (*gorgonia.Node, error) {
 	return ops.MulScalar(must(ops.ELU(x, c.num("alpha", 1.6732632423543772))), c.num("gamma", 1.0507009873554805))
 }
 
+// onnxPRelu: before version 7 a slope [C] was one a channel, since then it is aligned at the last axis.
 func onnxPRelu(c *call) gorgonia.Nodes {
 	x, slope := c.float(0), c.float(1)
-	if s := slope.Shape(); len(s) < 2 && (len(s) == 0 || s[0] == 1) {
+	if s := slope.Shape(); len(s) == 1 && (s[0] == 1 || c.opset < 7) {
 		return one(must(ops.PReLU(x, slope)))
 	}
 	zero := must(ops.Full(c.g, x.Dtype(), 0))
@@ -403,7 +404,7 @@ func onnxSlice(c *call) gorgonia.Nodes {
 func onnxPad(c *call) gorgonia.Nodes {
 	pads, _ := c.list("pads", 1)
 	rank := len(c.shape(0))
-	p := ops.PadConfig{Before: pads[:rank], After: pads[rank:]}
+	p := ops.PadConfig{Before: pads[:rank], After: pads[rank:], Value: c.num("value", 0)}
 	if c.has(2) {
 		p.Value = c.scalar(2)
 	}
@@ -413,11 +414,7 @@ func onnxPad(c *call) gorgonia.Nodes {
 	case "edge":
 		p.Mode = ops.PadEdge
 	}
-	if c.values[0].Type != onnxtest.Float32 {
-		// Cast back is not offered, so the test's type must be float.
-		return one(must(ops.Pad(c.float(0), p)))
-	}
-	return one(must(ops.Pad(c.any(0), p)))
+	return one(must(ops.Pad(c.float(0), p)))
 }
 
 // onnxGather looks up along any axis: that axis is brought to the front and its place taken by the index's.

@@ -350,15 +350,51 @@ func compareTensors(got, want *onnxtest.Tensor) error {
 	return nil
 }
 
-// group is the tests of one operator.
+// group is the tests of one operator, or of one folder.
 type group struct {
 	passed, graphs int // graphs: those of the passed that are graphs of several nodes
 	all            int
 	missing        map[string][]string // by reason
 }
 
-// TestONNXConformance runs the ONNX project's operator tests whose operator we cover, and keeps the table in
-// docs/conformance.md. Run it with -update to write the table.
+// add runs a test and counts it.
+func (g *group) add(t *testing.T, c onnxtest.Case) {
+	g.all++
+	err := runCase(c)
+	var reason notOffered
+	switch {
+	case err == nil:
+		g.passed++
+		if len(c.Model.Graph.Nodes) > 1 {
+			g.graphs++
+		}
+	case errors.As(err, &reason):
+		if g.missing == nil {
+			g.missing = make(map[string][]string)
+		}
+		g.missing[string(reason)] = append(g.missing[string(reason)], c.Name)
+	default:
+		t.Errorf("%s: %v", c.Name, err)
+	}
+}
+
+// reasons is what is missing, as one cell of a table.
+func (g *group) reasons() string {
+	var cells []string
+	for _, r := range sorted(g.missing) {
+		cells = append(cells, fmt.Sprintf("%s: %s", r, strings.Join(g.missing[r], ", ")))
+	}
+	return strings.Join(cells, "; ")
+}
+
+// exported is the folders of small models that PyTorch exported, with what they are.
+var exported = map[string]string{
+	"pytorch-converted": "layers of torch.nn",
+	"pytorch-operator":  "operators and functions of torch",
+}
+
+// TestONNXConformance runs the ONNX project's operator tests whose operator we cover, and the small models
+// that it has of PyTorch, and keeps the table in docs/conformance.md. Run it with -update to write the table.
 func TestONNXConformance(t *testing.T) {
 	dir, err := onnxtest.Dir()
 	if err != nil {
@@ -374,45 +410,36 @@ func TestONNXConformance(t *testing.T) {
 			operatorOf[c.Name] = c.Model.Graph.Nodes[0].Op
 		}
 	}
-	groups := make(map[string]*group)
-	others := make(map[string]int)
-	passed, graphs := 0, 0
+	r := report{all: len(cases), groups: make(map[string]*group), others: make(map[string]int), folders: make(map[string]*group)}
 	for _, c := range cases {
 		// A test "x_expanded" has the definition of test x's operator, a graph of simpler ones.
 		operator := operatorOf[strings.TrimSuffix(c.Name, "_expanded")]
-		if operator == "" && c.Err == nil {
+		switch {
+		case c.Err != nil:
+			operator = "sequences, optional values"
+		case operator == "":
 			operator = c.Model.Graph.Nodes[len(c.Model.Graph.Nodes)-1].Op
 		}
-		if operator == "" || !covered(operator) {
-			if operator == "" {
-				operator = "sequences, optional values"
-			}
-			others[operator]++
+		if !covered(operator) {
+			r.others[operator]++
 			continue
 		}
-		g := groups[operator]
-		if g == nil {
-			g = &group{missing: make(map[string][]string)}
-			groups[operator] = g
+		if r.groups[operator] == nil {
+			r.groups[operator] = &group{}
 		}
-		g.all++
-		err := runCase(c)
-		var reason notOffered
-		switch {
-		case err == nil:
-			g.passed++
-			passed++
-			if len(c.Model.Graph.Nodes) > 1 {
-				g.graphs++
-				graphs++
-			}
-		case errors.As(err, &reason):
-			g.missing[string(reason)] = append(g.missing[string(reason)], c.Name)
-		default:
-			t.Errorf("%s: %v", c.Name, err)
+		r.groups[operator].add(t, c)
+	}
+	for folder := range exported {
+		cases, err := onnxtest.Load(dir, folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.folders[folder] = &group{}
+		for _, c := range cases {
+			r.folders[folder].add(t, c)
 		}
 	}
-	if passed < fewestPasses {
+	if passed := r.sum().passed; passed < fewestPasses {
 		t.Errorf("%d tests pass, want at least %d", passed, fewestPasses)
 	}
 	if t.Failed() {
@@ -422,7 +449,7 @@ func TestONNXConformance(t *testing.T) {
 		t.Logf("%d tests instead of %d: another version than the table is of", len(cases), debianTests)
 		return
 	}
-	checkTable(t, table(groups, others, len(cases), passed, graphs))
+	checkTable(t, r.table())
 }
 
 func covered(operator string) bool {
@@ -433,12 +460,25 @@ func covered(operator string) bool {
 	return ok
 }
 
-func table(groups map[string]*group, others map[string]int, all, passed, graphs int) []byte {
-	var b bytes.Buffer
-	total := 0
-	for _, g := range groups {
-		total += g.all
+// report is the outcome of all tests.
+type report struct {
+	all     int
+	groups  map[string]*group // by operator
+	others  map[string]int    // tests of operators that are not covered
+	folders map[string]*group
+}
+
+// sum is all operators together.
+func (r *report) sum() (s group) {
+	for _, g := range r.groups {
+		s.passed, s.graphs, s.all = s.passed+g.passed, s.graphs+g.graphs, s.all+g.all
 	}
+	return s
+}
+
+func (r *report) table() []byte {
+	var b bytes.Buffer
+	s := r.sum()
 	fmt.Fprintf(&b, `# Conformance with ONNX
 
 Written by `+"`go test ./ops -run ONNXConformance -update`"+`; the same test without the flag fails when a test stops
@@ -446,32 +486,40 @@ passing or this file is stale.
 
 The vectors are the operator tests of the ONNX project (Debian's libonnx-testdata 1.12). A test passes when each
 output has the type and the shape that is wanted and each element is within 1e-5·(1 + |wanted|); integers and
-booleans must be equal. Nodes are run on our tape, each through the public functions named below.
+booleans must be equal. Nodes are run on our tape, each through the public functions named below; one spatial
+axis is run as a picture of height 1.
 
 Of %d tests, %d are of operators that the op catalogue covers. **%d pass**, %d of them graphs of several nodes
 (ONNX's own definition of an operator by simpler ones). The rest is listed with its reason.
 
 | operator | ours | pass | of | not offered |
 |---|---|---:|---:|---|
-`, all, total, passed, graphs)
-	for _, name := range sorted(groups) {
-		g := groups[name]
-		var reasons []string
-		for _, r := range sorted(g.missing) {
-			sort.Strings(g.missing[r])
-			reasons = append(reasons, fmt.Sprintf("%s: %s", r, strings.Join(g.missing[r], ", ")))
-		}
+`, r.all, s.all, s.passed, s.graphs)
+	for _, name := range sorted(r.groups) {
+		g := r.groups[name]
 		ours := "train/optim"
 		if o, ok := operators[name]; ok {
 			ours = o.ours
 		}
-		fmt.Fprintf(&b, "| %s | %s | %d | %d | %s |\n", name, ours, g.passed, g.all, strings.Join(reasons, "; "))
+		fmt.Fprintf(&b, "| %s | %s | %d | %d | %s |\n", name, ours, g.passed, g.all, g.reasons())
 	}
 	var rest []string
-	for _, name := range sorted(others) {
-		rest = append(rest, fmt.Sprintf("%s (%d)", name, others[name]))
+	for _, name := range sorted(r.others) {
+		rest = append(rest, fmt.Sprintf("%s (%d)", name, r.others[name]))
 	}
 	fmt.Fprintf(&b, "\nOperators outside the catalogue, with the number of their tests: %s.\n", strings.Join(rest, ", "))
+	fmt.Fprint(&b, `
+## Small models exported by PyTorch
+
+The same data holds models of one to some nodes, with PyTorch's outputs.
+
+| folder | what | pass | of | not offered |
+|---|---|---:|---:|---|
+`)
+	for _, name := range sorted(r.folders) {
+		g := r.folders[name]
+		fmt.Fprintf(&b, "| %s | %s | %d | %d | %s |\n", name, exported[name], g.passed, g.all, g.reasons())
+	}
 	return b.Bytes()
 }
 
