@@ -51,6 +51,7 @@ type Tape struct {
 	err     error // of the compilation, where NewTape could not return it
 	plan    Plan
 	watch   finding // what stops a run
+	valid   bool    // the last run was complete
 	profile *profile
 
 	results []result
@@ -208,6 +209,7 @@ func (t *Tape) exec(ctx context.Context, watch finding) (err error) {
 		if r := recover(); r != nil {
 			err = errors.Errorf("tape: %s: %v", at.where(), r)
 		}
+		t.valid = err == nil
 	}()
 	done := ctx.Done()
 	for k, i := range t.prog.instrs {
@@ -261,21 +263,26 @@ func (i *instr) exec() error {
 
 // Value is the value of a node that was asked for, after a run; it is overwritten by the next one.
 func (t *Tape) Value(n *Node) (gorgonia.Value, error) {
-	if t.prog == nil {
+	switch {
+	case t.prog == nil:
 		return nil, errors.New("tape: closed")
+	case n == nil:
+		return nil, errors.New("tape: the node is nil")
+	case !t.valid:
+		return nil, errors.Errorf("tape: no value of %s: the tape has not run, or its last run was not complete", n.Name())
 	}
 	for _, r := range t.results {
-		if r.node == n && r.value.host != nil {
+		if r.node == n {
 			return r.value.host, nil
 		}
 	}
-	return nil, errors.Errorf("tape: %s is not an output of this tape, or it has not run", n.Name())
+	return nil, errors.Errorf("tape: %s is not an output of this tape", n.Name())
 }
 
 // Reset does nothing: a tape is always ready for its next run. It is there because gorgonia.VM has it.
 func (t *Tape) Reset() {}
 
-// Close gives the arena back. The values of outputs must not be used any more.
+// Close gives the memory back, as soon as nobody holds the values of outputs any more; their nodes do.
 func (t *Tape) Close() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()

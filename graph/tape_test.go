@@ -48,10 +48,14 @@ func TestCancelInMidRun(t *testing.T) {
 	}
 	tape := mustCompile(t, Options{Assign: []Assign{{To: state, From: h}}}, h)
 	before := append([]float64(nil), state.Value().Data().([]float64)...)
-	err := tape.Run(ctx)
+	_, err := tape.Value(h)
+	wantError(t, err, "has not run")
+	err = tape.Run(ctx)
 	if !errors.Is(err, context.Canceled) || runs.Load() != 3 {
 		t.Errorf("error %v after %d ops, want %v after 3", err, runs.Load(), context.Canceled)
 	}
+	_, err = tape.Value(h)
+	wantError(t, err, "not complete")
 	for i, v := range state.Value().Data().([]float64) {
 		if v != before[i] {
 			t.Fatal("a run that was stopped made an assignment")
