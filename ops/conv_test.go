@@ -42,6 +42,19 @@ func TestTransposedConv2DGolden(t *testing.T) {
 	}
 }
 
+func TestSeparableConv2DGolden(t *testing.T) {
+	for _, c := range golden.Load(t, "testdata/conv_separable.safetensors") {
+		var a ops.Conv
+		c.Attrs(t, &a)
+		c.Check(t, convTol32, func(in []*gorgonia.Node) (*gorgonia.Node, error) {
+			if len(in) == 3 {
+				return ops.SeparableConv2D(in[0], in[1], in[2], nil, a)
+			}
+			return ops.SeparableConv2D(in[0], in[1], in[2], in[3], a)
+		})
+	}
+}
+
 // convCases are shapes of x and w with attributes, for gradient checks.
 var convCases = []struct {
 	name string
@@ -90,6 +103,63 @@ func TestConv2DGradientOfGradient(t *testing.T) {
 				})
 			}
 		})
+	}
+}
+
+func TestTransposedConv2DGradient(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		x, w []int
+		a    ops.ConvTranspose
+	}{
+		{"plain", []int{2, 3, 4, 3}, []int{3, 2, 3, 2}, ops.ConvTranspose{}},
+		{"stride, padding per side", []int{1, 3, 4, 3}, []int{3, 2, 4, 3}, ops.ConvTranspose{Stride: [2]int{2, 3}, Pad: [4]int{1, 0, 2, 1}}},
+		{"output padding", []int{2, 2, 3, 3}, []int{2, 3, 3, 3}, ops.ConvTranspose{Stride: [2]int{2, 2}, Pad: [4]int{1, 1, 1, 1}, OutputPad: [2]int{1, 1}}},
+		{"output padding by dilation", []int{1, 2, 3, 3}, []int{2, 3, 2, 2}, ops.ConvTranspose{Dilation: [2]int{3, 2}, OutputPad: [2]int{2, 1}}},
+		{"groups", []int{2, 4, 3, 2}, []int{4, 3, 2, 2}, ops.ConvTranspose{Groups: 2, Stride: [2]int{2, 1}}},
+		{"1×1 picture", []int{1, 5, 1, 1}, []int{5, 3, 4, 4}, ops.ConvTranspose{}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			outputs := c.w[1] * max(c.a.Groups, 1)
+			in := []*tensor.Dense{gradtest.Random(1, 0, c.x...), gradtest.Random(2, 0, c.w...), gradtest.Random(3, 0, outputs)}
+			gradtest.Check(t, func(in []*gorgonia.Node) (*gorgonia.Node, error) {
+				return ops.TransposedConv2D(in[0], in[1], in[2], c.a)
+			}, in, gradtest.Config{Order: 2})
+		})
+	}
+}
+
+func TestAddBiasToRows(t *testing.T) {
+	gradtest.Check(t, func(in []*gorgonia.Node) (*gorgonia.Node, error) {
+		y, err := ops.AddBias(in[0], in[1])
+		if err != nil {
+			return nil, err
+		}
+		return ops.Square(y)
+	}, []*tensor.Dense{gradtest.Random(1, 0, 3, 5), gradtest.Random(2, 0, 5)}, gradtest.Config{Order: 2})
+}
+
+// A multiply-add is one tap of one filter at one output pixel; of a transposed convolution, at one input pixel.
+func TestConvMultiplyAdds(t *testing.T) {
+	g := gorgonia.NewGraph()
+	leaf := func(name string, shape ...int) *gorgonia.Node {
+		return gorgonia.NewTensor(g, tensor.Float32, 4, gorgonia.WithShape(shape...), gorgonia.WithName(name))
+	}
+	stem, err := ops.Conv2D(leaf("picture", 1, 3, 224, 224), leaf("stem", 64, 3, 7, 7), nil, ops.Conv{Stride: [2]int{2, 2}, Pad: [4]int{3, 3, 3, 3}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	up, err := ops.TransposedConv2D(leaf("z", 2, 512, 4, 4), leaf("up", 512, 256, 4, 4), nil, ops.ConvTranspose{Stride: [2]int{2, 2}, Pad: [4]int{1, 1, 1, 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		n    *gorgonia.Node
+		want int64
+	}{{stem, 112 * 112 * 64 * 3 * 7 * 7}, {up, 2 * 4 * 4 * 512 * 256 * 4 * 4}} {
+		if got := ops.MultiplyAdds(c.n); got != c.want {
+			t.Errorf("%v to %v: %d multiply-adds, want %d", c.n.Op(), c.n.Shape(), got, c.want)
+		}
 	}
 }
 

@@ -1,4 +1,4 @@
-"""Golden files of convolutions: conv.safetensors, conv_transposed.safetensors."""
+"""Golden files of convolutions: conv.safetensors, conv_transposed.safetensors, conv_separable.safetensors."""
 import torch
 import torch.nn.functional as F
 
@@ -71,3 +71,14 @@ transposed(f, "one group each, two outputs", (2, 4, 3, 4), (4, 2, 3, 3), stride=
 transposed(f, "stride larger than kernel", (1, 3, 3, 2), (3, 2, 2, 1), stride=(3, 4))
 transposed(f, "asymmetric kernel", (1, 3, 4, 5), (3, 4, 1, 5), stride=(1, 2), pad=(0, 2))
 f.write("conv_transposed.safetensors")
+
+f = GoldenFile()
+for name, x, m, k, bias, stride, pad in [
+    ("plain", (2, 3, 6, 5), 1, 4, False, (1, 1), (1, 1)),
+    ("multiplier 3, stride 2, bias", (2, 3, 7, 6), 3, 5, True, (2, 2), (0, 1)),
+]:
+    c = x[1]
+    inputs = [torch.randn(x), torch.randn(c * m, 1, 3, 3), torch.randn(k, c * m, 1, 1)] + ([torch.randn(k)] if bias else [])
+    attrs = {"Stride": stride, "Pad": [pad[0], pad[0], pad[1], pad[1]]}
+    f.add(name, attrs, inputs, lambda x, d, p, b=None: F.conv2d(F.conv2d(x, d, None, stride, pad, 1, c), p, b))
+f.write("conv_separable.safetensors")
