@@ -1,3 +1,5 @@
+//go:build !amd64 || noasm
+
 package norm
 
 func (k *sumTask[T]) rowsFast(s, q []float64, r0, r1, c0, c1 int) bool { return false }

@@ -58,6 +58,8 @@ type sumTask[T Float] struct {
 	x, dy []T
 	mask  Mask[T]
 	shift []T // [C]; nil is 0
+
+	scale, offset []T // what the mask is worked out from, where it is FromX
 }
 
 func (k *sumTask[T]) Run(lo, hi int) {
@@ -98,7 +100,10 @@ func (k *sumTask[T]) rows(s, q []float64, r0, r1, c0, c1 int) {
 			continue
 		}
 		for j, g := range k.dy[from:to] {
-			if k.mask.Y != nil {
+			switch c := c0 + j; {
+			case k.mask.FromX:
+				g = k.mask.apply(g, (x[j]-k.shift[c])*k.scale[c]+k.offset[c])
+			case k.mask.Y != nil:
 				g = k.mask.apply(g, k.mask.Y[from+j])
 			}
 			s[j] += float64(g)
@@ -128,7 +133,10 @@ func (k *sumTask[T]) plane(from, to, c int) (s, q float64) {
 		return s, q
 	}
 	for j, g := range k.dy[from:to] {
-		if k.mask.Y != nil {
+		switch {
+		case k.mask.FromX:
+			g = k.mask.apply(g, (x[j]-k.shift[c])*k.scale[c]+k.offset[c])
+		case k.mask.Y != nil:
 			g = k.mask.apply(g, k.mask.Y[from+j])
 		}
 		s += float64(g)
@@ -209,7 +217,19 @@ func Normalize[T Float](y, x, mean, variance, gamma, beta []T, eps float64, post
 	}
 	scratch := take(2 * s.C)
 	scale, shift := view[T](scratch.buf, s.C), view[T](scratch.buf[s.C:], s.C)
-	for c := range s.C {
+	affine(scale, shift, variance, gamma, beta, eps)
+	k := forwardTask[T]{s, y[:s.size()], x[:s.size()], mean[:s.C], scale, shift, post}
+	if s.Inner == 1 {
+		par.For(s.Outer, max(1, grain/s.C), k)
+	} else {
+		par.For(s.Outer*s.C, max(1, grain/s.Inner), k)
+	}
+	scratch.release()
+}
+
+// affine sets scale = gamma/√(variance+eps) and shift = beta.
+func affine[T Float](scale, shift, variance, gamma, beta []T, eps float64) {
+	for c := range scale {
 		v := 1 / math.Sqrt(float64(variance[c])+eps)
 		if gamma != nil {
 			v *= float64(gamma[c])
@@ -219,13 +239,6 @@ func Normalize[T Float](y, x, mean, variance, gamma, beta []T, eps float64, post
 			shift[c] = beta[c]
 		}
 	}
-	k := forwardTask[T]{s, y[:s.size()], x[:s.size()], mean[:s.C], scale, shift, post}
-	if s.Inner == 1 {
-		par.For(s.Outer, max(1, grain/s.C), k)
-	} else {
-		par.For(s.Outer*s.C, max(1, grain/s.Inner), k)
-	}
-	scratch.release()
 }
 
 type forwardTask[T Float] struct {
@@ -268,10 +281,15 @@ func (p *Post[T]) apply(v T, at int) T {
 }
 
 // Mask takes the gradient back through the activation that Normalize applied last: g = dy where Y > 0, and
-// Slope·dy elsewhere. With a nil Y, g = dy.
+// Slope·dy elsewhere. The zero value is no activation: g = dy.
 type Mask[T Float] struct {
-	Y     []T // the output of Normalize, same shape as x; x's own sign does not tell
+	Y     []T // the output of Normalize, same shape as x
 	Slope T   // at least 0
+
+	// FromX says that Y need not be read: its sign is worked out again from x, which costs less than reading Y.
+	// It wants the gamma and beta of Normalize, and that Post.Add was nil.
+	FromX       bool
+	Gamma, Beta []T
 }
 
 func (m *Mask[T]) apply(g, y T) T {
@@ -287,8 +305,13 @@ func GradStats[T Float](sumG, sumGX, dy, x, mean, variance []T, eps float64, mas
 	if s.size() == 0 {
 		return
 	}
-	scratch := take(s.sumScratch())
+	sums := s.sumScratch()
+	scratch := take(sums + 2*s.C)
 	k := sumTask[T]{shape: s, x: x[:s.size()], dy: dy[:s.size()], mask: mask, shift: mean[:s.C]}
+	if mask.FromX {
+		k.scale, k.offset = view[T](scratch.buf[sums:], s.C), view[T](scratch.buf[sums+s.C:], s.C)
+		affine(k.scale, k.offset, variance, mask.Gamma, mask.Beta, eps)
+	}
 	k.sum(scratch.buf)
 	for c := range s.C {
 		sumG[c] = T(scratch.buf[c])
@@ -299,16 +322,21 @@ func GradStats[T Float](sumG, sumGX, dy, x, mean, variance []T, eps float64, mas
 
 // InputGrad sets dx = gamma/√(variance+eps) · (g − sumG/M − x̂·sumGX/M), g being dy behind the mask, from the
 // sums that GradStats gave. With nil sums the statistics count as constants (running statistics), and then x
-// and mean may be nil too. gamma may be nil (1). Where dadd is not nil it is set to g, the gradient of
+// and mean may be nil too, unless mask is FromX. gamma may be nil (1). Where dadd is not nil it is set to g, the gradient of
 // Post.Add. dx or dadd may be dy, and dx may be x.
 func InputGrad[T Float](dx, dadd, dy, x, mean, variance, gamma, sumG, sumGX []T, eps float64, mask Mask[T], s Shape) {
 	if s.size() == 0 {
 		return
 	}
-	scratch := take(3 * s.C)
+	scratch := take(5 * s.C)
 	k := backwardTask[T]{shape: s, dx: dx[:s.size()], dadd: dadd, dy: dy[:s.size()], mask: mask, mean: mean}
+	if mask.FromX {
+		k.scale, k.offset = view[T](scratch.buf[3*s.C:], s.C), view[T](scratch.buf[4*s.C:], s.C)
+		affine(k.scale, k.offset, variance, mask.Gamma, mask.Beta, eps)
+	}
 	k.a, k.b, k.c = view[T](scratch.buf, s.C), view[T](scratch.buf[s.C:], s.C), view[T](scratch.buf[2*s.C:], s.C)
-	if sumG != nil {
+	k.frozen = sumG == nil
+	if !k.frozen || mask.FromX {
 		k.x = x[:s.size()]
 	}
 	m := float64(s.count())
@@ -319,7 +347,7 @@ func InputGrad[T Float](dx, dadd, dy, x, mean, variance, gamma, sumG, sumGX []T,
 			a *= float64(gamma[c])
 		}
 		k.a[c] = T(a)
-		if sumG != nil {
+		if !k.frozen {
 			k.b[c] = T(-a * float64(sumG[c]) / m)
 			k.c[c] = T(-a * inv * float64(sumGX[c]) / m)
 		}
@@ -332,14 +360,16 @@ func InputGrad[T Float](dx, dadd, dy, x, mean, variance, gamma, sumG, sumGX []T,
 	scratch.release()
 }
 
-// backwardTask is dx = a·g + (c·(x−mean) + b), or a·g where x is nil.
+// backwardTask is dx = a·g + (c·(x−mean) + b), or a·g where the statistics are frozen.
 type backwardTask[T Float] struct {
-	shape    Shape
-	dx, dadd []T
-	dy, x    []T
-	mask     Mask[T]
-	a, b, c  []T
-	mean     []T
+	shape         Shape
+	frozen        bool
+	dx, dadd      []T
+	dy, x         []T
+	mask          Mask[T]
+	a, b, c       []T
+	mean          []T
+	scale, offset []T // what the mask is worked out from, where it is FromX
 }
 
 // Run does rows lo to hi−1 of channels-last data, or that many planes.
@@ -363,11 +393,14 @@ func (k *backwardTask[T]) Run(lo, hi int) {
 
 func (k *backwardTask[T]) element(at, c int) {
 	g := k.dy[at]
-	if k.mask.Y != nil {
+	switch {
+	case k.mask.FromX:
+		g = k.mask.apply(g, (k.x[at]-k.mean[c])*k.scale[c]+k.offset[c])
+	case k.mask.Y != nil:
 		g = k.mask.apply(g, k.mask.Y[at])
 	}
 	v := k.a[c] * g
-	if k.x != nil {
+	if !k.frozen {
 		v += k.c[c]*(k.x[at]-k.mean[c]) + k.b[c]
 	}
 	if k.dadd != nil {

@@ -64,7 +64,7 @@ type problem[T Float] struct {
 	x, dy, add, gamma, beta              []T
 	mean, variance, y, dx, dadd, dg, dgx []T
 	eps                                  float64
-	act                                  bool
+	act, fromX                           bool
 	slope                                T
 }
 
@@ -80,10 +80,13 @@ func newProblem[T Float](s Shape, mean float64) *problem[T] {
 }
 
 func (p *problem[T]) mask() Mask[T] {
-	if p.act {
-		return Mask[T]{p.y, p.slope}
+	switch {
+	case !p.act:
+		return Mask[T]{}
+	case p.add == nil && p.fromX:
+		return Mask[T]{FromX: true, Gamma: p.gamma, Beta: p.beta, Slope: p.slope}
 	}
-	return Mask[T]{}
+	return Mask[T]{Y: p.y, Slope: p.slope}
 }
 
 func (p *problem[T]) run() {
@@ -172,8 +175,8 @@ func eachRoad(t *testing.T, f func(t *testing.T)) {
 
 func testAll[T Float](t *testing.T, tol float64) {
 	for _, s := range shapes {
-		for variant := range 8 {
-			if s.size() > 1<<15 && variant != 2 && variant != 5 {
+		for variant := range 16 {
+			if s.size() > 1<<15 && variant != 2 && variant != 5 && variant != 11 {
 				continue // the large ones are there for the cutting into parts
 			}
 			p := newProblem[T](s, 0.5)
@@ -183,6 +186,7 @@ func testAll[T Float](t *testing.T, tol float64) {
 			if variant&2 != 0 {
 				p.act, p.slope = true, T(variant&1)*0.2
 			}
+			p.fromX = variant&8 != 0
 			if variant&4 != 0 {
 				p.gamma, p.beta = nil, nil
 			}
@@ -232,6 +236,10 @@ func TestFrozenStatistics(t *testing.T) {
 					t.Fatalf("%v: dx[%d] is %v, want %v", s, i, p.dx[i], want)
 				}
 			}
+			again := guarded[float32](s.size())
+			p.add, p.fromX = nil, true
+			InputGrad(again, nil, p.dy, p.x, p.mean, p.variance, p.gamma, nil, nil, p.eps, p.mask(), s)
+			same(t, s, p.dx, again)
 		}
 	})
 }
@@ -290,6 +298,8 @@ func TestAllocatesNothing(t *testing.T) {
 		p := newProblem[float32](s, 0)
 		p.act = true
 		p.run()
+		p.add, p.fromX = nil, true
+		p.run()
 		if a := testing.AllocsPerRun(20, p.run); a >= 1 {
 			t.Fatalf("%v: %v allocations a call", s, a)
 		}
@@ -302,7 +312,7 @@ func benchmark(b *testing.B, f func(p *problem[float32]), arrays int) {
 			b.Run(fmt.Sprintf("%dx%dx%d/%v", s.Outer, s.C, s.Inner, r), func(b *testing.B) {
 				defer cpu.Force(cpu.Force(r))
 				p := newProblem[float32](s, 0)
-				p.act, p.add = true, nil
+				p.act, p.fromX, p.add = true, true, nil
 				p.run()
 				b.SetBytes(int64(4 * arrays * s.size()))
 				for b.Loop() {
@@ -324,5 +334,5 @@ func BenchmarkBackwardReLU(b *testing.B) {
 	benchmark(b, func(p *problem[float32]) {
 		GradStats(p.dg, p.dgx, p.dy, p.x, p.mean, p.variance, p.eps, p.mask(), p.s)
 		InputGrad(p.dx, nil, p.dy, p.x, p.mean, p.variance, p.gamma, p.dg, p.dgx, p.eps, p.mask(), p.s)
-	}, 7)
+	}, 5)
 }

@@ -321,16 +321,19 @@ func Done() {
 }
 
 // ScaleWhere multiplies the lanes of v where v pred b by the float at s, in place.
-func (w Width) ScaleWhere(pred uint8, v Vec, b Op, s Mem) {
+func (w Width) ScaleWhere(pred uint8, v Vec, b Op, s Mem) { w.ScaleWhere2(pred, v, b, v, s) }
+
+// ScaleWhere2 multiplies the lanes of v where a pred b by the float at s, in place.
+func (w Width) ScaleWhere2(pred uint8, a Vec, b Op, v Vec, s Mem) {
 	if w == AVX512 {
 		k := K()
-		VCMPPS(U8(pred), b, v, k)
+		VCMPPS(U8(pred), b, a, k)
 		VMULPS_BCST(s, v, k, v)
 		return
 	}
 	m, p := YMM(), YMM()
+	VCMPPS(U8(pred), b, a, m)
 	VBROADCASTSS(s, p)
 	VMULPS(p, v, p)
-	VCMPPS(U8(pred), b, v, m)
 	VBLENDVPS(m, p, v, v)
 }
