@@ -121,11 +121,12 @@ func (t *weightGrad[T]) sum(part, g, j0, r0, r1, c0 int, buf, columns []T) {
 			tile.Next, later = later, tile.Next
 		}
 	}
-	// AVX2 has few registers: it walks the columns so often that they should be packed and stay in the
-	// first-level cache.
-	lines, packed := r1-r0, cpu.Current() == cpu.AVX2
-	if packed {
-		lines = max(1, cachedPixels/v.q)
+	// Columns that clash in the caches are packed, if they are used often enough. AVX2 has few registers: it
+	// walks the columns so often that they should stay in the first-level cache.
+	packed := gemm.Clash[T](channels) && len(v.taps)*cw >= 256
+	lines := r1 - r0
+	if cpu.Current() == cpu.AVX2 && len(v.taps)*cw >= 128 {
+		packed, lines = true, max(1, cachedPixels/v.q)
 	}
 	for j := j0; j < min(j0+t.across, n); j++ {
 		tile.Cols = min(panel, t.kg-j*panel)
