@@ -11,16 +11,16 @@ import (
 
 // TestOurOpsOnBothMachines trains networks of our ops by Gorgonia's means alone, gorgonia.Grad and a stock
 // solver, on the stock machine and on our tape. The stock machine hands row-major pictures to every op, our
-// tape lets them stay channels-last; the float32 kernels see the same numbers in the same order either way,
-// so that the bits are equal. In float64 some ops sum in the order of memory: rounding differs by 1e-16, which
-// twenty steps of training on a curved cost let grow to 1e-13; 1e-11 leaves room for that.
+// tape lets them stay channels-last, and joins ops into one pass over the data. Some ops sum in the order of
+// memory, so rounding differs, by 1e-16 in float64 and 6e-8 in float32. Twenty steps of training on a curved cost
+// let that grow a thousandfold; the bounds leave as much room again.
 func TestOurOpsOnBothMachines(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		program func(tr *trace, newMachine constructor)
 		tol     float64
 	}{
-		{"residual network, float32", func(tr *trace, m constructor) { residualNetwork(tr, m, tensor.Float32) }, 0},
+		{"residual network, float32", func(tr *trace, m constructor) { residualNetwork(tr, m, tensor.Float32) }, 1e-3},
 		{"residual network, float64", func(tr *trace, m constructor) { residualNetwork(tr, m, tensor.Float64) }, 1e-11},
 		{"mixed with stock ops", mixedNetwork, 1e-11},
 	} {

@@ -13,16 +13,17 @@ import (
 	"github.com/stheno-ml/stheno/ops"
 )
 
-// netBuilder adds layers of our ops to a graph of float32; nothing is bound, as plans need no values.
+// netBuilder adds layers of our ops to a graph; nothing is bound, as plans need no values.
 type netBuilder struct {
 	t      testing.TB
 	g      *G.ExprGraph
+	dt     tensor.Dtype
 	params G.Nodes
 	stats  G.Nodes
 }
 
 func (b *netBuilder) param(shape ...int) *G.Node {
-	n := G.NewTensor(b.g, tensor.Float32, len(shape), G.WithShape(shape...), G.WithName(fmt.Sprint("p", len(b.params))))
+	n := G.NewTensor(b.g, b.dt, len(shape), G.WithShape(shape...), G.WithName(fmt.Sprint("p", len(b.params))))
 	b.params = append(b.params, n)
 	return n
 }
@@ -72,8 +73,8 @@ func (b *netBuilder) loss(x *G.Node, classes int) *G.Node {
 
 // resnet50 and resnet20 are He et al. 2015, tables 1 and 6.
 func resnet50(t testing.TB, batch, size int) (*netBuilder, *G.Node) {
-	b := &netBuilder{t: t, g: G.NewGraph()}
-	x := G.NewTensor(b.g, tensor.Float32, 4, G.WithShape(batch, 3, size, size), G.WithName("x"))
+	b := &netBuilder{t: t, g: G.NewGraph(), dt: tensor.Float32}
+	x := G.NewTensor(b.g, b.dt, 4, G.WithShape(batch, 3, size, size), G.WithName("x"))
 	h := b.relu(b.conv(x, 64, 7, 2))
 	h = b.must(ops.MaxPool2D(h, ops.Pool{Kernel: [2]int{3, 3}, Stride: [2]int{2, 2}, Pad: [4]int{1, 1, 1, 1}}))
 	for stage, blocks := range []int{3, 4, 6, 3} {
@@ -88,9 +89,9 @@ func resnet50(t testing.TB, batch, size int) (*netBuilder, *G.Node) {
 	return b, b.loss(h, 1000)
 }
 
-func resnet20(t testing.TB, batch int) (*netBuilder, *G.Node) {
-	b := &netBuilder{t: t, g: G.NewGraph()}
-	x := G.NewTensor(b.g, tensor.Float32, 4, G.WithShape(batch, 3, 32, 32), G.WithName("x"))
+func resnet20(t testing.TB, dt tensor.Dtype, batch int) (*netBuilder, *G.Node) {
+	b := &netBuilder{t: t, g: G.NewGraph(), dt: dt}
+	x := G.NewTensor(b.g, b.dt, 4, G.WithShape(batch, 3, 32, 32), G.WithName("x"))
 	h := b.relu(b.conv(x, 16, 3, 1))
 	for stage := range 3 {
 		for k := range 3 {
@@ -109,7 +110,7 @@ func resnet20(t testing.TB, batch int) (*netBuilder, *G.Node) {
 func TestMemoryPlanOfNetworks(t *testing.T) {
 	for name, build := range map[string]func() (*netBuilder, *G.Node){
 		"ResNet-50, 96², batch 4": func() (*netBuilder, *G.Node) { return resnet50(t, 4, 96) },
-		"ResNet-20, batch 16":     func() (*netBuilder, *G.Node) { return resnet20(t, 16) },
+		"ResNet-20, batch 16":     func() (*netBuilder, *G.Node) { return resnet20(t, tensor.Float32, 16) },
 	} {
 		b, cost := build()
 		grads, err := graph.Differentiate(cost, b.params...)
@@ -143,8 +144,8 @@ func TestMemoryPlanOfNetworks(t *testing.T) {
 // TestScheduleSparesMemory: where filters are large and pictures small, as deep in a network, gradients of
 // filters wait until the activations of earlier layers are gone.
 func TestScheduleSparesMemory(t *testing.T) {
-	b := &netBuilder{t: t, g: G.NewGraph()}
-	h := G.NewTensor(b.g, tensor.Float32, 4, G.WithShape(2, 8, 64, 64), G.WithName("x"))
+	b := &netBuilder{t: t, g: G.NewGraph(), dt: tensor.Float32}
+	h := G.NewTensor(b.g, b.dt, 4, G.WithShape(2, 8, 64, 64), G.WithName("x"))
 	for _, filters := range []int{16, 32, 64, 128, 256, 256, 256} {
 		h = b.relu(b.conv(h, filters, 3, 2))
 	}
@@ -176,51 +177,48 @@ func (b *netBuilder) bind() {
 		if s := n.Shape(); len(s) == 4 && n.Name() != "x" { // filters: He et al. 2015
 			scale = math.Sqrt(2 / float64(s[1]*s[2]*s[3]))
 		}
-		must(b.t, G.Let(n, normal32(uint64(k), scale, n.Shape()...)))
+		must(b.t, G.Let(n, normal(b.dt, uint64(k), scale, n.Shape()...)))
 	}
 }
 
-// TestPassesKeepResultsOfNetworks runs a residual network of float32 with each pass switched off.
+// TestPassesKeepResultsOfNetworks trains a residual network for a step with each pass switched off.
 func TestPassesKeepResultsOfNetworks(t *testing.T) {
-	b, cost := resnet20(t, 2)
-	b.bind()
-	grads, err := graph.Differentiate(cost, b.params...)
-	must(t, err)
-	outputs := append(append(G.Nodes{cost}, b.stats...), grads...)
-	run := func(o graph.Options) [][]float64 {
-		tape, err := graph.Compile(outputs, o)
+	for _, c := range []struct {
+		dt  tensor.Dtype
+		tol float64 // of the largest element: issue 5's bounds; sums over pictures may be in another order
+	}{{tensor.Float32, 1e-5}, {tensor.Float64, 1e-12}} {
+		b, cost := resnet20(t, c.dt, 2)
+		b.bind()
+		grads, err := graph.Differentiate(cost, b.params...)
 		must(t, err)
-		defer tape.Close()
-		var out [][]float64
-		for range 2 {
-			must(t, tape.RunAll())
-			out = out[:0]
-			for _, n := range outputs {
-				v, err := tape.Value(n)
-				must(t, err)
-				out = append(out, floats(t, v))
-			}
-		}
-		return out
-	}
-	plain := run(graph.Options{NoMerge: true, NoLayout: true, NoSchedule: true, NoInPlace: true})
-	for name, o := range map[string]graph.Options{
-		"all passes": {}, "no merge": {NoMerge: true}, "no layout": {NoLayout: true}, "no schedule": {NoSchedule: true}, "no in place": {NoInPlace: true},
-	} {
-		for k, got := range run(o) {
-			// The float32 kernels work on channels-last pictures in every case, and in the same order.
-			for i, v := range got {
-				if v != plain[k][i] {
-					t.Fatalf("%s: element %d of output %d, %s, is %v, without any pass %v", name, i, k, outputs[k].Name(), v, plain[k][i])
+		outputs := append(append(G.Nodes{cost}, b.stats...), grads...)
+		run := func(o graph.Options) *trace {
+			tape, err := graph.Compile(outputs, o)
+			must(t, err)
+			defer tape.Close()
+			tr := &trace{t: t}
+			for range 2 {
+				must(t, tape.RunAll())
+				for _, n := range outputs {
+					v, err := tape.Value(n)
+					must(t, err)
+					tr.note(n.Name(), v)
 				}
 			}
+			return tr
+		}
+		plain := run(graph.Options{NoMerge: true, NoLayout: true, NoSchedule: true, NoInPlace: true})
+		for name, o := range map[string]graph.Options{
+			"all passes": {}, "no merge": {NoMerge: true}, "no layout": {NoLayout: true}, "no schedule": {NoSchedule: true}, "no in place": {NoInPlace: true},
+		} {
+			t.Run(fmt.Sprint(c.dt, " ", name), func(t *testing.T) { compareTraces(t, plain, run(o), c.tol) })
 		}
 	}
 }
 
 // TestNetworkRunAllocatesNothing is the promise that training does not wake the garbage collector.
 func TestNetworkRunAllocatesNothing(t *testing.T) {
-	b, cost := resnet20(t, 2)
+	b, cost := resnet20(t, tensor.Float32, 2)
 	b.bind()
 	grads, err := graph.Differentiate(cost, b.params...)
 	must(t, err)
@@ -241,8 +239,8 @@ func TestNetworkRunAllocatesNothing(t *testing.T) {
 func TestLargeNetworksAreReadyAtOnce(t *testing.T) {
 	took := time.Hour
 	for range 3 { // other programs take the processor away; the quickest of some tries is ours
-		b := &netBuilder{t: t, g: G.NewGraph()}
-		h := G.NewTensor(b.g, tensor.Float32, 4, G.WithShape(1, 4, 4, 4), G.WithName("x"))
+		b := &netBuilder{t: t, g: G.NewGraph(), dt: tensor.Float32}
+		h := G.NewTensor(b.g, b.dt, 4, G.WithShape(1, 4, 4, 4), G.WithName("x"))
 		for range 300 {
 			h = b.basic(h, 4, 1)
 		}

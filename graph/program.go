@@ -80,6 +80,7 @@ type program struct {
 	of      map[*Node]*value
 	dead    int // nodes of the graph that nothing asked for needs
 	merged  int // nodes found equal to another one
+	fused   int // ops taken in by another one
 
 	buffers []*buffer
 	arena   int // bytes

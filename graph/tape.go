@@ -14,6 +14,7 @@ import (
 // Options choose what Compile does. The zero value is what one wants for speed; each pass can be left out.
 type Options struct {
 	NoMerge    bool // compute equal nodes as often as they stand in the graph
+	NoFuse     bool // leave every op an instruction of its own
 	NoLayout   bool // keep every picture in row-major order
 	NoSchedule bool // run ops in the order in which they were added to the graph
 	NoInPlace  bool // never write a result over an input
@@ -115,6 +116,7 @@ func (t *Tape) compile(outputs gorgonia.Nodes) error {
 	}{
 		{"prune", false, func() {}},
 		{"merge", t.opts.NoMerge, p.merge},
+		{"fuse", t.opts.NoFuse, p.fuse},
 		{"orders", t.opts.NoLayout, p.chooseOrders},
 		{"scratch", false, p.prepare},
 		{"schedule", t.opts.NoSchedule, func() { p.schedule(inPlace) }},

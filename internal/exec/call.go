@@ -106,3 +106,22 @@ func OnFloat(c *Call, f32, f64 func(*Call)) error {
 	}
 	return nil
 }
+
+// Fuser is an op that can take in the op that reads its result, so that both are one pass over the data.
+// The fused op has this op's inputs and then next's others, in order; at is where next reads the result,
+// inputs how many next has.
+type Fuser interface {
+	Fuse(next any, at, inputs int) (fused any, ok bool)
+}
+
+// Absorber is an op that can compute one of its inputs itself: the absorbing op has the producer's inputs in
+// the place of input at.
+type Absorber interface {
+	Absorb(producer any, at int) (absorbing any, ok bool)
+}
+
+// Freezer is an op that has less to do when some inputs stay as they are. Freeze sees a call with those
+// inputs, whose places constant tells; the frozen op is called with all inputs as before.
+type Freezer interface {
+	Freeze(c *Call, constant []bool) (frozen Runner, ok bool)
+}
