@@ -105,7 +105,7 @@ func compareTraces(t *testing.T, stock, ours *trace, tol float64) {
 		}
 		for i := range a {
 			if a[i] != b[i] && !(math.Abs(a[i]-b[i]) <= tol*size) && !(math.IsNaN(a[i]) && math.IsNaN(b[i])) {
-				t.Fatalf("%s: element %d is %v on the stock machine, %v on ours", name, i, a[i], b[i])
+				t.Fatalf("%s: element %d is %v, want %v; the largest is %v", name, i, b[i], a[i], size)
 			}
 		}
 	}
