@@ -26,7 +26,10 @@ func AdaptiveAvgPool2D(x *Node, size [2]int) (*Node, error) {
 		return nil, errors.Wrap(err, name)
 	}
 	h, w := x.Shape()[2], x.Shape()[3]
-	if size[0] <= 0 || size[1] <= 0 {
+	if err := checkSteps("size", size[:]...); err != nil {
+		return nil, errors.Wrap(err, name)
+	}
+	if size[0] == 0 || size[1] == 0 {
 		return nil, errors.Errorf("%s: size is %v, want at least 1×1", name, size)
 	}
 	if h%size[0] == 0 && w%size[1] == 0 {

@@ -57,8 +57,8 @@ func checkFilters(x, w tensor.Shape) error {
 	if err := checkPicture("x", x); err != nil {
 		return err
 	}
-	if len(w) != 4 {
-		return errors.Errorf("w has shape %v, want 4 axes", w)
+	if len(w) != 4 || exec.Size(w) == 0 {
+		return errors.Errorf("w has shape %v, want 4 axes, none of them 0", w)
 	}
 	return nil
 }
@@ -95,16 +95,16 @@ func (a Conv) geometry(w tensor.Shape) (geometry, [4]int, error) {
 	if g.groups == 0 {
 		g.groups = 1
 	}
-	if g.groups < 0 || g.stride[0] < 0 || g.stride[1] < 0 || g.dilation[0] < 0 || g.dilation[1] < 0 {
-		return g, a.Pad, errors.Errorf("stride %v, dilation %v, groups %d: want none below 0", a.Stride, a.Dilation, a.Groups)
+	for _, err := range []error{
+		checkSteps("stride", a.Stride[:]...), checkSteps("dilation", a.Dilation[:]...),
+		checkSteps("padding (top, bottom, left, right)", a.Pad[:]...), checkSteps("groups", a.Groups),
+	} {
+		if err != nil {
+			return g, a.Pad, err
+		}
 	}
-	for _, p := range a.Pad {
-		if p < 0 {
-			return g, a.Pad, errors.Errorf("padding %v (top, bottom, left, right): want none below 0", a.Pad)
-		}
-		if p > 0 && a.Same {
-			return g, a.Pad, errors.Errorf("padding %v is given together with Same: want one of them", a.Pad)
-		}
+	if a.Same && a.Pad != [4]int{} {
+		return g, a.Pad, errors.Errorf("padding %v is given together with Same: want one of them", a.Pad)
 	}
 	g.before = [2]int{a.Pad[0], a.Pad[2]}
 	return g, a.Pad, nil

@@ -59,8 +59,20 @@ func storePicture[T exec.Float](c *exec.Call, last []T) {
 
 // checkPicture wants a shape [N, C, H, W].
 func checkPicture(what string, s tensor.Shape) error {
-	if len(s) != 4 {
-		return errors.Errorf("%s has shape %v, want [N, C, H, W]", what, s)
+	if len(s) != 4 || exec.Size(s) == 0 {
+		return errors.Errorf("%s has shape %v, want [N, C, H, W], none of them 0", what, s)
+	}
+	return nil
+}
+
+// checkSteps wants attributes along height and width that are not negative, nor so large that sizes computed
+// with them could overflow.
+func checkSteps(what string, v ...int) error {
+	const most = 1 << 24
+	for _, n := range v {
+		if n < 0 || n > most {
+			return errors.Errorf("%s %v, want from 0 to %d each", what, v, most)
+		}
 	}
 	return nil
 }

@@ -15,9 +15,9 @@ import (
 	"github.com/stheno-ml/stheno/ops"
 )
 
-// behindConv lets our tape run an op on channels-last arrays, while the stock machine runs it on row-major
+// behindPool lets our tape run an op on channels-last arrays, while the stock machine runs it on row-major
 // ones: average pooling with a 1×1 window copies, and leaves its result channels-last.
-func behindConv(build gradtest.Build) gradtest.Build {
+func behindPool(build gradtest.Build) gradtest.Build {
 	return func(in []*gorgonia.Node) (*gorgonia.Node, error) {
 		x, err := ops.AvgPool2D(in[0], ops.Pool{Kernel: [2]int{1, 1}})
 		if err != nil {
@@ -76,7 +76,7 @@ func TestChannelsLastPicturesGiveTheSame(t *testing.T) {
 		}, gradtest.Config{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			gradtest.Check(t, behindConv(c.build), append([]*tensor.Dense{gradtest.Random(1, 0, 2, 4, 5, 7)}, c.more...), c.c)
+			gradtest.Check(t, behindPool(c.build), append([]*tensor.Dense{gradtest.Random(1, 0, 2, 4, 5, 7)}, c.more...), c.c)
 		})
 	}
 }
@@ -109,7 +109,7 @@ func network(t *testing.T) (x *gorgonia.Node, params gorgonia.Nodes, loss *gorgo
 		return n
 	}
 	x = leaf(1, 4, 3, 33, 31)
-	y := must(ops.Conv2D(x, parameter(0.2, 24, 3, 3, 3), parameter(0.1, 24), ops.Conv{Same: true, Stride: [2]int{1, 2}}))
+	y := must(ops.Conv2D(x, parameter(0.2, 24, 3, 3, 3), nil, ops.Conv{Same: true, Stride: [2]int{1, 2}}))
 	y, _, err := ops.BatchNormTrain(y, parameter(1, 24), parameter(1, 24), ops.BatchNorm{})
 	y = must(y, err)
 	y = must(ops.MaxPool2D(y, ops.Pool{Kernel: [2]int{3, 3}, Stride: [2]int{2, 2}, Ceil: true}))
@@ -435,9 +435,11 @@ func TestPictureOpErrors(t *testing.T) {
 		{"conv: rank of w", conv(x, v, nil, ops.Conv{}), []string{"conv2d", "(6)"}},
 		{"conv: channels", conv(x, leaf(4, 5, 3, 3), nil, ops.Conv{}), []string{"(2, 6, 5, 7)", "(4, 5, 3, 3)"}},
 		{"conv: groups", conv(x, leaf(4, 2, 3, 3), nil, ops.Conv{Groups: 3}), []string{"(4, 2, 3, 3)", "Groups is 3"}},
-		{"conv: negative groups", conv(x, w, nil, ops.Conv{Groups: -1}), []string{"groups -1"}},
+		{"conv: negative groups", conv(x, w, nil, ops.Conv{Groups: -1}), []string{"groups [-1]"}},
 		{"conv: negative stride", conv(x, w, nil, ops.Conv{Stride: [2]int{1, -2}}), []string{"[1 -2]"}},
 		{"conv: negative padding", conv(x, w, nil, ops.Conv{Pad: [4]int{0, 0, -1, 0}}), []string{"[0 0 -1 0]"}},
+		{"conv: overflow", conv(x, w, nil, ops.Conv{Dilation: [2]int{1 << 62, 1}}), []string{"dilation [4611686018427387904 1]"}},
+		{"conv: empty filters", conv(x, leaf(4, 6, 0, 3), nil, ops.Conv{}), []string{"(4, 6, 0, 3)"}},
 		{"conv: same and padding", conv(x, w, nil, ops.Conv{Same: true, Pad: [4]int{1, 0, 0, 0}}), []string{"Same", "[1 0 0 0]"}},
 		{"conv: empty result", conv(x, w, nil, ops.Conv{Dilation: [2]int{3, 1}}), []string{"7 pixels", "has 5"}},
 		{"conv: bias", conv(x, w, v, ops.Conv{}), []string{"(6)", "(4)"}},
@@ -456,6 +458,8 @@ func TestPictureOpErrors(t *testing.T) {
 		}, []string{"(4, 6, 2, 1)"}},
 		{"bias: rank", func() error { _, err := ops.AddBias(v, v); return err }, []string{"(6)", "[N, C]"}},
 		{"pool: no kernel", maxPool(x, ops.Pool{}), []string{"[0 0]"}},
+		{"pool: empty picture", maxPool(leaf(1, 2, 0, 4), ops.Pool{Kernel: two, Pad: [4]int{1, 1, 0, 0}}), []string{"(1, 2, 0, 4)"}},
+		{"pool: overflow", maxPool(x, ops.Pool{Kernel: [2]int{1 << 40, 1}}), []string{"kernel [1099511627776 1]"}},
 		{"pool: rank", maxPool(v, ops.Pool{Kernel: two}), []string{"(6)"}},
 		{"pool: padding", maxPool(x, ops.Pool{Kernel: two, Pad: [4]int{0, 2, 0, 0}}), []string{"[0 2 0 0]", "reach, 2"}},
 		{"pool: window", maxPool(x, ops.Pool{Kernel: [2]int{6, 2}}), []string{"6 pixels", "has 5"}},

@@ -30,7 +30,10 @@ func MaxUnpool2D(x, indices *Node, size [2]int) (*Node, error) {
 	if indices.Dtype() != tensor.Int {
 		return nil, errors.Errorf("%s: indices are of type %v, want int", name, indices.Dtype())
 	}
-	if size[0] <= 0 || size[1] <= 0 {
+	if err := checkSteps("size", size[:]...); err != nil {
+		return nil, errors.Wrap(err, name)
+	}
+	if size[0] == 0 || size[1] == 0 {
 		return nil, errors.Errorf("%s: size is %v, want at least 1×1", name, size)
 	}
 	return apply(unpool{size}, x, indices)

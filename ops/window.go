@@ -31,13 +31,16 @@ func (a Pool) over(x tensor.Shape) (window, error) {
 	if err := checkPicture("x", x); err != nil {
 		return g, err
 	}
-	for i := range 2 {
-		if a.Kernel[i] <= 0 {
-			return g, errors.Errorf("kernel is %v, want at least 1×1", a.Kernel)
+	for _, err := range []error{
+		checkSteps("kernel", a.Kernel[:]...), checkSteps("stride", a.Stride[:]...),
+		checkSteps("dilation", a.Dilation[:]...), checkSteps("padding (top, bottom, left, right)", a.Pad[:]...),
+	} {
+		if err != nil {
+			return g, err
 		}
-		if a.Stride[i] < 0 || a.Dilation[i] < 0 {
-			return g, errors.Errorf("stride %v, dilation %v: want none below 0", a.Stride, a.Dilation)
-		}
+	}
+	if a.Kernel[0] == 0 || a.Kernel[1] == 0 {
+		return g, errors.Errorf("kernel is %v, want at least 1×1", a.Kernel)
 	}
 	g = window{in: [2]int{x[2], x[3]}, kernel: a.Kernel, stride: a.Stride, dilation: orOne(a.Dilation)}
 	for i := range 2 {
@@ -46,8 +49,8 @@ func (a Pool) over(x tensor.Shape) (window, error) {
 		}
 		reach := g.dilation[i]*(g.kernel[i]-1) + 1
 		g.before[i], g.after[i] = a.Pad[2*i], a.Pad[2*i+1]
-		if g.before[i] < 0 || g.after[i] < 0 || g.before[i] >= reach || g.after[i] >= reach {
-			return g, errors.Errorf("padding %v (top, bottom, left, right), want each at least 0 and less than the window's reach, %d along axis %d", a.Pad, reach, 2+i)
+		if g.before[i] >= reach || g.after[i] >= reach {
+			return g, errors.Errorf("padding %v (top, bottom, left, right), want each less than the window's reach, %d along axis %d", a.Pad, reach, 2+i)
 		}
 		if a.Same {
 			if a.Pad != [4]int{} || a.Ceil {
