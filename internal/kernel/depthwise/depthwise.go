@@ -13,6 +13,7 @@ import (
 
 	"github.com/stheno-ml/stheno/internal/kernel/par"
 	"github.com/stheno-ml/stheno/internal/kernel/vec"
+	"github.com/stheno-ml/stheno/internal/kernel/window"
 )
 
 // Float is a type of number that the kernels compute with.
@@ -116,25 +117,6 @@ const maxParts = 16
 
 func (s *Shape) parts() int { return max(1, min(maxParts, s.N*s.P)) }
 
-// span gives the taps lo to hi−1 of a filter along one axis that lie inside [0, size): those with
-// 0 ≤ start + tap·dilation < size.
-func span(start, dilation, taps, size int) (lo, hi int) {
-	if start < 0 {
-		lo = (-start + dilation - 1) / dilation
-	}
-	hi = taps
-	if start+(taps-1)*dilation >= size {
-		hi = (size - start + dilation - 1) / dilation
-	}
-	return lo, max(lo, hi)
-}
-
-// outputOf is the output along one axis that reads input position at by tap, if there is one.
-func outputOf(at, tap, pad, stride, dilation, outputs int) (o int, ok bool) {
-	d := at + pad - tap*dilation
-	return d / stride, d >= 0 && d%stride == 0 && d/stride < outputs
-}
-
 type forward[T Float] struct {
 	y, x, f []T // f is packed
 	s       Shape
@@ -151,10 +133,10 @@ func (k *forward[T]) Run(lo, hi int) {
 	for i := lo; i < hi; i++ {
 		n, p := i/s.P, i%s.P
 		h0 := p*s.StrideH - s.PadTop
-		r0, r1 := span(h0, s.DilationH, s.R, s.H)
+		r0, r1 := window.Span(h0, s.DilationH, s.R, s.H)
 		for q := range s.Q {
 			w0 := q*s.StrideW - s.PadLeft
-			t0, t1 := span(w0, s.DilationW, s.S, s.W)
+			t0, t1 := window.Span(w0, s.DilationW, s.S, s.W)
 			y := k.y[(i*s.Q+q)*outs:][:outs]
 			clear(y)
 			for r := r0; r < r1; r++ {
@@ -230,14 +212,14 @@ func (k *inputGrad[T]) Run(lo, hi int) {
 		n, h := i/s.H, i%s.H
 		clear(k.dx[i*s.W*s.C : (i+1)*s.W*s.C])
 		for r := range s.R {
-			p, ok := outputOf(h, r, s.PadTop, s.StrideH, s.DilationH, s.P)
+			p, ok := window.Output(h, r, s.PadTop, s.StrideH, s.DilationH, s.P)
 			if !ok {
 				continue
 			}
 			for w := range s.W {
 				dx := k.dx[(i*s.W+w)*s.C:][:s.C]
 				for t := range s.S {
-					q, ok := outputOf(w, t, s.PadLeft, s.StrideW, s.DilationW, s.Q)
+					q, ok := window.Output(w, t, s.PadLeft, s.StrideW, s.DilationW, s.Q)
 					if !ok {
 						continue
 					}
@@ -277,10 +259,10 @@ func (k *weightGrad[T]) Run(lo, hi int) {
 		for i := part * rows / parts; i < (part+1)*rows/parts; i++ {
 			n, p := i/s.P, i%s.P
 			h0 := p*s.StrideH - s.PadTop
-			r0, r1 := span(h0, s.DilationH, s.R, s.H)
+			r0, r1 := window.Span(h0, s.DilationH, s.R, s.H)
 			for q := range s.Q {
 				w0 := q*s.StrideW - s.PadLeft
-				t0, t1 := span(w0, s.DilationW, s.S, s.W)
+				t0, t1 := window.Span(w0, s.DilationW, s.S, s.W)
 				dy := k.dy[(i*s.Q+q)*outs:][:outs]
 				for r := r0; r < r1; r++ {
 					for t := t0; t < t1; t++ {

@@ -3,10 +3,10 @@
 package depthwise
 
 import (
-	"sync"
 	"unsafe"
 
 	"github.com/stheno-ml/stheno/internal/kernel/cpu"
+	"github.com/stheno-ml/stheno/internal/kernel/window"
 )
 
 //go:generate sh -c "cd ../gen && go run ./depthwise -out ../depthwise/kernels_amd64.s -stubs ../depthwise/kernels_amd64.go -pkg depthwise"
@@ -18,7 +18,7 @@ type rowCall struct {
 	srcRow, fRow     int            // from one tap row to the next
 	srcTap, fTap     int            // from one tap to the next
 	dstStep, srcStep int            // from one pixel of a segment to the next
-	segs             *segment
+	segs             *window.Segment
 	n                int            // segments; the kernel counts it down
 	scale, shift     unsafe.Pointer // epilogue; nil: none
 	slope            float32
@@ -30,113 +30,14 @@ type rowCall struct {
 	srcLines int
 	nextDst  unsafe.Pointer
 	dstLines int
-}
 
-// segment is a run of pixels along a row that read the same taps. Offsets are in bytes.
-type segment struct {
-	dst, src, f  int
-	pixels, taps int
-}
-
-// reach says what a position along one axis reads: n taps, the first of them tap, at source position src.
-type reach struct{ tap, n, src int }
-
-// axis is the geometry of one axis of a pass: position to position, tap to tap.
-type axis struct {
-	size                    int // positions to compute
-	stride, pad, dilation   int
-	taps, sources           int
-	backward                bool
-	tapStep, srcStep, phase int // taps advance by tapStep, their sources by srcStep; positions phase apart read the same taps
-}
-
-// newAxis is the axis of the forward pass (size outputs from sources inputs) or of the input gradient (size
-// inputs from sources outputs).
-func newAxis(size, sources, taps, stride, pad, dilation int, backward bool) axis {
-	a := axis{size: size, stride: stride, pad: pad, dilation: dilation, taps: taps, sources: sources, backward: backward}
-	if backward {
-		g := gcd(stride, dilation)
-		a.tapStep, a.srcStep, a.phase = stride/g, -dilation/g, stride
-	} else {
-		a.tapStep, a.srcStep, a.phase = 1, dilation, 1
-	}
-	return a
-}
-
-func gcd(a, b int) int {
-	for b != 0 {
-		a, b = b, a%b
-	}
-	return a
-}
-
-// at is what position i reads. Without taps, src is 0.
-func (a *axis) at(i int) reach {
-	if !a.backward {
-		start := i*a.stride - a.pad
-		lo, hi := span(start, a.dilation, a.taps, a.sources)
-		if lo >= hi {
-			return reach{}
-		}
-		return reach{lo, hi - lo, start + lo*a.dilation}
-	}
-	var r reach
-	for t := range a.taps {
-		if o, ok := outputOf(i, t, a.pad, a.stride, a.dilation, a.sources); ok {
-			if r.n == 0 {
-				r.tap, r.src = t, o
-			}
-			r.n++
-		}
-	}
-	return r
-}
-
-// segments lists the runs of positions with the same taps. The strides are those of a position of the result, a
-// position of the source and a tap, in bytes.
-func (a *axis) segments(segs []segment, dstStride, srcStride, fStride int) []segment {
-	for start := range min(a.phase, a.size) {
-		var run reach
-		for i := start; i < a.size; i += a.phase {
-			r := a.at(i)
-			if i > start && r.tap == run.tap && r.n == run.n {
-				segs[len(segs)-1].pixels++
-				continue
-			}
-			run = r
-			segs = append(segs, segment{i * dstStride, r.src * srcStride, r.tap * fStride, 1, r.n})
-		}
-	}
-	return segs
-}
-
-// segmentLists are lists that wait to be used again, so that nothing is allocated in steady state.
-var (
-	segmentsMu   sync.Mutex
-	segmentLists []*[]segment
-)
-
-func takeSegments() *[]segment {
-	segmentsMu.Lock()
-	defer segmentsMu.Unlock()
-	if k := len(segmentLists); k > 0 {
-		l := segmentLists[k-1]
-		segmentLists = segmentLists[:k-1]
-		return l
-	}
-	return new([]segment)
-}
-
-func releaseSegments(l *[]segment) {
-	segmentsMu.Lock()
-	segmentLists = append(segmentLists, l)
-	segmentsMu.Unlock()
+	pixel int // bytes of a pixel of source or result, and of a tap of the filter
 }
 
 // rows computes rows lo to hi−1 of a result [N, height, width, C] from a source [N, sources, sourceWidth, C].
 type rows struct {
 	dst, src, f              unsafe.Pointer
-	height, width            axis
+	height, width            window.Axis
 	dstRow, srcRow, srcImage int // strides in bytes
 	c, s                     int // channels, taps in a row of the filter
 	scale, shift             unsafe.Pointer
@@ -144,18 +45,13 @@ type rows struct {
 }
 
 func (k *rows) run(lo, hi int) {
-	list := takeSegments()
+	list := window.Take(&k.width)
 	pixel := 4 * k.c
-	segs := k.width.segments((*list)[:0], pixel, pixel, pixel)
-	*list = segs
 	call := rowCall{
-		srcRow: k.height.srcStep * k.srcRow, fRow: k.height.tapStep * k.s * pixel,
-		srcTap: k.width.srcStep * pixel, fTap: k.width.tapStep * pixel,
-		dstStep: k.width.phase * pixel, srcStep: pixel,
-		segs: &segs[0], slope: k.slope,
-	}
-	if !k.width.backward {
-		call.srcStep = k.width.stride * pixel
+		srcRow: k.height.SrcStep() * k.srcRow, fRow: k.height.TapStep() * k.s * pixel,
+		srcTap: k.width.SrcStep() * pixel, fTap: k.width.TapStep() * pixel,
+		dstStep: k.width.DstStep() * pixel, srcStep: k.width.Advance() * pixel,
+		segs: &list.Segs[0], slope: k.slope, pixel: pixel,
 	}
 	wide, lanes := 32, 16
 	avx512 := cpu.Current() == cpu.AVX512
@@ -163,9 +59,9 @@ func (k *rows) run(lo, hi int) {
 		wide, lanes = 16, 8
 	}
 	for i := lo; i < hi; i++ {
-		image, at := i/k.height.size, i%k.height.size
-		r := k.height.at(at)
-		call.rows = r.n
+		image, at := i/k.height.Size, i%k.height.Size
+		r := k.height.At(at)
+		call.rows = r.N
 		var nextSrc, nextDst stretch
 		if i+1 < hi {
 			nextSrc, nextDst = k.news(i), stretch{(i + 1) * k.dstRow, k.dstRow}
@@ -179,10 +75,10 @@ func (k *rows) run(lo, hi int) {
 			if k.scale != nil {
 				call.scale, call.shift = unsafe.Add(k.scale, 4*c), unsafe.Add(k.shift, 4*c)
 			}
-			call.n = len(segs)
+			call.n = len(list.Segs)
 			call.dst = unsafe.Add(k.dst, i*k.dstRow+4*c)
-			call.src = unsafe.Add(k.src, image*k.srcImage+r.src*k.srcRow+4*c)
-			call.f = unsafe.Add(k.f, r.tap*k.s*pixel+4*c)
+			call.src = unsafe.Add(k.src, image*k.srcImage+r.Src*k.srcRow+4*c)
+			call.f = unsafe.Add(k.f, r.Tap*k.s*pixel+4*c)
 			call.nextSrc, call.srcLines = nextSrc.share(k.src, c, n, k.c)
 			call.nextDst, call.dstLines = nextDst.share(k.dst, c, n, k.c)
 			arg := (*byte)(unsafe.Pointer(&call))
@@ -199,7 +95,7 @@ func (k *rows) run(lo, hi int) {
 			c += n
 		}
 	}
-	releaseSegments(list)
+	list.Release()
 }
 
 // stretch is a piece of memory: its place and length in bytes.
@@ -217,8 +113,8 @@ func (s stretch) share(base unsafe.Pointer, first, n, c int) (unsafe.Pointer, in
 // news is the source rows that row i+1 reads and row i does not.
 func (k *rows) news(i int) stretch {
 	last := func(i int) int { // the source row after the last that row i of the result reads
-		r := k.height.at(i % k.height.size)
-		return i/k.height.size*k.height.sources + r.src + max(0, (r.n-1)*k.height.srcStep) + 1
+		r := k.height.At(i % k.height.Size)
+		return i/k.height.Size*k.height.Sources + r.Src + max(0, (r.N-1)*k.height.SrcStep()) + 1
 	}
 	from, to := last(i), last(i+1)
 	return stretch{from * k.srcRow, max(0, to-from) * k.srcRow}
@@ -232,8 +128,8 @@ func (k *forward[T]) fast(lo, hi int) bool {
 	}
 	r := rows{
 		dst: pointer(k.y), src: pointer(k.x), f: pointer(k.f),
-		height: newAxis(s.P, s.H, s.R, s.StrideH, s.PadTop, s.DilationH, false),
-		width:  newAxis(s.Q, s.W, s.S, s.StrideW, s.PadLeft, s.DilationW, false),
+		height: window.Axis{Size: s.P, Sources: s.H, Taps: s.R, Stride: s.StrideH, Pad: s.PadTop, Dilation: s.DilationH},
+		width:  window.Axis{Size: s.Q, Sources: s.W, Taps: s.S, Stride: s.StrideW, Pad: s.PadLeft, Dilation: s.DilationW},
 		dstRow: 4 * s.Q * s.C, srcRow: 4 * s.W * s.C, srcImage: 4 * s.H * s.W * s.C,
 		c: s.C, s: s.S,
 	}
@@ -252,8 +148,8 @@ func (k *inputGrad[T]) fast(lo, hi int) bool {
 	}
 	r := rows{
 		dst: pointer(k.dx), src: pointer(k.dy), f: pointer(k.f),
-		height: newAxis(s.H, s.P, s.R, s.StrideH, s.PadTop, s.DilationH, true),
-		width:  newAxis(s.W, s.Q, s.S, s.StrideW, s.PadLeft, s.DilationW, true),
+		height: window.Axis{Size: s.H, Sources: s.P, Taps: s.R, Stride: s.StrideH, Pad: s.PadTop, Dilation: s.DilationH, Backward: true},
+		width:  window.Axis{Size: s.W, Sources: s.Q, Taps: s.S, Stride: s.StrideW, Pad: s.PadLeft, Dilation: s.DilationW, Backward: true},
 		dstRow: 4 * s.W * s.C, srcRow: 4 * s.Q * s.C, srcImage: 4 * s.P * s.Q * s.C,
 		c: s.C, s: s.S,
 	}
@@ -290,12 +186,10 @@ func (k *weightGrad[T]) fast(lo, hi int) bool {
 	if cpu.Current() == cpu.Generic || s.M != 1 {
 		return false
 	}
-	width := newAxis(s.Q, s.W, s.S, s.StrideW, s.PadLeft, s.DilationW, false)
-	height := newAxis(s.P, s.H, s.R, s.StrideH, s.PadTop, s.DilationH, false)
+	width := window.Axis{Size: s.Q, Sources: s.W, Taps: s.S, Stride: s.StrideW, Pad: s.PadLeft, Dilation: s.DilationW}
+	height := window.Axis{Size: s.P, Sources: s.H, Taps: s.R, Stride: s.StrideH, Pad: s.PadTop, Dilation: s.DilationH}
 	pixel := 4 * s.C
-	list := takeSegments()
-	segs := width.segments((*list)[:0], pixel, pixel, pixel)
-	*list = segs
+	list := window.Take(&width)
 	r := rows{height: height, srcRow: s.W * pixel, dstRow: s.Q * pixel}
 	parts, total := s.parts(), s.N*s.P
 	for part := lo; part < hi; part++ {
@@ -303,7 +197,7 @@ func (k *weightGrad[T]) fast(lo, hi int) bool {
 		clear(k.sums[part*s.filterSize() : (part+1)*s.filterSize()])
 		from, to := part*total/parts, (part+1)*total/parts
 		for i := from; i < to; i++ {
-			rowTaps := height.at(i % s.P)
+			rowTaps := height.At(i % s.P)
 			var nextX, nextDy stretch
 			if i+1 < to {
 				nextX, nextDy = r.news(i), stretch{(i + 1) * r.dstRow, r.dstRow}
@@ -316,23 +210,23 @@ func (k *weightGrad[T]) fast(lo, hi int) bool {
 				call.nextDy, call.dyLines = nextDy.share(pointer(k.dy), c, n, s.C)
 				call.sum = unsafe.Add(sum, 4*c)
 				dy := unsafe.Add(pointer(k.dy), i*r.dstRow+4*c)
-				x := unsafe.Add(pointer(k.x), (i/s.P*s.H+rowTaps.src)*r.srcRow+4*c)
-				for _, seg := range segs {
-					call.dy, call.x, call.pixels = unsafe.Add(dy, seg.dst), unsafe.Add(x, seg.src), seg.pixels
+				x := unsafe.Add(pointer(k.x), (i/s.P*s.H+rowTaps.Src)*r.srcRow+4*c)
+				for _, seg := range list.Segs {
+					call.dy, call.x, call.pixels = unsafe.Add(dy, seg.Dst*pixel), unsafe.Add(x, seg.Src*pixel), seg.N
 					k.segment(&call, rowTaps, seg, wide)
 				}
 				c += n
 			}
 		}
 	}
-	releaseSegments(list)
+	list.Release()
 	return true
 }
 
 // segment adds one run of pixels to the sums of all taps that it reads, in groups.
-func (k *weightGrad[T]) segment(call *gradCall, rowTaps reach, seg segment, wide bool) {
+func (k *weightGrad[T]) segment(call *gradCall, rowTaps window.Reach, seg window.Segment, wide bool) {
 	s := &k.s
-	all := rowTaps.n * seg.taps
+	all := rowTaps.N * seg.Taps
 	for done := 0; done < all; {
 		size := 0
 		for _, size = range groupSizes {
@@ -341,10 +235,10 @@ func (k *weightGrad[T]) segment(call *gradCall, rowTaps reach, seg segment, wide
 			}
 		}
 		for j := range call.taps[:size] {
-			r, t := (done+j)/seg.taps, (done+j)%seg.taps
+			r, t := (done+j)/seg.Taps, (done+j)%seg.Taps
 			call.taps[j] = tapOffsets{
 				x:   4 * s.C * (r*s.DilationH*s.W + t*s.DilationW),
-				sum: 4*s.C*(rowTaps.tap+r)*s.S + seg.f + 4*s.C*t,
+				sum: 4 * s.C * ((rowTaps.Tap+r)*s.S + seg.Tap + t),
 			}
 		}
 		gradKernel(size, wide, (*byte)(unsafe.Pointer(call)))

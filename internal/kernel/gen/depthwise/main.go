@@ -13,15 +13,16 @@ import (
 	. "github.com/stheno-ml/stheno/internal/kernel/gen/lane"
 )
 
-// Offsets of the fields of depthwise.rowCall and depthwise.segment.
+// Offsets of the fields of depthwise.rowCall and window.Segment.
 const (
-	callDst, callSrc, callF                                = 0, 8, 16
-	callRows, callSrcRow, callFRow                         = 24, 32, 40
-	callSrcTap, callFTap, callDstStep, callSrcStep         = 48, 56, 64, 72
-	callSegs, callN, callScale, callShift, callSlope       = 80, 88, 96, 104, 112
-	callLanes                                              = 120
-	callNextSrc, callSrcLines, callNextDst, callDstLines   = 128, 136, 144, 152
-	segDst, segSrc, segF, segPixels, segTaps, segmentBytes = 0, 8, 16, 24, 32, 40
+	callDst, callSrc, callF                              = 0, 8, 16
+	callRows, callSrcRow, callFRow                       = 24, 32, 40
+	callSrcTap, callFTap, callDstStep, callSrcStep       = 48, 56, 64, 72
+	callSegs, callN, callScale, callShift, callSlope     = 80, 88, 96, 104, 112
+	callLanes                                            = 120
+	callNextSrc, callSrcLines, callNextDst, callDstLines = 128, 136, 144, 152
+	segDst, segSrc, segTap, segTaps, segN, segmentBytes  = 0, 8, 16, 24, 32, 40
+	callPixel                                            = 160
 )
 
 func field(base reg.Register, off int) Mem { return Mem{Base: base, Disp: off} }
@@ -108,10 +109,13 @@ func row(w Width, name string, nv int, narrow bool, groups []int) {
 	srcStep := get(c, callSrcStep)
 
 	Label(name + "segment")
-	dst, src := get(c, callDst), get(c, callSrc)
-	ADDQ(field(seg, segDst), dst)
-	ADDQ(field(seg, segSrc), src)
-	left := get(seg, segPixels)
+	dst, src := get(seg, segDst), get(seg, segSrc)
+	for _, p := range []reg.GPVirtual{dst, src} {
+		IMULQ(field(c, callPixel), p)
+	}
+	ADDQ(field(c, callDst), dst)
+	ADDQ(field(c, callSrc), src)
+	left := get(seg, segN)
 	for _, group := range groups {
 		next := fmt.Sprintf("%snot%d", name, group)
 		again := fmt.Sprintf("%sgroup%d", name, group)
@@ -125,9 +129,10 @@ func row(w Width, name string, nv int, narrow bool, groups []int) {
 			}
 		}
 		rows := get(c, callRows)
-		srcRow, fRow := GP64(), get(c, callF)
+		srcRow, fRow := GP64(), get(seg, segTap)
 		MOVQ(src, srcRow)
-		ADDQ(field(seg, segF), fRow)
+		IMULQ(field(c, callPixel), fRow)
+		ADDQ(field(c, callF), fRow)
 		TESTQ(rows, rows)
 		JZ(LabelRef(again + "sum"))
 		CMPQ(field(seg, segTaps), U32(0))
