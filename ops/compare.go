@@ -57,17 +57,17 @@ func (compare) dtype(in []tensor.Dtype) (tensor.Dtype, error) {
 func (r compare) run(c *exec.Call) error {
 	switch c.In[0].Dtype {
 	case tensor.Float32:
-		compareRun[float32](c, r.kind)
+		runRows(c, [...]comparer[float32]{equalRow[float32], notEqualRow[float32], lessRow[float32], lessOrEqualRow[float32]}[r.kind])
 	case tensor.Float64:
-		compareRun[float64](c, r.kind)
+		runRows(c, [...]comparer[float64]{equalRow[float64], notEqualRow[float64], lessRow[float64], lessOrEqualRow[float64]}[r.kind])
 	case tensor.Int:
-		compareRun[int](c, r.kind)
+		runRows(c, [...]comparer[int]{equalRow[int], notEqualRow[int], lessRow[int], lessOrEqualRow[int]}[r.kind])
 	case tensor.Int64:
-		compareRun[int64](c, r.kind)
+		runRows(c, [...]comparer[int64]{equalRow[int64], notEqualRow[int64], lessRow[int64], lessOrEqualRow[int64]}[r.kind])
 	case tensor.Int32:
-		compareRun[int32](c, r.kind)
+		runRows(c, [...]comparer[int32]{equalRow[int32], notEqualRow[int32], lessRow[int32], lessOrEqualRow[int32]}[r.kind])
 	case tensor.Uint8:
-		compareRun[uint8](c, r.kind)
+		runRows(c, [...]comparer[uint8]{equalRow[uint8], notEqualRow[uint8], lessRow[uint8], lessOrEqualRow[uint8]}[r.kind])
 	}
 	return nil
 }
@@ -77,18 +77,8 @@ type number interface {
 	float32 | float64 | int | int64 | int32 | uint8
 }
 
-func compareRun[T number](c *exec.Call, kind comparison) {
-	switch kind {
-	case isEqual:
-		runRows(c, equalRow[T])
-	case isNotEqual:
-		runRows(c, notEqualRow[T])
-	case isLess:
-		runRows(c, lessRow[T])
-	case isLessOrEqual:
-		runRows(c, lessOrEqualRow[T])
-	}
-}
+// comparer compares a row. It is made outside generic code, where it would be a closure and be allocated.
+type comparer[T number] = func(y []bool, a, b []T, stepA, stepB int)
 
 func equalRow[T number](y []bool, a, b []T, sa, sb int) {
 	for i := range y {
