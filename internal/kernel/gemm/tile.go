@@ -87,24 +87,26 @@ func (t *Tile[T]) check() {
 	_ = t.B[t.OffsB[len(t.Offs)-1]+(t.Len-1)*t.StepB+width-1]
 }
 
-// runGeneric is the twin of the assembly: blocks of 2 rows × 4 columns in registers.
+// runGeneric is the twin of the assembly: blocks of 3 rows × 2 columns, which is what the compiler keeps in
+// registers.
 func (t *Tile[T]) runGeneric() {
-	for i := 0; i < t.Rows; i += 2 {
-		pair := i+1 < t.Rows
-		for j := 0; j < t.Cols; j += 4 {
-			var sum [8]T
-			if pair {
+	for i := 0; i < t.Rows; i += 3 {
+		for j := 0; j < t.Cols; j += 2 {
+			var sum [6]T
+			if i+3 <= t.Rows {
 				sum = t.block(i, j)
 			} else {
-				sum = t.row(i, j)
+				for r := range t.Rows - i {
+					sum[2*r], sum[2*r+1] = t.row(i+r, j)
+				}
 			}
-			for r := 0; r < 2 && i+r < t.Rows; r++ {
+			for r := 0; r < 3 && i+r < t.Rows; r++ {
 				c := t.C[(i+r)*t.RowC+j:]
-				for q := 0; q < 4 && j+q < t.Cols; q++ {
+				for q := 0; q < 2 && j+q < t.Cols; q++ {
 					if t.Add {
-						c[q] += sum[r*4+q]
+						c[q] += sum[2*r+q]
 					} else {
-						c[q] = sum[r*4+q]
+						c[q] = sum[2*r+q]
 					}
 				}
 			}
@@ -112,53 +114,47 @@ func (t *Tile[T]) runGeneric() {
 	}
 }
 
-func (t *Tile[T]) block(i, j int) [8]T {
-	var c00, c01, c02, c03, c10, c11, c12, c13 T
-	bi := j
+func (t *Tile[T]) block(i, j int) [6]T {
+	var c00, c01, c10, c11, c20, c21 T
+	bs, steps, stepA, stepB, bi := t.B, t.Len, t.StepA, t.StepB, j
 	for run, off := range t.Offs {
 		if t.OffsB != nil {
 			bi = t.OffsB[run] + j
 		}
-		a0 := t.A[off+i*t.RowA:]
-		a1 := t.A[off+(i+1)*t.RowA:]
+		a0, a1, a2 := t.A[off+i*t.RowA:], t.A[off+(i+1)*t.RowA:], t.A[off+(i+2)*t.RowA:]
+		a0, a1 = a0[:len(a2)], a1[:len(a2)]
 		ai := 0
-		for range t.Len {
-			b := t.B[bi : bi+4 : bi+4]
-			x, y := a0[ai], a1[ai]
-			c00 += x * b[0]
-			c01 += x * b[1]
-			c02 += x * b[2]
-			c03 += x * b[3]
-			c10 += y * b[0]
-			c11 += y * b[1]
-			c12 += y * b[2]
-			c13 += y * b[3]
-			ai += t.StepA
-			bi += t.StepB
+		for range steps {
+			b := (*[2]T)(bs[bi:])
+			x, y := b[0], b[1]
+			c00 += a0[ai] * x
+			c01 += a0[ai] * y
+			c10 += a1[ai] * x
+			c11 += a1[ai] * y
+			c20 += a2[ai] * x
+			c21 += a2[ai] * y
+			ai += stepA
+			bi += stepB
 		}
 	}
-	return [8]T{c00, c01, c02, c03, c10, c11, c12, c13}
+	return [6]T{c00, c01, c10, c11, c20, c21}
 }
 
-func (t *Tile[T]) row(i, j int) [8]T {
-	var c0, c1, c2, c3 T
-	bi := j
+func (t *Tile[T]) row(i, j int) (c0, c1 T) {
+	bs, steps, stepA, stepB, bi := t.B, t.Len, t.StepA, t.StepB, j
 	for run, off := range t.Offs {
 		if t.OffsB != nil {
 			bi = t.OffsB[run] + j
 		}
 		a := t.A[off+i*t.RowA:]
 		ai := 0
-		for range t.Len {
-			b := t.B[bi : bi+4 : bi+4]
-			x := a[ai]
-			c0 += x * b[0]
-			c1 += x * b[1]
-			c2 += x * b[2]
-			c3 += x * b[3]
-			ai += t.StepA
-			bi += t.StepB
+		for range steps {
+			b := (*[2]T)(bs[bi:])
+			c0 += a[ai] * b[0]
+			c1 += a[ai] * b[1]
+			ai += stepA
+			bi += stepB
 		}
 	}
-	return [8]T{c0, c1, c2, c3}
+	return c0, c1
 }
