@@ -32,14 +32,16 @@ func outerGeneric(np int, out []float32, os int, a, b []float32, bs, tiles int, 
 		for i := range lane {
 			dst := (*[lane]float32)(out[p*os+i*lane:])
 			var acc [lane]float32
-			if add {
-				acc = *dst
-			}
 			for t := range tiles {
 				x := a[t*lane+i]
 				bv := (*[lane]float32)(b[p*bs+t*lane:])
 				for v := range acc {
 					acc[v] += x * bv[v]
+				}
+			}
+			if add {
+				for v := range acc {
+					acc[v] += dst[v]
 				}
 			}
 			*dst = acc

@@ -15,7 +15,7 @@ type kernels struct {
 	//	for p, i, v: out[p·os + 16i + v] = Σ_c a[c/16·as + 16i + c%16] · b[p·bs + 16c + v], c < 4·c4
 	mul func(rows, np int, out []float32, os int, a []float32, as int, b []float32, bs, c4 int)
 
-	// outer computes out = aᵀ·b, or adds it to out, for 16 rows and np ≤ k.panels:
+	// outer computes out = aᵀ·b, or adds that sum to out, for 16 rows and np ≤ k.panels:
 	//	for p, i, v: out[p·os + 16i + v] = Σ_t a[16t + i] · b[p·bs + 16t + v], t < tiles
 	outer func(np int, out []float32, os int, a, b []float32, bs, tiles int, add bool)
 

@@ -7043,37 +7043,25 @@ done:
 // func outer8x16AVX512(out []float32, os int, a []float32, b []float32, bs int, tiles int, add bool)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·outer8x16AVX512(SB), NOSPLIT, $0-97
-	MOVQ    out_base+0(FP), AX
-	MOVQ    os+24(FP), CX
-	SHLQ    $0x02, CX
-	MOVQ    a_base+32(FP), CX
-	MOVQ    b_base+56(FP), DX
-	MOVQ    bs+80(FP), BX
-	SHLQ    $0x02, BX
-	MOVQ    tiles+88(FP), BX
-	MOVB    add+96(FP), SI
-	VPXORD  Z0, Z0, Z0
-	VPXORD  Z1, Z1, Z1
-	VPXORD  Z2, Z2, Z2
-	VPXORD  Z3, Z3, Z3
-	VPXORD  Z4, Z4, Z4
-	VPXORD  Z5, Z5, Z5
-	VPXORD  Z6, Z6, Z6
-	VPXORD  Z7, Z7, Z7
-	TESTB   SI, SI
-	JZ      start
-	VMOVUPS (AX), Z0
-	VMOVUPS 64(AX), Z1
-	VMOVUPS 128(AX), Z2
-	VMOVUPS 192(AX), Z3
-	VMOVUPS 256(AX), Z4
-	VMOVUPS 320(AX), Z5
-	VMOVUPS 384(AX), Z6
-	VMOVUPS 448(AX), Z7
-
-start:
-	SUBQ $0x04, BX
-	JLT  tail
+	MOVQ   out_base+0(FP), AX
+	MOVQ   os+24(FP), CX
+	SHLQ   $0x02, CX
+	MOVQ   a_base+32(FP), CX
+	MOVQ   b_base+56(FP), DX
+	MOVQ   bs+80(FP), BX
+	SHLQ   $0x02, BX
+	MOVQ   tiles+88(FP), BX
+	MOVB   add+96(FP), SI
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	SUBQ   $0x04, BX
+	JLT    tail
 
 four:
 	VMOVUPS      (DX), Z8
@@ -7182,6 +7170,18 @@ one:
 	JNZ          one
 
 done:
+	TESTB  SI, SI
+	JZ     store
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	VADDPS 128(AX), Z2, Z2
+	VADDPS 192(AX), Z3, Z3
+	VADDPS 256(AX), Z4, Z4
+	VADDPS 320(AX), Z5, Z5
+	VADDPS 384(AX), Z6, Z6
+	VADDPS 448(AX), Z7, Z7
+
+store:
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
@@ -7196,53 +7196,33 @@ done:
 // func outer8x32AVX512(out []float32, os int, a []float32, b []float32, bs int, tiles int, add bool)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·outer8x32AVX512(SB), NOSPLIT, $0-97
-	MOVQ    out_base+0(FP), AX
-	MOVQ    os+24(FP), CX
-	SHLQ    $0x02, CX
-	MOVQ    a_base+32(FP), DX
-	MOVQ    b_base+56(FP), BX
-	MOVQ    bs+80(FP), SI
-	SHLQ    $0x02, SI
-	MOVQ    tiles+88(FP), DI
-	MOVB    add+96(FP), R8
-	VPXORD  Z0, Z0, Z0
-	VPXORD  Z1, Z1, Z1
-	VPXORD  Z2, Z2, Z2
-	VPXORD  Z3, Z3, Z3
-	VPXORD  Z4, Z4, Z4
-	VPXORD  Z5, Z5, Z5
-	VPXORD  Z6, Z6, Z6
-	VPXORD  Z7, Z7, Z7
-	VPXORD  Z8, Z8, Z8
-	VPXORD  Z9, Z9, Z9
-	VPXORD  Z10, Z10, Z10
-	VPXORD  Z11, Z11, Z11
-	VPXORD  Z12, Z12, Z12
-	VPXORD  Z13, Z13, Z13
-	VPXORD  Z14, Z14, Z14
-	VPXORD  Z15, Z15, Z15
-	TESTB   R8, R8
-	JZ      start
-	VMOVUPS (AX), Z0
-	VMOVUPS (AX)(CX*1), Z1
-	VMOVUPS 64(AX), Z2
-	VMOVUPS 64(AX)(CX*1), Z3
-	VMOVUPS 128(AX), Z4
-	VMOVUPS 128(AX)(CX*1), Z5
-	VMOVUPS 192(AX), Z6
-	VMOVUPS 192(AX)(CX*1), Z7
-	VMOVUPS 256(AX), Z8
-	VMOVUPS 256(AX)(CX*1), Z9
-	VMOVUPS 320(AX), Z10
-	VMOVUPS 320(AX)(CX*1), Z11
-	VMOVUPS 384(AX), Z12
-	VMOVUPS 384(AX)(CX*1), Z13
-	VMOVUPS 448(AX), Z14
-	VMOVUPS 448(AX)(CX*1), Z15
-
-start:
-	SUBQ $0x04, DI
-	JLT  tail
+	MOVQ   out_base+0(FP), AX
+	MOVQ   os+24(FP), CX
+	SHLQ   $0x02, CX
+	MOVQ   a_base+32(FP), DX
+	MOVQ   b_base+56(FP), BX
+	MOVQ   bs+80(FP), SI
+	SHLQ   $0x02, SI
+	MOVQ   tiles+88(FP), DI
+	MOVB   add+96(FP), R8
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	SUBQ   $0x04, DI
+	JLT    tail
 
 four:
 	VMOVUPS      (BX), Z16
@@ -7401,6 +7381,26 @@ one:
 	JNZ          one
 
 done:
+	TESTB  R8, R8
+	JZ     store
+	VADDPS (AX), Z0, Z0
+	VADDPS (AX)(CX*1), Z1, Z1
+	VADDPS 64(AX), Z2, Z2
+	VADDPS 64(AX)(CX*1), Z3, Z3
+	VADDPS 128(AX), Z4, Z4
+	VADDPS 128(AX)(CX*1), Z5, Z5
+	VADDPS 192(AX), Z6, Z6
+	VADDPS 192(AX)(CX*1), Z7, Z7
+	VADDPS 256(AX), Z8, Z8
+	VADDPS 256(AX)(CX*1), Z9, Z9
+	VADDPS 320(AX), Z10, Z10
+	VADDPS 320(AX)(CX*1), Z11, Z11
+	VADDPS 384(AX), Z12, Z12
+	VADDPS 384(AX)(CX*1), Z13, Z13
+	VADDPS 448(AX), Z14, Z14
+	VADDPS 448(AX)(CX*1), Z15, Z15
+
+store:
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, (AX)(CX*1)
 	VMOVUPS Z2, 64(AX)
@@ -10001,37 +10001,25 @@ done:
 // func outer4x16AVX2(out []float32, os int, a []float32, b []float32, bs int, tiles int, add bool)
 // Requires: AVX, FMA3, MMX+
 TEXT ·outer4x16AVX2(SB), NOSPLIT, $0-97
-	MOVQ    out_base+0(FP), AX
-	MOVQ    os+24(FP), CX
-	SHLQ    $0x02, CX
-	MOVQ    a_base+32(FP), CX
-	MOVQ    b_base+56(FP), DX
-	MOVQ    bs+80(FP), BX
-	SHLQ    $0x02, BX
-	MOVQ    tiles+88(FP), BX
-	MOVB    add+96(FP), SI
-	VXORPS  Y0, Y0, Y0
-	VXORPS  Y1, Y1, Y1
-	VXORPS  Y2, Y2, Y2
-	VXORPS  Y3, Y3, Y3
-	VXORPS  Y4, Y4, Y4
-	VXORPS  Y5, Y5, Y5
-	VXORPS  Y6, Y6, Y6
-	VXORPS  Y7, Y7, Y7
-	TESTB   SI, SI
-	JZ      start
-	VMOVUPS (AX), Y0
-	VMOVUPS 32(AX), Y1
-	VMOVUPS 64(AX), Y2
-	VMOVUPS 96(AX), Y3
-	VMOVUPS 128(AX), Y4
-	VMOVUPS 160(AX), Y5
-	VMOVUPS 192(AX), Y6
-	VMOVUPS 224(AX), Y7
-
-start:
-	SUBQ $0x04, BX
-	JLT  tail
+	MOVQ   out_base+0(FP), AX
+	MOVQ   os+24(FP), CX
+	SHLQ   $0x02, CX
+	MOVQ   a_base+32(FP), CX
+	MOVQ   b_base+56(FP), DX
+	MOVQ   bs+80(FP), BX
+	SHLQ   $0x02, BX
+	MOVQ   tiles+88(FP), BX
+	MOVB   add+96(FP), SI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	SUBQ   $0x04, BX
+	JLT    tail
 
 four:
 	VMOVUPS      (DX), Y8
@@ -10125,6 +10113,18 @@ one:
 	JNZ          one
 
 done:
+	TESTB  SI, SI
+	JZ     store
+	VADDPS (AX), Y0, Y0
+	VADDPS 32(AX), Y1, Y1
+	VADDPS 64(AX), Y2, Y2
+	VADDPS 96(AX), Y3, Y3
+	VADDPS 128(AX), Y4, Y4
+	VADDPS 160(AX), Y5, Y5
+	VADDPS 192(AX), Y6, Y6
+	VADDPS 224(AX), Y7, Y7
+
+store:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VMOVUPS Y2, 64(AX)
@@ -10139,45 +10139,29 @@ done:
 // func outer6x16AVX2(out []float32, os int, a []float32, b []float32, bs int, tiles int, add bool)
 // Requires: AVX, FMA3, MMX+
 TEXT ·outer6x16AVX2(SB), NOSPLIT, $0-97
-	MOVQ    out_base+0(FP), AX
-	MOVQ    os+24(FP), CX
-	SHLQ    $0x02, CX
-	MOVQ    a_base+32(FP), CX
-	MOVQ    b_base+56(FP), DX
-	MOVQ    bs+80(FP), BX
-	SHLQ    $0x02, BX
-	MOVQ    tiles+88(FP), BX
-	MOVB    add+96(FP), SI
-	VXORPS  Y0, Y0, Y0
-	VXORPS  Y1, Y1, Y1
-	VXORPS  Y2, Y2, Y2
-	VXORPS  Y3, Y3, Y3
-	VXORPS  Y4, Y4, Y4
-	VXORPS  Y5, Y5, Y5
-	VXORPS  Y6, Y6, Y6
-	VXORPS  Y7, Y7, Y7
-	VXORPS  Y8, Y8, Y8
-	VXORPS  Y9, Y9, Y9
-	VXORPS  Y10, Y10, Y10
-	VXORPS  Y11, Y11, Y11
-	TESTB   SI, SI
-	JZ      start
-	VMOVUPS (AX), Y0
-	VMOVUPS 32(AX), Y1
-	VMOVUPS 64(AX), Y2
-	VMOVUPS 96(AX), Y3
-	VMOVUPS 128(AX), Y4
-	VMOVUPS 160(AX), Y5
-	VMOVUPS 192(AX), Y6
-	VMOVUPS 224(AX), Y7
-	VMOVUPS 256(AX), Y8
-	VMOVUPS 288(AX), Y9
-	VMOVUPS 320(AX), Y10
-	VMOVUPS 352(AX), Y11
-
-start:
-	SUBQ $0x04, BX
-	JLT  tail
+	MOVQ   out_base+0(FP), AX
+	MOVQ   os+24(FP), CX
+	SHLQ   $0x02, CX
+	MOVQ   a_base+32(FP), CX
+	MOVQ   b_base+56(FP), DX
+	MOVQ   bs+80(FP), BX
+	SHLQ   $0x02, BX
+	MOVQ   tiles+88(FP), BX
+	MOVB   add+96(FP), SI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	SUBQ   $0x04, BX
+	JLT    tail
 
 four:
 	VMOVUPS      (DX), Y12
@@ -10301,6 +10285,22 @@ one:
 	JNZ          one
 
 done:
+	TESTB  SI, SI
+	JZ     store
+	VADDPS (AX), Y0, Y0
+	VADDPS 32(AX), Y1, Y1
+	VADDPS 64(AX), Y2, Y2
+	VADDPS 96(AX), Y3, Y3
+	VADDPS 128(AX), Y4, Y4
+	VADDPS 160(AX), Y5, Y5
+	VADDPS 192(AX), Y6, Y6
+	VADDPS 224(AX), Y7, Y7
+	VADDPS 256(AX), Y8, Y8
+	VADDPS 288(AX), Y9, Y9
+	VADDPS 320(AX), Y10, Y10
+	VADDPS 352(AX), Y11, Y11
+
+store:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VMOVUPS Y2, 64(AX)

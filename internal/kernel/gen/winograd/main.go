@@ -220,14 +220,11 @@ func outer(s isa, rows, panels int) {
 	Load(Param("add"), add)
 	per := 64 / s.bytes
 	acc, bv, av := s.accumulators(rows, panels*per)
-	start, four, one, tail, done := "start", "four", "one", "tail", "done"
 	for i := range acc {
 		for j := range acc[i] {
 			s.zero(acc[i][j])
 		}
 	}
-	TESTB(add, add)
-	JZ(LabelRef(start))
 	at := func(i, j int) Mem {
 		m := Mem{Base: out, Disp: i*64 + j%per*s.bytes}
 		if j >= per {
@@ -235,32 +232,34 @@ func outer(s isa, rows, panels int) {
 		}
 		return m
 	}
-	for i := range acc {
-		for j := range acc[i] {
-			VMOVUPS(at(i, j), acc[i][j])
-		}
-	}
-	Label(start)
 	SUBQ(U8(4), n)
-	JLT(LabelRef(tail))
-	Label(four)
+	JLT(LabelRef("tail"))
+	Label("four")
 	for u := range 4 {
 		s.rank1(acc, bv, av, per, b, bs, u*64, func(i int) Mem { return Mem{Base: a, Disp: i*4 + u*64} })
 	}
 	ADDQ(U32(256), a)
 	ADDQ(U32(256), b)
 	SUBQ(U8(4), n)
-	JGE(LabelRef(four))
-	Label(tail)
+	JGE(LabelRef("four"))
+	Label("tail")
 	ADDQ(U8(4), n)
-	JZ(LabelRef(done))
-	Label(one)
+	JZ(LabelRef("done"))
+	Label("one")
 	s.rank1(acc, bv, av, per, b, bs, 0, func(i int) Mem { return Mem{Base: a, Disp: i * 4} })
 	ADDQ(U8(64), a)
 	ADDQ(U8(64), b)
 	DECQ(n)
-	JNZ(LabelRef(one))
-	Label(done)
+	JNZ(LabelRef("one"))
+	Label("done")
+	TESTB(add, add)
+	JZ(LabelRef("store"))
+	for i := range acc {
+		for j := range acc[i] {
+			VADDPS(at(i, j), acc[i][j], acc[i][j])
+		}
+	}
+	Label("store")
 	for i := range acc {
 		for j := range acc[i] {
 			VMOVUPS(acc[i][j], at(i, j))
