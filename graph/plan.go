@@ -63,7 +63,7 @@ func (p *program) mayTake(k int, i *instr, a int) bool {
 
 // prepare makes the call of each instruction, without memory yet, and asks how much scratch it wants.
 func (p *program) prepare() {
-	for _, i := range p.instrs {
+	for _, i := range append(p.aside[:len(p.aside):len(p.aside)], p.instrs...) {
 		if i.run == nil {
 			continue
 		}
@@ -161,7 +161,8 @@ func bestGap(placed []*buffer, b *buffer) int {
 // bind allocates the arena and points every call at its memory.
 func (p *program) bind() ([]byte, error) {
 	arena := exec.AlignedBytes(p.arena)
-	for _, i := range p.instrs {
+	all := append(p.aside[:len(p.aside):len(p.aside)], p.instrs...)
+	for _, i := range all {
 		v := i.out
 		var err error
 		switch v.kind {
@@ -171,7 +172,7 @@ func (p *program) bind() ([]byte, error) {
 				v.host, err = hostOf(&v.array)
 			}
 		case own:
-			v.host, v.array, err = exec.NewValue(nil, v.dtype)
+			v.host, v.array, err = exec.NewValue(v.shape, v.dtype)
 		}
 		if err != nil {
 			return nil, errors.Wrapf(err, "%s", i.where())
@@ -181,7 +182,7 @@ func (p *program) bind() ([]byte, error) {
 			i.call.Scratch = arena[o : o+i.scratch.size : o+i.scratch.size]
 		}
 	}
-	for _, i := range p.instrs {
+	for _, i := range all {
 		if i.run != nil {
 			for j, v := range i.in {
 				if v.kind != leaf && v.kind != dynamic {

@@ -17,7 +17,7 @@ type kind uint8
 const (
 	leaf    kind = iota // bound from outside: an input, a variable, a constant
 	planned             // a place in the arena
-	own                 // a scalar, kept by the tape beside the arena
+	own                 // kept by the tape beside the arena: scalars, and what is computed once
 	dynamic             // made anew at each run by a stock op that takes no buffer
 )
 
@@ -81,6 +81,9 @@ type program struct {
 	dead    int // nodes of the graph that nothing asked for needs
 	merged  int // nodes found equal to another one
 	fused   int // ops taken in by another one
+
+	aside []*instr        // run once: their inputs are constant
+	fixed map[*value]bool // constants, and what is computed from them
 
 	buffers []*buffer
 	arena   int // bytes

@@ -21,6 +21,9 @@ type Options struct {
 
 	// Assign copies values into variables after a complete run: running statistics, for one.
 	Assign []Assign
+	// Constant lists inputs and variables whose values stay as they are at the first run: the weights of a
+	// network in use. What is computed from them alone is computed once, and filters are packed once.
+	Constant []*Node
 	// Private keeps inputs and results in the tape: Let binds an input for this tape alone, and results are
 	// read with Tape.Value and not from their nodes. Any number of private tapes of one graph, or of graphs
 	// that share variables, can then run at the same time, each in a goroutine of its own, as long as nobody
@@ -51,6 +54,7 @@ type Tape struct {
 	opts    Options
 	err     error // of the compilation, where NewTape could not return it
 	plan    Plan
+	settled bool    // what Options.Constant allows has been done
 	watch   finding // what stops a run
 	valid   bool    // the last run was complete
 	profile *profile
@@ -107,6 +111,9 @@ func (t *Tape) compile(outputs gorgonia.Nodes) error {
 	p, err := build(wanted)
 	if err != nil {
 		return errors.Wrap(err, "tape")
+	}
+	if err := p.setAside(t.opts.Constant); err != nil {
+		return err
 	}
 	inPlace := !t.opts.NoInPlace
 	passes := []struct {
@@ -206,13 +213,18 @@ func (t *Tape) exec(ctx context.Context, watch finding) (err error) {
 			}
 		}
 	}
-	var at *instr
+	var at *instr // nil while constants are settled
 	defer func() {
-		if r := recover(); r != nil {
+		if r := recover(); r != nil && at == nil {
+			err = errors.Errorf("tape: preparing for constants: %v", r)
+		} else if r != nil {
 			err = errors.Errorf("tape: %s: %v", at.where(), r)
 		}
 		t.valid = err == nil
 	}()
+	if err := t.settle(ctx); err != nil {
+		return err
+	}
 	done := ctx.Done()
 	for k, i := range t.prog.instrs {
 		if done != nil {

@@ -96,43 +96,57 @@ func (m *Model) Summary(w io.Writer) error {
 	return b.Graph.Summary(w)
 }
 
+// PredictorConfig says what a Predictor computes.
+type PredictorConfig struct {
+	Batch   int      // examples at a time; 0 means 1
+	Outputs []string // what the network marked with these names; none means its output
+	// Fixed promises that the model's variables will not change after the first run. Filters are then packed
+	// once, which for single pictures saves a good part of the time.
+	Fixed bool
+}
+
 // Predictor runs a model in evaluation mode on batches of one size. It serves one goroutine at a time; for a
-// server, make one for each.
+// server, make one for each: they share the model's variables.
 type Predictor struct {
-	batch   int
 	built   *Built
 	outputs gorgonia.Nodes
 	tape    *graph.Tape
 }
 
-// NewPredictor compiles the model for evaluation of batches of one size. Results are the network's output,
-// or, where names are given, what the network marked with them.
-func (m *Model) NewPredictor(batch int, marks ...string) (*Predictor, error) {
-	b, err := m.Build(graph.Eval, batch, nil)
+// NewPredictor compiles the model for evaluation.
+func (m *Model) NewPredictor(c PredictorConfig) (*Predictor, error) {
+	b, err := m.Build(graph.Eval, max(c.Batch, 1), nil)
 	if err != nil {
 		return nil, errors.Wrap(err, "predictor")
 	}
-	p := &Predictor{batch: batch, built: b}
-	for _, name := range marks {
+	p := &Predictor{built: b}
+	for _, name := range c.Outputs {
 		n := b.Graph.Marked(name)
 		if n == nil {
 			return nil, errors.Errorf("predictor: the network has no output %q; it has %s", name, strings.Join(b.Graph.Marks(), ", "))
 		}
 		p.outputs = append(p.outputs, n)
 	}
-	if len(marks) == 0 {
+	if len(p.outputs) == 0 {
 		p.outputs = gorgonia.Nodes{b.Output}
 	}
-	if p.tape, err = graph.Compile(p.outputs, graph.Options{}); err != nil {
+	o := graph.Options{Private: true}
+	if c.Fixed {
+		_, o.Constant = b.Graph.Variables()
+	}
+	if p.tape, err = graph.Compile(p.outputs, o); err != nil {
 		return nil, errors.Wrap(err, "predictor")
 	}
 	return p, nil
 }
 
+// Plan is the memory plan of the predictor.
+func (p *Predictor) Plan() graph.Plan { return p.tape.Plan() }
+
 // Run computes the outputs for x, whose shape is the batch size and the model's input. The results are
 // overwritten by the next Run.
 func (p *Predictor) Run(ctx context.Context, x *tensor.Dense) ([]*tensor.Dense, error) {
-	if err := gorgonia.Let(p.built.Input, x); err != nil {
+	if err := p.tape.Let(p.built.Input, x); err != nil {
 		return nil, errors.Wrap(err, "predictor")
 	}
 	if err := p.tape.Run(ctx); err != nil {
@@ -140,9 +154,13 @@ func (p *Predictor) Run(ctx context.Context, x *tensor.Dense) ([]*tensor.Dense, 
 	}
 	out := make([]*tensor.Dense, len(p.outputs))
 	for i, n := range p.outputs {
-		d, ok := n.Value().(*tensor.Dense)
+		v, err := p.tape.Value(n)
+		if err != nil {
+			return nil, errors.Wrap(err, "predictor")
+		}
+		d, ok := v.(*tensor.Dense)
 		if !ok {
-			return nil, errors.Errorf("predictor: output %d is a %T, want a tensor", i, n.Value())
+			return nil, errors.Errorf("predictor: output %d is a %T, want a tensor", i, v)
 		}
 		out[i] = d
 	}
@@ -174,7 +192,7 @@ func (m *Model) Outputs(ctx context.Context, x *tensor.Dense, marks ...string) (
 			clear(m.ready)
 		}
 		var err error
-		if p, err = m.NewPredictor(shape[0], marks...); err != nil {
+		if p, err = m.NewPredictor(PredictorConfig{Batch: shape[0], Outputs: marks}); err != nil {
 			return nil, err
 		}
 		m.ready[key] = p
