@@ -41,8 +41,9 @@ func (k *globalForward[T]) Run(lo, hi int) {
 
 // addRows adds to y the sum of that many pixels, the first at element from.
 func (k *globalForward[T]) addRows(y []T, from, rows int) {
-	if isFloat32[T]() && k.addRowsFast(y, from, rows) {
-		return
+	if isFloat32[T]() {
+		done := k.addRowsFast(y, from, rows)
+		y, from = y[done:], from+done
 	}
 	var sum [globalWidth]T
 	for r := range rows {

@@ -1,11 +1,15 @@
+//go:build !amd64 || noasm
+
 package pool
 
-func (k *maxForward[T, I]) fast(lo, hi int) bool { return false }
+// The fast methods give the first channel that they did not do.
 
-func (k *maxBackward[T, I]) fast(lo, hi int) bool { return false }
+func (k *maxForward[T, I]) fast(lo, hi int) int { return 0 }
 
-func (k *averageForward[T]) fast(lo, hi int) bool { return false }
+func (k *maxBackward[T, I]) fast(lo, hi int) int { return 0 }
 
-func (k *averageBackward[T]) fast(lo, hi int) bool { return false }
+func (k *averageForward[T]) fast(lo, hi int) int { return 0 }
 
-func (k *globalForward[T]) addRowsFast(y []T, from, rows int) bool { return false }
+func (k *averageBackward[T]) fast(lo, hi int) int { return 0 }
+
+func (k *globalForward[T]) addRowsFast(y []T, from, rows int) int { return 0 }
