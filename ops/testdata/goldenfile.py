@@ -4,6 +4,9 @@ A golden file is a safetensors file (8 bytes length, JSON header, raw little-end
 tensors "c/x0", "c/x1", … (inputs in argument order), "c/y" (result), "c/dy" (gradient given to the result)
 and "c/dx0", … (gradient for each floating-point input); its attributes are JSON under "c" in the metadata.
 internal/golden reads it. Attribute names are the field names of the Go struct.
+
+The scripts gen_*.py beside this file run in this folder, with PyTorch 1.13 (Debian's python3-torch 1.13.1); each
+begins with the seed below. Version and seed are in the metadata too.
 """
 import json
 import struct
