@@ -24,3 +24,122 @@ func finish[T Float](y, add []T, stride, rows, cols int, scale, shift []T, slope
 	_ = y[(rows-1)*stride+cols-1]
 	finish8(pointer(y), pointer(add), stride, rows, cols, pointer(scale), pointer(shift), float32(slope), float32(lo), float32(hi))
 }
+
+// laneCall is what the assembly of grouped convolutions reads. Strides are in bytes, offsets in elements.
+type laneCall struct {
+	x, w, y      unsafe.Pointer
+	offs         unsafe.Pointer
+	runs, pixels int
+	stepX, stepY int
+	index        unsafe.Pointer
+	add          int
+}
+
+func (t *laneTile[T]) call() laneCall {
+	c := laneCall{
+		x: unsafe.Pointer(unsafe.SliceData(t.x)), w: unsafe.Pointer(unsafe.SliceData(t.w)), y: unsafe.Pointer(unsafe.SliceData(t.y)),
+		offs: unsafe.Pointer(unsafe.SliceData(t.offs)), runs: len(t.offs), pixels: t.pixels,
+		stepX: 4 * t.stepX, stepY: 4 * t.stepY, index: unsafe.Pointer(&spreads[t.group/8]),
+	}
+	if t.add {
+		c.add = 1
+	}
+	return c
+}
+
+func (t *laneTile[T]) forward() {
+	if !assembly[T]() || len(t.offs) == 0 {
+		t.forwardGeneric()
+		return
+	}
+	_ = t.x[t.offs[len(t.offs)-1]+(t.pixels-1)*t.stepX+laneBlock-1]
+	_ = t.y[(t.pixels-1)*t.stepY+laneBlock-1]
+	_ = t.w[len(t.offs)*t.group*laneBlock-1]
+	wide := cpu.Current() == cpu.AVX512
+	halves := 2
+	if wide {
+		halves = 1
+	}
+	for h := range halves {
+		c := t.call()
+		c.x, c.w, c.y = unsafe.Add(c.x, 32*h), unsafe.Add(c.w, 32*h), unsafe.Add(c.y, 32*h)
+		for q := t.pixels; q > 0; {
+			n := 1
+			for n < 8 && 2*n <= q {
+				n *= 2
+			}
+			callLanes(&c, wide, t.group, n)
+			c.x, c.y = unsafe.Add(c.x, n*c.stepX), unsafe.Add(c.y, n*c.stepY)
+			q -= n
+		}
+	}
+}
+
+func callLanes(c *laneCall, wide bool, group, rows int) {
+	p := (*byte)(unsafe.Pointer(c))
+	key := group*16 + rows
+	if wide {
+		key += 1000
+	}
+	switch key {
+	case 1072:
+		lanes512g4x8(p)
+	case 1068:
+		lanes512g4x4(p)
+	case 1066:
+		lanes512g4x2(p)
+	case 1065:
+		lanes512g4x1(p)
+	case 1136:
+		lanes512g8x8(p)
+	case 1132:
+		lanes512g8x4(p)
+	case 1130:
+		lanes512g8x2(p)
+	case 1129:
+		lanes512g8x1(p)
+	case 72:
+		lanes256g4x8(p)
+	case 68:
+		lanes256g4x4(p)
+	case 66:
+		lanes256g4x2(p)
+	case 65:
+		lanes256g4x1(p)
+	case 136:
+		lanes256g8x8(p)
+	case 132:
+		lanes256g8x4(p)
+	case 130:
+		lanes256g8x2(p)
+	case 129:
+		lanes256g8x1(p)
+	}
+}
+
+func (t *laneTile[T]) grad() {
+	if !assembly[T]() || len(t.offs) == 0 {
+		t.gradGeneric()
+		return
+	}
+	_ = t.x[t.offs[len(t.offs)-1]+(t.pixels-1)*t.stepX+laneBlock-1]
+	_ = t.y[(len(t.offs)*t.pixels-1)*t.stepY+laneBlock-1]
+	_ = t.w[t.group*laneBlock-1]
+	c := t.call()
+	p := (*byte)(unsafe.Pointer(&c))
+	switch {
+	case cpu.Current() == cpu.AVX512 && t.group == 4:
+		lanesGrad512g4(p)
+	case cpu.Current() == cpu.AVX512:
+		lanesGrad512g8(p)
+	default:
+		for range 2 {
+			if t.group == 4 {
+				lanesGrad256g4(p)
+			} else {
+				lanesGrad256g8(p)
+			}
+			c.x, c.w, c.y = unsafe.Add(c.x, 32), unsafe.Add(c.w, 32), unsafe.Add(c.y, 32)
+		}
+	}
+}

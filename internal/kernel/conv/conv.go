@@ -31,11 +31,14 @@ func ForwardPacked[T Float](s *Shape, y, x, packed []T, ep *Epilogue[T]) {
 	if ep != nil {
 		p.ep, p.finish = *ep, true
 	}
-	if one := pl.narrow; one != nil {
-		p.runNarrow(one, &pl.forward)
-		return
+	switch {
+	case laned(s):
+		p.runLanes()
+	case pl.narrow != nil:
+		p.runNarrow(pl.narrow, &pl.forward)
+	default:
+		p.run()
 	}
-	p.run()
 }
 
 // InputGrad computes dx [N, H, W, C], the adjoint of Forward applied to dy [N, P, Q, K]. Used forward it is
@@ -43,12 +46,21 @@ func ForwardPacked[T Float](s *Shape, y, x, packed []T, ep *Epilogue[T]) {
 // column modulo the strides are reached through the same taps, so nothing is multiplied by inserted zeros.
 func InputGrad[T Float](s *Shape, dx, dy, w []T, ws []T) {
 	pl := planOf(s)
-	par.For(s.Groups*panels(s.C/s.Groups), 1, packBack[T]{*s, ws, w, pl})
 	p := product[T]{
 		offs: pl.offs, groups: s.Groups,
 		n: s.N, h: s.P, w: s.Q, x: dy, cg: s.K / s.Groups,
 		y: dx, yh: s.H, yw: s.W, kg: s.C / s.Groups, b: ws,
 	}
+	if laned(s) {
+		for i := range pl.back {
+			v := &pl.back[i]
+			p.view, p.b = v, ws[v.packed*s.C*p.cg:]
+			par.For(s.C/laneBlock, 8, packLanes[T]{*s, p.b, w, v, true})
+			p.runLanes()
+		}
+		return
+	}
+	par.For(s.Groups*panels(s.C/s.Groups), 1, packBack[T]{*s, ws, w, pl})
 	if len(pl.wide.taps) > 0 {
 		p.runNarrow(pl.back, &pl.wide)
 		return

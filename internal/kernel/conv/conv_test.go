@@ -84,30 +84,33 @@ func shape(n, h, w, c, k, r, s, stride, pad, dilation, groups int) Shape {
 var shapes = []Shape{
 	shape(1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1),
 	shape(2, 5, 7, 3, 4, 3, 3, 1, 1, 1, 1),
-	shape(1, 12, 12, 1, 8, 5, 5, 1, 2, 1, 1),   // MNIST
-	shape(1, 23, 21, 3, 18, 7, 7, 2, 3, 1, 1),  // stem
-	shape(2, 9, 9, 33, 47, 3, 3, 1, 1, 1, 1),   // tails everywhere
-	shape(1, 17, 17, 16, 24, 3, 3, 2, 0, 1, 1), // stride 2, no padding
-	shape(2, 8, 8, 20, 12, 4, 4, 2, 1, 1, 1),   // DCGAN
-	shape(3, 4, 4, 40, 20, 4, 4, 1, 0, 1, 1),   // one output pixel
-	shape(2, 4, 4, 70, 36, 3, 3, 1, 1, 1, 1),   // small pictures
-	shape(1, 14, 14, 64, 96, 1, 1, 1, 0, 1, 1), // 1×1
-	shape(2, 13, 11, 40, 50, 1, 1, 2, 0, 1, 1), // 1×1 stride 2
-	shape(1, 10, 10, 20, 20, 3, 3, 1, 2, 2, 1), // dilation 2
-	shape(1, 11, 10, 6, 5, 3, 2, 3, 2, 2, 1),   // stride 3, dilation 2
-	shape(1, 9, 8, 5, 6, 3, 3, 2, 2, 3, 1),     // stride 2, dilation 3: some phases without taps
-	shape(1, 9, 9, 32, 32, 3, 3, 1, 1, 1, 8),   // grouped
-	shape(2, 8, 7, 12, 24, 3, 3, 2, 1, 1, 3),   // grouped, stride 2
-	shape(1, 9, 9, 40, 80, 3, 3, 1, 1, 1, 2),   // groups wider than a panel
-	shape(2, 7, 7, 10, 10, 3, 3, 1, 1, 1, 10),  // depthwise
-	shape(2, 7, 6, 5, 10, 3, 3, 2, 1, 1, 5),    // depthwise with a multiplier
-	shape(1, 6, 6, 512, 40, 1, 1, 1, 0, 1, 1),  // pixels 2 KB apart
-	shape(1, 5, 5, 512, 33, 3, 3, 1, 1, 1, 1),  // deep
-	shape(1, 3, 3, 1500, 17, 1, 1, 1, 0, 1, 1), // deep
-	shape(1, 4, 5, 7, 9, 3, 3, 1, 5, 1, 1),     // more padding than filter
-	shape(1, 2, 2, 6, 5, 2, 2, 5, 2, 1, 1),     // stride larger than the picture
-	shape(4, 17, 17, 24, 32, 3, 3, 1, 1, 1, 1), // more than one chunk of pixels
-	shape(1, 40, 41, 32, 70, 3, 3, 1, 1, 1, 1), // wide rows
+	shape(1, 12, 12, 1, 8, 5, 5, 1, 2, 1, 1),    // MNIST
+	shape(1, 23, 21, 3, 18, 7, 7, 2, 3, 1, 1),   // stem
+	shape(2, 9, 9, 33, 47, 3, 3, 1, 1, 1, 1),    // tails everywhere
+	shape(1, 17, 17, 16, 24, 3, 3, 2, 0, 1, 1),  // stride 2, no padding
+	shape(2, 8, 8, 20, 12, 4, 4, 2, 1, 1, 1),    // DCGAN
+	shape(3, 4, 4, 40, 20, 4, 4, 1, 0, 1, 1),    // one output pixel
+	shape(2, 4, 4, 70, 36, 3, 3, 1, 1, 1, 1),    // small pictures
+	shape(1, 14, 14, 64, 96, 1, 1, 1, 0, 1, 1),  // 1×1
+	shape(2, 13, 11, 40, 50, 1, 1, 2, 0, 1, 1),  // 1×1 stride 2
+	shape(1, 10, 10, 20, 20, 3, 3, 1, 2, 2, 1),  // dilation 2
+	shape(1, 11, 10, 6, 5, 3, 2, 3, 2, 2, 1),    // stride 3, dilation 2
+	shape(1, 9, 8, 5, 6, 3, 3, 2, 2, 3, 1),      // stride 2, dilation 3: some phases without taps
+	shape(1, 9, 9, 32, 32, 3, 3, 1, 1, 1, 8),    // grouped
+	shape(2, 11, 19, 64, 64, 3, 3, 1, 1, 1, 16), // groups of 4
+	shape(2, 12, 15, 32, 32, 3, 3, 2, 1, 1, 4),  // groups of 8, stride 2
+	shape(1, 9, 9, 160, 160, 1, 1, 2, 0, 1, 20), // more than one task of blocks; phases without taps
+	shape(2, 8, 7, 12, 24, 3, 3, 2, 1, 1, 3),    // grouped, stride 2
+	shape(1, 9, 9, 40, 80, 3, 3, 1, 1, 1, 2),    // groups wider than a panel
+	shape(2, 7, 7, 10, 10, 3, 3, 1, 1, 1, 10),   // depthwise
+	shape(2, 7, 6, 5, 10, 3, 3, 2, 1, 1, 5),     // depthwise with a multiplier
+	shape(1, 6, 6, 512, 40, 1, 1, 1, 0, 1, 1),   // pixels 2 KB apart
+	shape(1, 5, 5, 512, 33, 3, 3, 1, 1, 1, 1),   // deep
+	shape(1, 3, 3, 1500, 17, 1, 1, 1, 0, 1, 1),  // deep
+	shape(1, 4, 5, 7, 9, 3, 3, 1, 5, 1, 1),      // more padding than filter
+	shape(1, 2, 2, 6, 5, 2, 2, 5, 2, 1, 1),      // stride larger than the picture
+	shape(4, 17, 17, 24, 32, 3, 3, 1, 1, 1, 1),  // more than one chunk of pixels
+	shape(1, 40, 41, 32, 70, 3, 3, 1, 1, 1, 1),  // wide rows
 	shape(2, 30, 29, 4, 16, 3, 3, 2, 1, 1, 1),
 	{N: 1, H: 9, W: 12, C: 20, K: 28, R: 1, S: 7, P: 9, Q: 12, StrideH: 1, StrideW: 1, PadLeft: 3, DilationH: 1, DilationW: 1, Groups: 1},
 	{N: 1, H: 12, W: 9, C: 20, K: 28, R: 7, S: 1, P: 12, Q: 9, StrideH: 1, StrideW: 1, PadTop: 3, DilationH: 1, DilationW: 1, Groups: 1},

@@ -4,6 +4,66 @@
 
 package conv
 
+//go:noescape
+func lanes512g4x8(c *byte)
+
+//go:noescape
+func lanes512g4x4(c *byte)
+
+//go:noescape
+func lanes512g4x2(c *byte)
+
+//go:noescape
+func lanes512g4x1(c *byte)
+
+//go:noescape
+func lanesGrad512g4(c *byte)
+
+//go:noescape
+func lanes512g8x8(c *byte)
+
+//go:noescape
+func lanes512g8x4(c *byte)
+
+//go:noescape
+func lanes512g8x2(c *byte)
+
+//go:noescape
+func lanes512g8x1(c *byte)
+
+//go:noescape
+func lanesGrad512g8(c *byte)
+
+//go:noescape
+func lanes256g4x8(c *byte)
+
+//go:noescape
+func lanes256g4x4(c *byte)
+
+//go:noescape
+func lanes256g4x2(c *byte)
+
+//go:noescape
+func lanes256g4x1(c *byte)
+
+//go:noescape
+func lanesGrad256g4(c *byte)
+
+//go:noescape
+func lanes256g8x8(c *byte)
+
+//go:noescape
+func lanes256g8x4(c *byte)
+
+//go:noescape
+func lanes256g8x2(c *byte)
+
+//go:noescape
+func lanes256g8x1(c *byte)
+
+//go:noescape
+func lanesGrad256g8(c *byte)
+
 // finish8 applies an epilogue to cols ≥ 1 channels of rows ≥ 1 pixels, stride elements apart; add, scale and
 // shift may be nil. Negative values are multiplied by slope, then clamped to [lo, hi]; NaN stays NaN.
 //

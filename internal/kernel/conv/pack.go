@@ -11,11 +11,18 @@ func panels(columns int) int { return (columns + panel - 1) / panel }
 
 // PackedSize is the number of elements that PackForward writes.
 func PackedSize(s *Shape) int {
+	if laned(s) {
+		return s.K * s.C / s.Groups * s.R * s.S
+	}
 	return s.Groups * panels(s.K/s.Groups) * panel * s.C / s.Groups * s.R * s.S
 }
 
 // PackForward lays filters w [K, C/Groups, R, S] out for ForwardPacked. A frozen network does it once.
 func PackForward[T Float](s *Shape, dst, w []T) {
+	if laned(s) {
+		par.For(s.K/laneBlock, 8, packLanes[T]{*s, dst, w, &planOf(s).forward, false})
+		return
+	}
 	n := panels(s.K / s.Groups)
 	par.For(s.Groups*n, 1, packForward[T]{*s, dst, w, planOf(s)})
 }
@@ -53,6 +60,9 @@ func (t *packForward[T]) Run(lo, hi int) {
 }
 
 func packedBackSize(s *Shape) int {
+	if laned(s) {
+		return PackedSize(s)
+	}
 	return s.Groups * panels(s.C/s.Groups) * panel * s.K / s.Groups * s.R * s.S
 }
 

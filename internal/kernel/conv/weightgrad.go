@@ -68,6 +68,10 @@ func (t *weightGrad[T]) workspace() int { return t.parts * PackedSize(&t.s) }
 func WeightGrad[T Float](s *Shape, dw, dy, x []T, ws []T) {
 	t := newWeightGrad[T](s)
 	t.x, t.dy, t.dw, t.partial = x, dy, dw, ws[:t.workspace()]
+	if laned(s) {
+		t.runLanes()
+		return
+	}
 	par.For(t.parts*s.Groups*par.Chunks(panels(t.kg), t.across), 1, t)
 	par.For(s.Groups*par.Chunks(t.kg, 8), max(1, 1<<12/(t.cg*s.R*s.S)), addParts[T]{t})
 }

@@ -4,6 +4,8 @@
 package main
 
 import (
+	"fmt"
+
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -75,8 +77,199 @@ func finish8(masks Mem) {
 	RET()
 }
 
+// Offsets of the fields of conv.laneCall; strides are in bytes, offsets in elements.
+const (
+	laneX, laneW, laneY, laneOffs = 0, 8, 16, 24
+	laneRuns, laneLen, laneStepX  = 32, 40, 48
+	laneStepY, laneIndex, laneAdd = 56, 64, 72
+	laneRow                       = 16 * 4 // bytes of one row of packed weights
+)
+
+// lane holds what the kernels of grouped convolutions share: how to spread channel c of each group over the
+// group's lanes.
+type lane struct {
+	wide  bool
+	group int // channels of a group
+	index []reg.VecVirtual
+	call  reg.Register
+}
+
+func (l *lane) vec() reg.VecVirtual {
+	if l.wide {
+		return ZMM()
+	}
+	return YMM()
+}
+
+func (l *lane) width() int {
+	if l.wide {
+		return 64
+	}
+	return 32
+}
+
+func (l *lane) name(kind string) string {
+	return fmt.Sprintf("%s%dg%d", kind, 8*l.width(), l.group)
+}
+
+// begin loads the index vectors, unless one group fills the vector and a broadcast does it.
+func (l *lane) begin() {
+	l.call = Load(Param("c"), GP64())
+	if l.whole() {
+		return
+	}
+	table := l.field(laneIndex)
+	for c := range l.group {
+		v := l.vec()
+		VMOVUPS(Mem{Base: table, Disp: 64 * c}, v)
+		l.index = append(l.index, v)
+	}
+}
+
+func (l *lane) whole() bool { return 4*l.group == l.width() }
+
+func (l *lane) field(off int) reg.GPVirtual {
+	r := GP64()
+	MOVQ(Mem{Base: l.call, Disp: off}, r)
+	return r
+}
+
+// spread puts channel c of every group at m into all lanes of the group.
+func (l *lane) spread(m Mem, c int, to reg.VecVirtual) {
+	if l.whole() {
+		m.Disp += 4 * c
+		VBROADCASTSS(m, to)
+		return
+	}
+	VPERMPS(m, l.index[c], to)
+}
+
+func (l *lane) zero(v reg.VecVirtual) {
+	if l.wide {
+		VPXORD(v, v, v)
+	} else {
+		VXORPS(v, v, v)
+	}
+}
+
+// lanes computes rows neighbouring output pixels of one vector of channels.
+func lanes(l lane, rows int) {
+	TEXT(fmt.Sprintf("%sx%d", l.name("lanes"), rows), NOSPLIT, "func(c *byte)")
+	Pragma("noescape")
+	l.begin()
+	w, offs, runs, step := l.field(laneW), l.field(laneOffs), l.field(laneRuns), l.field(laneStepX)
+	acc := make([]reg.VecVirtual, rows)
+	for i := range acc {
+		acc[i] = l.vec()
+		l.zero(acc[i])
+	}
+	filter, x := l.vec(), l.vec()
+	Label("run")
+	p, q := GP64(), GP64()
+	MOVQ(Mem{Base: offs}, q)
+	ADDQ(Imm(8), offs)
+	MOVQ(Mem{Base: l.call, Disp: laneX}, p)
+	LEAQ(Mem{Base: p, Index: q, Scale: 4}, p)
+	for c := range l.group {
+		VMOVUPS(Mem{Base: w, Disp: laneRow * c}, filter)
+		MOVQ(p, q)
+		for i := range rows {
+			l.spread(Mem{Base: q}, c, x)
+			VFMADD231PS(x, filter, acc[i])
+			if i < rows-1 {
+				ADDQ(step, q)
+			}
+		}
+	}
+	ADDQ(U32(uint32(laneRow*l.group)), w)
+	DECQ(runs)
+	JNZ(LabelRef("run"))
+	y, stepY := l.field(laneY), l.field(laneStepY)
+	for i := range rows {
+		VMOVUPS(acc[i], Mem{Base: y})
+		ADDQ(stepY, y)
+	}
+	VZEROUPPER()
+	RET()
+}
+
+// lanesGrad computes the gradient of one tap of one vector of output channels: w[c] (+)= Σ y·x spread. Even and
+// odd pixels have sums of their own.
+func lanesGrad(l lane) {
+	TEXT(l.name("lanesGrad"), NOSPLIT, "func(c *byte)")
+	Pragma("noescape")
+	l.begin()
+	y, offs, runs := l.field(laneY), l.field(laneOffs), l.field(laneRuns)
+	step, stepY := l.field(laneStepX), l.field(laneStepY)
+	ways := 2
+	if l.group > 4 {
+		ways = 1
+	}
+	acc := make([]reg.VecVirtual, ways*l.group)
+	for i := range acc {
+		acc[i] = l.vec()
+		l.zero(acc[i])
+	}
+	d, x := l.vec(), l.vec()
+	p, k := GP64(), GP64()
+	pixel := func(way int) {
+		VMOVUPS(Mem{Base: y}, d)
+		for c := range l.group {
+			l.spread(Mem{Base: p}, c, x)
+			VFMADD231PS(x, d, acc[way*l.group+c])
+		}
+		ADDQ(step, p)
+		ADDQ(stepY, y)
+	}
+	Label("run")
+	MOVQ(Mem{Base: offs}, k)
+	ADDQ(Imm(8), offs)
+	MOVQ(Mem{Base: l.call, Disp: laneX}, p)
+	LEAQ(Mem{Base: p, Index: k, Scale: 4}, p)
+	MOVQ(Mem{Base: l.call, Disp: laneLen}, k)
+	SUBQ(Imm(2), k)
+	JLT(LabelRef("odd"))
+	Label("pair")
+	pixel(0)
+	pixel(ways - 1)
+	SUBQ(Imm(2), k)
+	JGE(LabelRef("pair"))
+	Label("odd")
+	CMPQ(k, I8(-1))
+	JNE(LabelRef("next"))
+	pixel(0)
+	Label("next")
+	DECQ(runs)
+	JNZ(LabelRef("run"))
+	if ways == 2 {
+		for c := range l.group {
+			VADDPS(acc[l.group+c], acc[c], acc[c])
+		}
+	}
+	w, add := l.field(laneW), l.field(laneAdd)
+	TESTQ(add, add)
+	JZ(LabelRef("set"))
+	for c := range l.group {
+		VADDPS(Mem{Base: w, Disp: laneRow * c}, acc[c], acc[c])
+	}
+	Label("set")
+	for c := range l.group {
+		VMOVUPS(acc[c], Mem{Base: w, Disp: laneRow * c})
+	}
+	VZEROUPPER()
+	RET()
+}
+
 func main() {
 	ConstraintExpr("amd64,!noasm")
+	for _, wide := range []bool{true, false} {
+		for _, group := range []int{4, 8} {
+			for _, rows := range []int{8, 4, 2, 1} {
+				lanes(lane{wide: wide, group: group}, rows)
+			}
+			lanesGrad(lane{wide: wide, group: group})
+		}
+	}
 	masks := GLOBL("masks", RODATA|NOPTR)
 	for i := range 16 {
 		v := uint32(0xffffffff)
