@@ -1,4 +1,3 @@
-// Package winograd
 package winograd
 
 import "github.com/stheno-ml/stheno/internal/kernel/par"
@@ -55,13 +54,14 @@ func (g *geometry) blockTiles() int {
 	most := 42
 	if !g.few() {
 		rows := current().rows
-		most = min(max(vFloats/(36*g.c)/rows*rows, 12/rows*rows, rows), 56)
+		most = min(vFloats/(36*g.c)/rows*rows, ceil(g.tiles, 16), 56)
+		most = max(most, 12/rows*rows, rows)
 	}
 	return ceil(g.tiles, ceil(g.tiles, most))
 }
 
 // vFloats bounds the transformed pixels of a block: 256 KiB of an L2 cache of 1 MiB.
-var vFloats = 64 << 10
+const vFloats = 64 << 10
 
 func (g *geometry) blocks() int { return ceil(g.tiles, g.blockTiles()) }
 
@@ -71,7 +71,7 @@ func (g *geometry) blocks() int { return ceil(g.tiles, g.blockTiles()) }
 // filters) never travel to memory. Both give the same bits.
 func (g *geometry) few() bool { return g.tiles <= fewTiles }
 
-var fewTiles = 160
+const fewTiles = 160
 
 type product struct {
 	g       geometry

@@ -161,6 +161,24 @@ func TestSameBitsForAnyWorkers(t *testing.T) {
 	})
 }
 
+// Pictures computed one by one, which takes the order of work for few tiles, and all at once, which takes the
+// one for many, have the same bits.
+func TestSameBitsInEitherOrder(t *testing.T) {
+	everyRoad(t, func(t *testing.T) {
+		s := square(7, 19, 20, 37, 1)
+		in := inputs(&s, 1)
+		all := in.pass(t, &s, PassForward)
+		one := s
+		one.N = 1
+		for n := range s.N {
+			alone := tensors{x: in.x[n*one.xLen():][:one.xLen()], w: in.w}
+			if !equal(alone.pass(t, &one, PassForward), all[n*one.yLen():][:one.yLen()]) {
+				t.Errorf("picture %d depends on its company", n)
+			}
+		}
+	})
+}
+
 func TestPackedIsForward(t *testing.T) {
 	everyRoad(t, func(t *testing.T) {
 		for i, s := range shapes() {

@@ -310,7 +310,12 @@ func filter(s isa) {
 			for x := range d {
 				VMOVUPS(Mem{Base: tmp, Disp: (y*3 + x) * s.bytes}, d[x])
 			}
-			line(d, func(i int, v reg.VecVirtual) { VMOVUPS(v, st.with(o).at(i, half*32)) })
+			line(d, func(i int, v reg.VecVirtual) {
+				VMOVUPS(v, st.with(o).at(i, half*32))
+				if half == 0 {
+					PREFETCHT1(st.with(o).at(i, 256)) // where the channels after the next go
+				}
+			})
 			LEAQ(Mem{Base: o, Index: st.three, Scale: 2}, o)
 		}
 	}
