@@ -147,7 +147,7 @@ func TestUnusedNodesGetZeros(t *testing.T) {
 }
 
 // opaque is the square root without a derivative.
-type opaque struct{ diff bool }
+type opaque struct{}
 
 func (opaque) Arity() int { return 1 }
 func (opaque) Type() hm.Type {

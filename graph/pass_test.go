@@ -272,6 +272,9 @@ func TestAskedForTwiceAndLeavesAsOutputs(t *testing.T) {
 }
 
 func TestCompileOfLargeGraphsIsQuick(t *testing.T) {
+	if RaceDetector {
+		t.Skip("the race detector is in the program: times mean nothing")
+	}
 	g := gorgonia.NewGraph()
 	h := input(g, "x", 2, 3, 4, 2)
 	kept := gorgonia.Nodes{h}
@@ -292,7 +295,7 @@ func TestCompileOfLargeGraphsIsQuick(t *testing.T) {
 		}
 	}
 	// A second is what issue 5 allows for the largest network. This takes 50 ms.
-	if took > time.Second && !RaceDetector {
+	if took > time.Second {
 		t.Errorf("compiling 5,000 nodes took %v", took)
 	}
 }
