@@ -94,7 +94,7 @@ func (r dropoutMask) run(c *exec.Call) error {
 }
 
 func maskRun[T exec.Float](r dropoutMask, c *exec.Call) {
-	t := maskTask[T]{y: exec.Data[T](&c.Out), order: elementsOf(&c.Out), s: r.sequence(), p: r.p}
+	t := maskTask[T]{y: exec.Data[T](&c.Out), order: elementsOf(&c.Out), s: r.sequence(), drop: uint64(r.p * 0x1p53)}
 	if r.p < 1 {
 		t.keep = T(1 / (1 - r.p))
 	}
@@ -108,19 +108,21 @@ type maskTask[T exec.Float] struct {
 	y     []T
 	order elementWalk
 	s     sequence
-	p     float64
+	drop  uint64 // what is below it, of 2⁵³ numbers, is dropped
 	keep  T
 }
 
 func (t *maskTask[T]) Run(lo, hi int) {
-	w := t.order.from(lo)
-	for k := lo; k < hi; k++ {
-		if t.s.uniform(w.element) < t.p {
-			t.y[k] = 0
-		} else {
-			t.y[k] = t.keep
+	values := [2]T{t.keep, 0} // looked up: a branch would be guessed wrong as often as not
+	for k := lo; k < hi; {
+		element, step, n := t.order.run(k, hi-k)
+		z, add := t.s.from(element, step)
+		for i := range t.y[k : k+n] {
+			below := (mix(z)>>11 - t.drop) >> 63 // 1 where the number is below: both have no more than 54 bits
+			t.y[k+i] = values[below]
+			z += add
 		}
-		w.next()
+		k += n
 	}
 }
 

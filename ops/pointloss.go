@@ -1,14 +1,13 @@
 package ops
 
 import (
-	"math"
-
 	"github.com/pkg/errors"
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/internal/exec"
 	"github.com/stheno-ml/stheno/internal/kernel/par"
+	"github.com/stheno-ml/stheno/internal/kernel/vec"
 )
 
 // LossConfig says what a loss makes of its terms. Its zero value is their mean.
@@ -51,27 +50,6 @@ var functionNames = map[function]string{
 	squaredError: "mean squared error", absoluteError: "L1 loss", huberError: "Huber loss", smoothError: "smooth L1 loss",
 	logitCrossEntropy: "binary cross-entropy on logits", binaryCrossEntropy: "binary cross-entropy", hingeLoss: "hinge loss",
 	hingeEmbedding: "hinge embedding loss", divergence: "KL divergence", logTargetDivergence: "KL divergence (log target)",
-}
-
-// derivative is ∂ⁱ⁺ʲf/∂xⁱ∂tʲ at a point, for i + j up to 2. At a kink it takes the value that PyTorch takes.
-func (l pointLoss) derivative(i, j int, x, t, p float64) float64 {
-	switch l.f {
-	case squaredError, absoluteError, huberError, smoothError:
-		d := distance(l.f, i+j, x-t, l.k)
-		if j&1 == 1 {
-			d = -d
-		}
-		return d
-	case logitCrossEntropy:
-		return logitDerivative(i, j, x, t, p)
-	case binaryCrossEntropy:
-		return binaryDerivative(i, j, x, t)
-	case hingeLoss, hingeEmbedding:
-		return hingeDerivative(l.f, i, x, t, l.k)
-	case divergence, logTargetDivergence:
-		return divergenceDerivative(l.f, i, j, x, t)
-	}
-	panic("ops: unknown loss")
 }
 
 // constant tells whether ∂ⁱ⁺ʲf/∂xⁱ∂tʲ does not change with x (or t), where it changes smoothly at all.
@@ -154,7 +132,8 @@ func (l pointLoss) differentiable(inputs int) []bool {
 func (l pointLoss) flops(in []tensor.Shape, _ tensor.Shape) int64 { return 4 * int64(exec.Size(in[0])) }
 
 func (l pointLoss) scratch(c *exec.Call) int {
-	return exec.ScratchSize[float64](par.Chunks(c.In[0].Len(), loopGrain))
+	chunks := par.Chunks(c.In[0].Len(), loopGrain)
+	return exec.ScratchSize[float64](chunks) + floatScratch(c.In[0].Dtype, chunks*pointBuffers*pointBlock)
 }
 
 func (l pointLoss) run(c *exec.Call) error {
@@ -162,7 +141,7 @@ func (l pointLoss) run(c *exec.Call) error {
 }
 
 func pointLossRun[T exec.Float](l pointLoss, c *exec.Call) {
-	k := operandsOf[T](l, c.In)
+	k := operandsOf[T](l, c.In, c)
 	y := exec.Data[T](&c.Out)
 	if l.reduction == NoReduction {
 		k.y = y
@@ -190,7 +169,7 @@ func (l pointLoss) scale(x tensor.Shape) float64 {
 }
 
 // pointTask computes one derivative of f over all elements, times weights and upstream gradient: into y, or
-// summed, one sum for each chunk. It computes in float64, so that a float32 result is rounded once.
+// summed, one sum for each chunk.
 type pointTask[T exec.Float] struct {
 	of         pointLoss
 	i, j       int
@@ -199,10 +178,12 @@ type pointTask[T exec.Float] struct {
 	scale      float64
 	y          []T
 	sums       []float64
+	buffers    []T // pointBuffers blocks for each chunk
 }
 
-func operandsOf[T exec.Float](l pointLoss, in []exec.Array) pointTask[T] {
+func operandsOf[T exec.Float](l pointLoss, in []exec.Array, c *exec.Call) pointTask[T] {
 	k := pointTask[T]{of: l, x: exec.Data[T](&in[0]), t: exec.Data[T](&in[1]), scale: 1}
+	k.buffers = exec.Scratch[T](c, par.Chunks(len(k.x), loopGrain)*pointBuffers*pointBlock)
 	next := 2
 	if l.parameter {
 		k.p = exec.Data[T](&in[next])
@@ -214,30 +195,52 @@ func operandsOf[T exec.Float](l pointLoss, in []exec.Array) pointTask[T] {
 	return k
 }
 
+const (
+	pointBlock   = 512 // elements that are taken at a time: they stay in the first-level cache
+	pointBuffers = 3   // one for terms that are summed, two for what they are made of
+)
+
 func (k *pointTask[T]) Run(lo, hi int) {
-	sum, p := 0.0, 1.0
-	for e := lo; e < hi; e++ {
-		if k.p != nil {
-			p = float64(k.p[e])
-		}
-		v := k.of.derivative(k.i, k.j, float64(k.x[e]), float64(k.t[e]), p) * k.scale
-		if k.w != nil {
-			v *= float64(k.w[e])
-		}
-		switch {
-		case len(k.g) > 1:
-			v *= float64(k.g[e])
-		case len(k.g) == 1:
-			v *= float64(k.g[0])
-		}
+	at := lo / loopGrain * pointBuffers * pointBlock
+	buffers := k.buffers[at : at+pointBuffers*pointBlock]
+	sum := 0.0
+	for from := lo; from < hi; from += pointBlock {
+		to := min(from+pointBlock, hi)
+		y := buffers[2*pointBlock:][:to-from]
 		if k.sums == nil {
-			k.y[e] = T(v)
-		} else {
-			sum += v
+			y = k.y[from:to]
+		}
+		k.terms(y, from, to, buffers[:to-from], buffers[pointBlock:][:to-from])
+		if k.sums != nil {
+			sum += vec.Sum(y)
 		}
 	}
 	if k.sums != nil {
 		k.sums[lo/loopGrain] = sum
+	}
+}
+
+// terms sets y to the elements from … to−1; a and b are buffers of the same length.
+func (k *pointTask[T]) terms(y []T, from, to int, a, b []T) {
+	x, t := k.x[from:to], k.t[from:to]
+	var p []T
+	if k.p != nil {
+		p = k.p[from:to]
+	}
+	fillTerms(k.of, k.i, k.j, y, x, t, p, a, b)
+	if k.w != nil {
+		vec.Mul(y, y, k.w[from:to])
+	}
+	scale := k.scale
+	switch len(k.g) {
+	case 0:
+	case 1:
+		scale *= float64(k.g[0])
+	default:
+		vec.Mul(y, y, k.g[from:to])
+	}
+	if scale != 1 {
+		vec.Scale(y, y, T(scale))
 	}
 }
 
@@ -260,7 +263,7 @@ type pointGrad struct {
 
 func (r pointGrad) name() string                                { return r.of.name() + " gradient" }
 func (pointGrad) shape(in []tensor.Shape) (tensor.Shape, error) { return in[1].Clone(), nil }
-func (pointGrad) inPlace() []int                                { return []int{0, 1, 2} }
+func (pointGrad) inPlace() []int                                { return []int{1, 2} } // g is read last
 func (pointGrad) flows(in []tensor.Shape, _ tensor.Shape) ([]exec.Flow, exec.Flow) {
 	return follow(len(in))
 }
@@ -271,12 +274,16 @@ func (r pointGrad) differentiable(inputs int) []bool {
 	return diff
 }
 
+func (pointGrad) scratch(c *exec.Call) int {
+	return floatScratch(c.Out.Dtype, par.Chunks(c.Out.Len(), loopGrain)*pointBuffers*pointBlock)
+}
+
 func (r pointGrad) run(c *exec.Call) error {
 	return exec.OnFloat(c, func(c *exec.Call) { pointGradRun[float32](r, c) }, func(c *exec.Call) { pointGradRun[float64](r, c) })
 }
 
 func pointGradRun[T exec.Float](r pointGrad, c *exec.Call) {
-	k := operandsOf[T](r.of, c.In[1:])
+	k := operandsOf[T](r.of, c.In[1:], c)
 	k.i, k.j, k.scale = r.i, r.j, r.of.scale(c.In[1].Shape)
 	k.g, k.y = exec.Data[T](&c.In[0]), exec.Data[T](&c.Out)
 	par.For(len(k.x), loopGrain, k)
@@ -302,126 +309,4 @@ func (r pointGrad) grad(in gorgonia.Nodes, _, v *Node) (gorgonia.Nodes, error) {
 		grads[2] = e.mul(v, e.op(pointGrad{r.of, r.i, r.j + 1}, in...))
 	}
 	return grads, e.err
-}
-
-// distance is derivative n of a loss of d = x − t, for d.
-func distance(f function, n int, d, k float64) float64 {
-	far := f == absoluteError || f == huberError && math.Abs(d) > k || f == smoothError && math.Abs(d) >= k
-	slope, curvature := 1.0, 2.0 // far from 0, and near to it
-	switch f {
-	case huberError:
-		slope, curvature = k, 1
-	case smoothError:
-		curvature = 1 / k
-	}
-	switch {
-	case n == 2 && far:
-		return 0
-	case n == 2:
-		return curvature
-	case n == 1 && far:
-		return slope * sign(d)
-	case n == 1:
-		return curvature * d
-	case f == absoluteError:
-		return math.Abs(d)
-	case far:
-		return slope * (math.Abs(d) - k/2)
-	}
-	return curvature / 2 * d * d
-}
-
-func sign(x float64) float64 {
-	switch {
-	case x > 0:
-		return 1
-	case x < 0:
-		return -1
-	}
-	return x
-}
-
-func logitDerivative(i, j int, x, t, p float64) float64 {
-	e := math.Exp(-math.Abs(x)) // in (0, 1]: nothing below overflows
-	low := e / (1 + e)          // σ(−x), where x is positive
-	if x < 0 {
-		low = 1 / (1 + e)
-	}
-	softplus := math.Max(-x, 0) + math.Log1p(e) // of −x
-	switch {
-	case i == 0 && j == 0:
-		return (1-t)*x + (1+(p-1)*t)*softplus
-	case i == 1 && j == 0:
-		return (1 - t) - (1+(p-1)*t)*low
-	case i == 0 && j == 1:
-		return -x + (p-1)*softplus
-	case i == 2:
-		return (1 + (p-1)*t) * e / ((1 + e) * (1 + e))
-	case i == 1 && j == 1:
-		return -1 - (p-1)*low
-	}
-	return 0
-}
-
-// binaryDerivative holds each logarithm above −100 and each denominator above 1e-12, as PyTorch does, so that
-// probabilities of 0 and 1 give no infinities.
-func binaryDerivative(i, j int, x, t float64) float64 {
-	const leastLog, least = -100, 1e-12
-	yes, no := math.Max(math.Log(x), leastLog), math.Max(math.Log1p(-x), leastLog)
-	switch {
-	case i == 0 && j == 0:
-		return (t-1)*no - t*yes
-	case i == 1 && j == 0:
-		return (x - t) / math.Max(x*(1-x), least)
-	case i == 0 && j == 1:
-		return no - yes
-	case i == 2:
-		return t/math.Max(x*x, least) + (1-t)/math.Max((1-x)*(1-x), least)
-	case i == 1 && j == 1:
-		return -1 / math.Max(x*(1-x), least)
-	}
-	return 0
-}
-
-func hingeDerivative(f function, i int, x, t, k float64) float64 {
-	value, slope := k-t*x, -t
-	if f == hingeEmbedding {
-		value, slope = k-x, -1
-		if t > 0 {
-			value, slope = x, 1
-		}
-	}
-	inside := value > 0 || f == hingeEmbedding && t > 0
-	switch {
-	case math.IsNaN(value):
-		return value
-	case !inside || i > 1:
-		return 0
-	case i == 1:
-		return slope
-	}
-	return value
-}
-
-func divergenceDerivative(f function, i, j int, x, t float64) float64 {
-	if f == logTargetDivergence {
-		e := math.Exp(t)
-		if i == 1 {
-			return -e
-		}
-		return e * (t - x + float64(j)) // each derivative for t adds eᵗ
-	}
-	switch {
-	case i == 1 && j == 1:
-		return -1
-	case i == 1:
-		return -t
-	case t == 0: // t·ln t tends to 0
-		return 0
-	case j == 2:
-		return 1 / t
-	case j == 1:
-		return math.Log(t) + 1 - x
-	}
-	return t * (math.Log(t) - x)
 }

@@ -102,28 +102,24 @@ type drawTask[T exec.Float] struct {
 }
 
 func (t *drawTask[T]) Run(lo, hi int) {
-	w := t.order.from(lo)
 	n := normals{s: t.s, pair: -1}
-	below := T(math.Inf(1))
-	if !t.of.normal {
-		below = T(t.of.from + t.of.width)
-	}
-	for k := lo; k < hi; k++ {
-		u := 0.0
-		if t.of.normal {
-			u = n.at(w.element)
-		} else {
-			u = t.s.uniform(w.element)
+	end := T(t.of.from + t.of.width) // of the uniform distribution
+	for k := lo; k < hi; {
+		element, step, count := t.order.run(k, hi-k)
+		for i := range count {
+			var v T
+			if t.of.normal {
+				v = T(t.of.from + t.of.width*n.at(element))
+			} else if v = T(t.of.from + t.of.width*t.s.uniform(element)); v >= end && t.of.width > 0 {
+				v = T(t.of.from) // rounded up to the end, which does not belong to the interval
+			}
+			if t.x != nil {
+				v += t.x[k+i]
+			}
+			t.y[k+i] = v
+			element += step
 		}
-		v := T(t.of.from + t.of.width*u)
-		if v >= below && t.of.width > 0 { // rounded up to the end, which does not belong to the interval
-			v = T(t.of.from)
-		}
-		if t.x != nil {
-			v += t.x[k]
-		}
-		t.y[k] = v
-		w.next()
+		k += count
 	}
 }
 

@@ -68,6 +68,12 @@ const golden = 0x9e3779b97f4a7c15 // 2⁶⁴ divided by the golden ratio
 
 func (s sequence) bits(i int) uint64 { return mix(uint64(s) + golden*(uint64(i)+1)) }
 
+// from is the sequence that begins with number i and takes every step-th one: a state, to be mixed, and what
+// is added to it each time.
+func (s sequence) from(i, step int) (state, add uint64) {
+	return uint64(s) + golden*(uint64(i)+1), golden * uint64(step)
+}
+
 // mix is SplitMix64's output function: a bijection in which each bit of the result hangs on all bits of z.
 func mix(z uint64) uint64 {
 	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
@@ -100,8 +106,6 @@ func (n *normals) at(i int) float64 {
 // that random numbers do not depend on the former.
 type elementWalk struct {
 	channels, positions int // of a picture that is channels-last in memory; 1 and 1 in row-major order
-	channel, position   int
-	element             int
 }
 
 func elementsOf(a *exec.Array) elementWalk {
@@ -111,26 +115,13 @@ func elementsOf(a *exec.Array) elementWalk {
 	return elementWalk{channels: a.Shape[1], positions: a.Shape[2] * a.Shape[3]}
 }
 
-// from is the walk from element k in memory on.
-func (w elementWalk) from(k int) elementWalk {
-	w.channel = k % w.channels
-	k /= w.channels
-	w.position = k % w.positions
-	k /= w.positions
-	w.element = (k*w.channels+w.channel)*w.positions + w.position
-	return w
-}
-
-func (w *elementWalk) next() {
-	w.element += w.positions
-	if w.channel++; w.channel < w.channels {
-		return
+// run is the number of element k in memory, and how far the numbers of the elements after it lie apart, for at
+// most n of them.
+func (w elementWalk) run(k, n int) (element, step, count int) {
+	if w.channels == 1 {
+		return k, 1, n
 	}
-	w.channel = 0
-	w.element += 1 - w.channels*w.positions // the first channel of the next position
-	if w.position++; w.position < w.positions {
-		return
-	}
-	w.position = 0
-	w.element += (w.channels - 1) * w.positions // the next sample
+	channel, k := k%w.channels, k/w.channels
+	position, sample := k%w.positions, k/w.positions
+	return (sample*w.channels+channel)*w.positions + position, w.positions, min(n, w.channels-channel)
 }
