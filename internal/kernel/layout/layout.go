@@ -7,9 +7,9 @@ import "github.com/stheno-ml/stheno/internal/kernel/par"
 // Float is a type of number that pictures are made of.
 type Float interface{ ~float32 | ~float64 }
 
-// tile is the side of the square blocks that a transpose goes by: what is read and written of a block fits
-// the first-level cache, so each cache line is fetched once.
-const tile = 32
+// tile is the side of the square blocks that a transpose goes by: what is read and written of a block fits the
+// second-level cache, and rows are read in stretches long enough for the prefetcher.
+const tile = 128
 
 // ToChannelsLast sets dst [n, hw, c] from src [n, c, hw]. The two must not overlap.
 func ToChannelsLast[T Float](dst, src []T, n, c, hw int) { batch(dst, src, n, c, hw) }
@@ -70,6 +70,24 @@ func (t *transposeTask[T]) Run(lo, hi int) {
 
 // block transposes rows r0 to r1−1 and columns c0 to c1−1 of src [rows, cols].
 func block[T Float](dst, src []T, rows, cols, r0, r1, c0, c1 int) {
+	r, c := fast(dst, src, rows, cols, r0, r1, c0, c1)
+	if r > r0 {
+		plain(dst, src, rows, cols, r0, r, c, c1)
+	}
+	plain(dst, src, rows, cols, r, r1, c0, c1)
+}
+
+// plain is block in plain Go.
+func plain[T Float](dst, src []T, rows, cols, r0, r1, c0, c1 int) {
+	if r1-r0 < c1-c0 {
+		for r := r0; r < r1; r++ {
+			d := dst[c0*rows+r:]
+			for i, v := range src[r*cols+c0 : r*cols+c1] {
+				d[i*rows] = v
+			}
+		}
+		return
+	}
 	for c := c0; c < c1; c++ {
 		d := dst[c*rows+r0 : c*rows+r1]
 		s := src[r0*cols+c:]

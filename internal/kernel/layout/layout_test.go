@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"testing"
+
+	"github.com/stheno-ml/stheno/internal/kernel/cpu"
 )
 
 var sizes = [][3]int{
@@ -56,8 +58,13 @@ func testTransposes[T Float](t *testing.T) {
 }
 
 func TestTransposes(t *testing.T) {
-	t.Run("float32", testTransposes[float32])
-	t.Run("float64", testTransposes[float64])
+	for _, r := range cpu.Roads() {
+		t.Run(r.String(), func(t *testing.T) {
+			defer cpu.Force(cpu.Force(r))
+			t.Run("float32", testTransposes[float32])
+			t.Run("float64", testTransposes[float64])
+		})
+	}
 }
 
 func TestAllocatesNothing(t *testing.T) {
