@@ -11,6 +11,7 @@ package depthwise
 import (
 	"unsafe"
 
+	"github.com/stheno-ml/stheno/internal/kernel/layout"
 	"github.com/stheno-ml/stheno/internal/kernel/par"
 	"github.com/stheno-ml/stheno/internal/kernel/vec"
 	"github.com/stheno-ml/stheno/internal/kernel/window"
@@ -42,22 +43,37 @@ type Epilogue[T Float] struct {
 	Slope        T
 }
 
+// single is the same convolution with the input's channels repeated M times, one for each output channel.
+func (s Shape) single() Shape {
+	s.C, s.M = s.C*s.M, 1
+	return s
+}
+
+// repeated is how many elements of scratch the input takes with its channels repeated.
+func (s *Shape) repeated() int {
+	if s.M == 1 {
+		return 0
+	}
+	return s.inputSize() * s.M
+}
+
 // ForwardWorkspace is how many elements of scratch Forward needs.
-func (s Shape) ForwardWorkspace() int { return s.filterSize() + 2*s.C*s.M }
+func (s Shape) ForwardWorkspace() int { return s.filterSize() + 2*s.C*s.M + s.repeated() }
 
 // InputGradWorkspace is how many elements of scratch InputGrad needs.
-func (s Shape) InputGradWorkspace() int { return s.filterSize() }
+func (s Shape) InputGradWorkspace() int { return s.filterSize() + s.repeated() }
 
 // WeightGradWorkspace is how many elements of scratch WeightGrad needs.
-func (s Shape) WeightGradWorkspace() int { return s.parts() * s.filterSize() }
+func (s Shape) WeightGradWorkspace() int { return s.parts()*s.filterSize() + s.repeated() }
 
 // Forward sets y [N, P, Q, C·M] from x [N, H, W, C] and f [C·M, 1, R, S].
 func Forward[T Float](y, x, f []T, s Shape, e Epilogue[T], workspace []T) {
 	if s.outputSize() == 0 {
 		return
 	}
+	x, workspace = repeat(x, workspace, &s)
 	packed := pack(workspace, f, &s)
-	e.fill(workspace[len(packed):], s.C*s.M)
+	e.fill(workspace[len(packed):], s.C)
 	k := forward[T]{y[:s.outputSize()], x[:s.inputSize()], packed, s, e}
 	par.For(s.N*s.P, rowGrain(s.N*s.P), k)
 }
@@ -67,9 +83,16 @@ func InputGrad[T Float](dx, dy, f []T, s Shape, workspace []T) {
 	if s.inputSize() == 0 {
 		return
 	}
-	packed := pack(workspace, f, &s)
-	k := inputGrad[T]{dx[:s.inputSize()], dy[:s.outputSize()], packed, s}
+	each, one := dx, s.single()
+	if s.M > 1 {
+		each, workspace = workspace[:s.repeated()], workspace[s.repeated():]
+	}
+	packed := pack(workspace, f, &one)
+	k := inputGrad[T]{each[:one.inputSize()], dy[:s.outputSize()], packed, one}
 	par.For(s.N*s.H, rowGrain(s.N*s.H), k)
+	if s.M > 1 {
+		par.For(s.inputSize(), repeatGrain, sumTask[T]{dx[:s.inputSize()], each, s.M})
+	}
 }
 
 // WeightGrad sets df [C·M, 1, R, S] from dy [N, P, Q, C·M] and x [N, H, W, C].
@@ -81,30 +104,63 @@ func WeightGrad[T Float](df, dy, x []T, s Shape, workspace []T) {
 		clear(df[:s.filterSize()])
 		return
 	}
+	x, workspace = repeat(x, workspace, &s)
 	parts, size := s.parts(), s.filterSize()
 	sums := workspace[:parts*size]
 	par.For(parts, 1, weightGrad[T]{sums, dy[:s.outputSize()], x[:s.inputSize()], s})
 	for p := 1; p < parts; p++ {
 		vec.Add(sums[:size], sums[:size], sums[p*size:(p+1)*size])
 	}
-	taps := s.R * s.S
-	for o := range s.C * s.M {
-		for t := range taps {
-			df[o*taps+t] = sums[t*s.C*s.M+o]
+	layout.Transpose(df, sums[:size], s.R*s.S, s.C)
+}
+
+// repeat gives the input with its channels repeated, kept in the workspace, and what is left of that; s becomes
+// the convolution that reads it.
+func repeat[T Float](x, workspace []T, s *Shape) (repeated, rest []T) {
+	if s.M == 1 {
+		return x, workspace
+	}
+	n := s.repeated()
+	par.For(s.inputSize(), repeatGrain, repeatTask[T]{workspace[:n], x[:s.inputSize()], s.M})
+	*s = s.single()
+	return workspace[:n], workspace[n:]
+}
+
+const repeatGrain = 8 << 10 // elements of the input a chunk
+
+type repeatTask[T Float] struct {
+	y, x []T
+	m    int
+}
+
+func (k *repeatTask[T]) Run(lo, hi int) {
+	for i := lo; i < hi; i++ {
+		for j := range k.m {
+			k.y[i*k.m+j] = k.x[i]
 		}
 	}
 }
 
-// pack turns the filters tap-major, [R·S, C·M], so that the channels of one tap lie side by side.
-func pack[T Float](workspace, f []T, s *Shape) []T {
-	taps, outs := s.R*s.S, s.C*s.M
-	packed := workspace[:taps*outs]
-	f = f[:taps*outs]
-	for o := range outs {
-		for t := range taps {
-			packed[t*outs+o] = f[o*taps+t]
+// sumTask is the adjoint of repeatTask.
+type sumTask[T Float] struct {
+	x, y []T
+	m    int
+}
+
+func (k *sumTask[T]) Run(lo, hi int) {
+	for i := lo; i < hi; i++ {
+		var sum T
+		for _, v := range k.y[i*k.m : (i+1)*k.m] {
+			sum += v
 		}
+		k.x[i] = sum
 	}
+}
+
+// pack turns the filters tap-major, [R·S, C], so that the channels of one tap lie side by side.
+func pack[T Float](workspace, f []T, s *Shape) []T {
+	packed := workspace[:s.filterSize()]
+	layout.Transpose(packed, f[:s.filterSize()], s.C, s.R*s.S)
 	return packed
 }
 
@@ -116,6 +172,8 @@ func rowGrain(rows int) int { return min(max(1, rows/16), 8) }
 const maxParts = 16
 
 func (s *Shape) parts() int { return max(1, min(maxParts, s.N*s.P)) }
+
+// The tasks below compute with M = 1.
 
 type forward[T Float] struct {
 	y, x, f []T // f is packed
@@ -129,7 +187,6 @@ func (k *forward[T]) Run(lo, hi int) {
 		return
 	}
 	s := &k.s
-	outs := s.C * s.M
 	for i := lo; i < hi; i++ {
 		n, p := i/s.P, i%s.P
 		h0 := p*s.StrideH - s.PadTop
@@ -137,22 +194,14 @@ func (k *forward[T]) Run(lo, hi int) {
 		for q := range s.Q {
 			w0 := q*s.StrideW - s.PadLeft
 			t0, t1 := window.Span(w0, s.DilationW, s.S, s.W)
-			y := k.y[(i*s.Q+q)*outs:][:outs]
+			y := k.y[(i*s.Q+q)*s.C:][:s.C]
 			clear(y)
 			for r := r0; r < r1; r++ {
 				for t := t0; t < t1; t++ {
 					x := k.x[((n*s.H+h0+r*s.DilationH)*s.W+w0+t*s.DilationW)*s.C:][:s.C]
-					f := k.f[(r*s.S+t)*outs:][:outs]
-					if s.M == 1 {
-						for c, v := range x {
-							y[c] += f[c] * v
-						}
-						continue
-					}
+					f := k.f[(r*s.S+t)*s.C:][:s.C]
 					for c, v := range x {
-						for o := c * s.M; o < (c+1)*s.M; o++ {
-							y[o] += f[o] * v
-						}
+						y[c] += f[c] * v
 					}
 				}
 			}
@@ -207,7 +256,6 @@ func (k *inputGrad[T]) Run(lo, hi int) {
 		return
 	}
 	s := &k.s
-	outs := s.C * s.M
 	for i := lo; i < hi; i++ {
 		n, h := i/s.H, i%s.H
 		clear(k.dx[i*s.W*s.C : (i+1)*s.W*s.C])
@@ -223,16 +271,10 @@ func (k *inputGrad[T]) Run(lo, hi int) {
 					if !ok {
 						continue
 					}
-					dy := k.dy[((n*s.P+p)*s.Q+q)*outs:][:outs]
-					f := k.f[(r*s.S+t)*outs:][:outs]
-					if s.M == 1 {
-						for c := range dx {
-							dx[c] += f[c] * dy[c]
-						}
-						continue
-					}
-					for o, g := range dy {
-						dx[o/s.M] += f[o] * g
+					dy := k.dy[((n*s.P+p)*s.Q+q)*s.C:][:s.C]
+					f := k.f[(r*s.S+t)*s.C:][:s.C]
+					for c := range dx {
+						dx[c] += f[c] * dy[c]
 					}
 				}
 			}
@@ -241,7 +283,7 @@ func (k *inputGrad[T]) Run(lo, hi int) {
 }
 
 type weightGrad[T Float] struct {
-	sums  []T // [parts, R·S, C·M]
+	sums  []T // [parts, R·S, C]
 	dy, x []T
 	s     Shape
 }
@@ -252,7 +294,7 @@ func (k *weightGrad[T]) Run(lo, hi int) {
 		return
 	}
 	s := &k.s
-	parts, rows, outs := s.parts(), s.N*s.P, s.C*s.M
+	parts, rows := s.parts(), s.N*s.P
 	for part := lo; part < hi; part++ {
 		sum := k.sums[part*s.filterSize() : (part+1)*s.filterSize()]
 		clear(sum)
@@ -263,19 +305,13 @@ func (k *weightGrad[T]) Run(lo, hi int) {
 			for q := range s.Q {
 				w0 := q*s.StrideW - s.PadLeft
 				t0, t1 := window.Span(w0, s.DilationW, s.S, s.W)
-				dy := k.dy[(i*s.Q+q)*outs:][:outs]
+				dy := k.dy[(i*s.Q+q)*s.C:][:s.C]
 				for r := r0; r < r1; r++ {
 					for t := t0; t < t1; t++ {
 						x := k.x[((n*s.H+h0+r*s.DilationH)*s.W+w0+t*s.DilationW)*s.C:][:s.C]
-						d := sum[(r*s.S+t)*outs:][:outs]
-						if s.M == 1 {
-							for c, v := range x {
-								d[c] += v * dy[c]
-							}
-							continue
-						}
-						for o, g := range dy {
-							d[o] += x[o/s.M] * g
+						d := sum[(r*s.S+t)*s.C:][:s.C]
+						for c, v := range x {
+							d[c] += v * dy[c]
 						}
 					}
 				}

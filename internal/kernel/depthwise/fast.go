@@ -123,7 +123,7 @@ func (k *rows) news(i int) stretch {
 // fast does output rows lo to hi−1 in assembly, where the road has any.
 func (k *forward[T]) fast(lo, hi int) bool {
 	s := &k.s
-	if cpu.Current() == cpu.Generic || s.M != 1 {
+	if cpu.Current() == cpu.Generic {
 		return false
 	}
 	r := rows{
@@ -143,7 +143,7 @@ func (k *forward[T]) fast(lo, hi int) bool {
 // fast does input rows lo to hi−1 in assembly, where the road has any.
 func (k *inputGrad[T]) fast(lo, hi int) bool {
 	s := &k.s
-	if cpu.Current() == cpu.Generic || s.M != 1 {
+	if cpu.Current() == cpu.Generic {
 		return false
 	}
 	r := rows{
@@ -183,7 +183,7 @@ var groupSizes = [...]int{9, 6, 3, 1}
 // fast forms partial sums lo to hi−1 in assembly, where the road has any.
 func (k *weightGrad[T]) fast(lo, hi int) bool {
 	s := &k.s
-	if cpu.Current() == cpu.Generic || s.M != 1 {
+	if cpu.Current() == cpu.Generic {
 		return false
 	}
 	width := window.Axis{Size: s.Q, Sources: s.W, Taps: s.S, Stride: s.StrideW, Pad: s.PadLeft, Dilation: s.DilationW}
