@@ -12,6 +12,7 @@ var benchShapes = []struct {
 	{"conv3x3_512_7", square(8, 7, 512, 512, 1)},
 	{"conv3x3_192_17", square(8, 17, 192, 192, 1)},
 	{"conv3x3_96_35", square(8, 35, 96, 96, 1)},
+	{"conv3x3_512_7b32", square(32, 7, 512, 512, 1)},
 	{"conv3x3_16_32", square(128, 32, 16, 16, 1)},
 }
 
@@ -32,6 +33,9 @@ func BenchmarkConv(b *testing.B) {
 			})
 		}
 		run("fwd", PassForward, func(ws []float32) { Forward(&s, y, in.x, in.w, nil, ws) })
+		packed := make([]float32, PackedSize(&s))
+		PackForward(&s, packed, in.w)
+		run("fwd_packed", PassForward, func(ws []float32) { ForwardPacked(&s, y, in.x, packed, nil, ws) })
 		run("bwd_data", PassInputGrad, func(ws []float32) { InputGrad(&s, dx, in.dy, in.w, ws) })
 		run("bwd_weight", PassWeightGrad, func(ws []float32) { WeightGrad(&s, dw, in.dy, in.x, ws) })
 	}

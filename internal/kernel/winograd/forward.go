@@ -51,7 +51,7 @@ func Workspace(s *Shape, pass Pass) int {
 // blockTiles is how many tiles are transformed together. With many tiles, the transformed pixels of a
 // block shall stay in the L2 cache of a core beside the products and what streams by.
 func (g *geometry) blockTiles() int {
-	most := 42
+	most := 84
 	if !g.few() {
 		rows := current().rows
 		most = min(vFloats/(36*g.c)/rows*rows, ceil(g.tiles, 16), 56)

@@ -17,10 +17,12 @@ const (
 	blockLen    = blockPanels * 36 * blockPlane // floats of a block's sums: [panel][36][c][16]
 )
 
-// stretchFloats is how much room the transformed pixels and gradients of a stretch take: 4 MiB if that is
-// enough for them to outweigh the sums, which every stretch reads and writes, and 12 MiB at most.
+// stretchFloats is how much room the transformed pixels and gradients of a stretch take. Every stretch reads
+// and writes the sums, so it should be four times as large as they are, but neither small (4 MiB) nor, unless
+// the sums are, larger than a share of the L3 cache (12 MiB).
 func stretchFloats(g *geometry) int {
-	return min(max(4*36*g.c*g.k, 1<<20), 3<<20)
+	sums := 36 * g.c * g.k
+	return min(max(4*sums, 1<<20), max(3<<20, sums))
 }
 
 type weightGrad struct {

@@ -311,3 +311,33 @@ func TestAllocatesNothing(t *testing.T) {
 		}
 	}
 }
+
+// Measured against internal/kernel/conv: from 1.3 to 3.5 times as fast where Worth says yes, slower or
+// hardly faster where it says no.
+func TestWorth(t *testing.T) {
+	for _, c := range []struct {
+		s    Shape
+		want bool
+	}{
+		{square(8, 56, 64, 64, 1), true},
+		{square(8, 7, 512, 512, 1), true},
+		{square(1, 7, 512, 512, 1), true},
+		{square(128, 32, 16, 16, 1), true},
+		{square(8, 17, 192, 192, 1), true},
+		{square(8, 224, 3, 64, 1), false},
+		{square(8, 64, 64, 3, 1), false},
+		{square(8, 2, 128, 128, 1), false},
+		{square(8, 3, 128, 128, 0), false},
+		{square(1, 4, 32, 32, 1), false},
+	} {
+		for _, pass := range []Pass{PassForward, PassInputGrad, PassWeightGrad} {
+			if got := Worth(&c.s, pass); got != c.want {
+				t.Errorf("Worth(%v, %d) = %v", c.s, pass, got)
+			}
+		}
+	}
+	// Without the transform of the filters, fewer pixels are enough.
+	if s := square(1, 3, 256, 256, 1); Worth(&s, PassForward) || !WorthPacked(&s) {
+		t.Errorf("WorthPacked(%v) = %v, Worth %v", s, WorthPacked(&s), Worth(&s, PassForward))
+	}
+}

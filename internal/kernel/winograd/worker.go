@@ -3,7 +3,7 @@ package winograd
 import "sync"
 
 // worker is the scratch memory of one goroutine. It is kept for the next call, so that steady state
-// allocates nothing; its size depends on the largest shape met (at most a few MiB).
+// allocates nothing; it is as large as the largest shape met asked for (3 MiB with 512 channels).
 type worker struct {
 	v     []float32 // transformed pixels
 	m     []float32 // products
