@@ -208,29 +208,3 @@ func TestLossesMergeOnlyWhenEqual(t *testing.T) {
 		t.Errorf("%d ops merged, want the %d that are asked for twice", merged, len(build))
 	}
 }
-
-// A dropout that drops nothing is its input: an op that writes in place over what comes after must not write
-// over the input where that is still wanted. Gorgonia's dropout hands its input on as its own result.
-func TestDropoutOfNothingDoesNotAlias(t *testing.T) {
-	g := gorgonia.NewGraph()
-	x := gorgonia.NodeFromAny(g, tensor.New(tensor.WithShape(3), tensor.WithBacking([]float32{-1, 2, -3})), gorgonia.WithName("x"))
-	h, err := ops.AddScalar(x, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, err := ops.Dropout(h, ops.DropoutConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	y, err := ops.ReLU(d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	z, err := ops.MulScalar(h, 2)
-	if err != nil {
-		t.Fatal(err)
-	}
-	run(t, y, z)
-	golden.Compare(t, "relu", y.Value(), tensor.New(tensor.WithShape(3), tensor.WithBacking([]float64{0, 2, 0})), 0)
-	golden.Compare(t, "twice", z.Value(), tensor.New(tensor.WithShape(3), tensor.WithBacking([]float64{-2, 4, -6})), 0)
-}

@@ -109,3 +109,13 @@ func TestLoadReadsAllOfDebiansTests(t *testing.T) {
 		t.Errorf("%d of %d tests could be read, want at least 900", read, len(cases))
 	}
 }
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(message{}.bytes(7, message{}.bytes(5, message{}.varint(1, 2).varint(2, uint64(Int64)).bytes(7, []byte{1, 2})))))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		ParseModel(b)
+		if v, err := ParseTensor(b); err == nil && v.Type != Text && len(v.Floats)+len(v.Ints) != v.size() {
+			t.Errorf("shape %v with %d elements", v.Shape, len(v.Floats)+len(v.Ints))
+		}
+	})
+}
