@@ -3,6 +3,7 @@
 package depthwise
 
 import (
+	"sync"
 	"unsafe"
 
 	"github.com/stheno-ml/stheno/internal/kernel/cpu"
@@ -53,18 +54,16 @@ func (k *rows) run(lo, hi int) {
 		dstStep: k.width.DstStep() * pixel, srcStep: k.width.Advance() * pixel,
 		segs: &list.Segs[0], slope: k.slope, pixel: pixel,
 	}
-	wide, lanes := 32, 16
 	avx512 := cpu.Current() == cpu.AVX512
-	if !avx512 {
-		wide, lanes = 16, 8
-	}
+	wide, lanes := blockSize()
+	turns := (k.c + wide - 1) / wide
 	for i := lo; i < hi; i++ {
 		image, at := i/k.height.Size, i%k.height.Size
 		r := k.height.At(at)
 		call.rows = r.N
 		var nextSrc, nextDst stretch
 		if i+1 < hi {
-			nextSrc, nextDst = k.news(i), stretch{(i + 1) * k.dstRow, k.dstRow}
+			nextSrc, nextDst = k.news(i, turns), newStretch(k.dst, (i+1)*k.dstRow, k.dstRow, turns)
 		}
 		for c := 0; c < k.c; {
 			n := wide
@@ -79,8 +78,8 @@ func (k *rows) run(lo, hi int) {
 			call.dst = unsafe.Add(k.dst, i*k.dstRow+4*c)
 			call.src = unsafe.Add(k.src, image*k.srcImage+r.Src*k.srcRow+4*c)
 			call.f = unsafe.Add(k.f, r.Tap*k.s*pixel+4*c)
-			call.nextSrc, call.srcLines = nextSrc.share(k.src, c, n, k.c)
-			call.nextDst, call.dstLines = nextDst.share(k.dst, c, n, k.c)
+			call.nextSrc, call.srcLines = nextSrc.take()
+			call.nextDst, call.dstLines = nextDst.take()
 			arg := (*byte)(unsafe.Pointer(&call))
 			switch {
 			case avx512 && n == wide:
@@ -98,26 +97,38 @@ func (k *rows) run(lo, hi int) {
 	list.Release()
 }
 
-// stretch is a piece of memory: its place and length in bytes.
-type stretch struct{ at, size int }
-
-// share is the part of a stretch that goes with n of c channels, from channel first on, in cache lines.
-func (s stretch) share(base unsafe.Pointer, first, n, c int) (unsafe.Pointer, int) {
-	from, to := s.size*first/c, s.size*(first+n)/c
-	if from == to {
-		return nil, 0
-	}
-	return unsafe.Add(base, s.at+from), (to - from + 63) / 64
+// stretch is a piece of memory that is prefetched bit by bit: at most step cache lines at a time.
+type stretch struct {
+	at          unsafe.Pointer
+	lines, step int
 }
 
-// news is the source rows that row i+1 reads and row i does not.
-func (k *rows) news(i int) stretch {
+// newStretch is size bytes from offset on, to be prefetched in so many turns.
+func newStretch(base unsafe.Pointer, offset, size, turns int) stretch {
+	if size == 0 {
+		return stretch{}
+	}
+	lines := (size + 63) / 64
+	return stretch{unsafe.Add(base, offset), lines, (lines + turns - 1) / turns}
+}
+
+// take gives the next lines.
+func (s *stretch) take() (at unsafe.Pointer, lines int) {
+	at, lines = s.at, min(s.step, s.lines)
+	if s.lines -= lines; s.lines > 0 {
+		s.at = unsafe.Add(s.at, 64*lines)
+	}
+	return at, lines
+}
+
+// news is the source rows that row i+1 reads and row i does not, to be prefetched in so many turns.
+func (k *rows) news(i, turns int) stretch {
 	last := func(i int) int { // the source row after the last that row i of the result reads
 		r := k.height.At(i % k.height.Size)
 		return i/k.height.Size*k.height.Sources + r.Src + max(0, (r.N-1)*k.height.SrcStep()) + 1
 	}
 	from, to := last(i), last(i+1)
-	return stretch{from * k.srcRow, max(0, to-from) * k.srcRow}
+	return newStretch(k.src, from*k.srcRow, max(0, to-from)*k.srcRow, turns)
 }
 
 // fast does output rows lo to hi−1 in assembly, where the road has any.
@@ -171,14 +182,80 @@ type gradCall struct {
 	nextX   unsafe.Pointer
 	xLines  int
 
-	taps [9]tapOffsets
+	taps *[9]tapOffsets
 }
 
 // tapOffsets are the places of one tap in bytes: in the picture, from the first pixel's first tap, and in the sums.
 type tapOffsets struct{ x, sum int }
 
-// groupSizes are the numbers of taps that there are kernels for.
-var groupSizes = [...]int{9, 6, 3, 1}
+// gradGroup is some taps of a run of pixels, for which one call of a kernel does a block of channels.
+type gradGroup struct {
+	dy, x  int // bytes from the row's start
+	pixels int
+	size   int // taps
+	taps   [9]tapOffsets
+}
+
+// The numbers of taps that there are kernels for: as many sums as the registers hold.
+var (
+	groupSizesAVX2   = []int{6, 3, 1}
+	groupSizesAVX512 = []int{9, 6, 3, 1}
+)
+
+// gradPlan lists what to do for a row; free ones wait to be used again, so that nothing is allocated in steady state.
+type gradPlan struct{ groups []gradGroup }
+
+var (
+	plansMu sync.Mutex
+	plans   []*gradPlan
+)
+
+func takePlan() *gradPlan {
+	plansMu.Lock()
+	defer plansMu.Unlock()
+	if k := len(plans); k > 0 {
+		p := plans[k-1]
+		plans = plans[:k-1]
+		return p
+	}
+	return new(gradPlan)
+}
+
+func (p *gradPlan) release() {
+	plansMu.Lock()
+	plans = append(plans, p)
+	plansMu.Unlock()
+}
+
+// fill lists the groups of a row whose pixels read the given rows of taps.
+func (p *gradPlan) fill(s *Shape, rows window.Reach, segs []window.Segment) {
+	sizes := groupSizesAVX2
+	if cpu.Current() == cpu.AVX512 {
+		sizes = groupSizesAVX512
+	}
+	pixel := 4 * s.C
+	p.groups = p.groups[:0]
+	for _, seg := range segs {
+		all := rows.N * seg.Taps
+		for done := 0; done < all; {
+			g := gradGroup{dy: seg.Dst * pixel, x: seg.Src * pixel, pixels: seg.N}
+			for _, g.size = range sizes {
+				if g.size <= all-done {
+					break
+				}
+			}
+			for j := range g.taps[:g.size] {
+				r, t := (done+j)/seg.Taps, (done+j)%seg.Taps
+				g.taps[j] = tapOffsets{
+					x:   pixel * (r*s.DilationH*s.W + t*s.DilationW),
+					sum: pixel * ((rows.Tap+r)*s.S + seg.Tap + t),
+				}
+			}
+			p.groups = append(p.groups, g)
+			done += g.size
+		}
+	}
+}
 
 // fast forms partial sums lo to hi−1 in assembly, where the road has any.
 func (k *weightGrad[T]) fast(lo, hi int) bool {
@@ -190,61 +267,51 @@ func (k *weightGrad[T]) fast(lo, hi int) bool {
 	height := window.Axis{Size: s.P, Sources: s.H, Taps: s.R, Stride: s.StrideH, Pad: s.PadTop, Dilation: s.DilationH}
 	pixel := 4 * s.C
 	list := window.Take(&width)
-	r := rows{height: height, srcRow: s.W * pixel, dstRow: s.Q * pixel}
+	plan := takePlan()
+	var planned window.Reach // the rows of taps that plan is for
+	r := rows{height: height, src: pointer(k.x), srcRow: s.W * pixel, dstRow: s.Q * pixel}
 	parts, total := s.parts(), s.N*s.P
+	wide, lanes := blockSize()
+	turns := (s.C + wide - 1) / wide
+	call := gradCall{dyStep: pixel, xStep: s.StrideW * pixel}
 	for part := lo; part < hi; part++ {
-		sum := pointer(k.sums[part*s.filterSize():])
-		clear(k.sums[part*s.filterSize() : (part+1)*s.filterSize()])
+		sum := k.sums[part*s.filterSize() : (part+1)*s.filterSize()]
+		clear(sum)
 		from, to := part*total/parts, (part+1)*total/parts
 		for i := from; i < to; i++ {
-			rowTaps := height.At(i % s.P)
+			taps := height.At(i % s.P)
+			if i == from || taps.Tap != planned.Tap || taps.N != planned.N {
+				plan.fill(s, taps, list.Segs)
+				planned = taps
+			}
 			var nextX, nextDy stretch
 			if i+1 < to {
-				nextX, nextDy = r.news(i), stretch{(i + 1) * r.dstRow, r.dstRow}
+				nextX, nextDy = r.news(i, turns), newStretch(pointer(k.dy), (i+1)*r.dstRow, r.dstRow, turns)
 			}
-			call := gradCall{dyStep: pixel, xStep: s.StrideW * pixel}
+			dy := unsafe.Add(pointer(k.dy), i*r.dstRow)
+			x := unsafe.Add(pointer(k.x), (i/s.P*s.H+taps.Src)*r.srcRow)
 			for c := 0; c < s.C; {
-				wide, n := block(s.C - c)
-				call.lanes = n
-				call.nextX, call.xLines = nextX.share(pointer(k.x), c, n, s.C)
-				call.nextDy, call.dyLines = nextDy.share(pointer(k.dy), c, n, s.C)
-				call.sum = unsafe.Add(sum, 4*c)
-				dy := unsafe.Add(pointer(k.dy), i*r.dstRow+4*c)
-				x := unsafe.Add(pointer(k.x), (i/s.P*s.H+rowTaps.Src)*r.srcRow+4*c)
-				for _, seg := range list.Segs {
-					call.dy, call.x, call.pixels = unsafe.Add(dy, seg.Dst*pixel), unsafe.Add(x, seg.Src*pixel), seg.N
-					k.segment(&call, rowTaps, seg, wide)
+				call.lanes = wide
+				if c+wide > s.C {
+					call.lanes = min(lanes, s.C-c)
 				}
-				c += n
+				call.nextX, call.xLines = nextX.take()
+				call.nextDy, call.dyLines = nextDy.take()
+				call.sum = unsafe.Add(pointer(sum), 4*c)
+				for j := range plan.groups {
+					g := &plan.groups[j]
+					call.dy, call.x = unsafe.Add(dy, g.dy+4*c), unsafe.Add(x, g.x+4*c)
+					call.pixels, call.taps = g.pixels, &g.taps
+					gradKernel(g.size, call.lanes == wide, (*byte)(unsafe.Pointer(&call)))
+					call.xLines, call.dyLines = 0, 0
+				}
+				c += call.lanes
 			}
 		}
 	}
+	plan.release()
 	list.Release()
 	return true
-}
-
-// segment adds one run of pixels to the sums of all taps that it reads, in groups.
-func (k *weightGrad[T]) segment(call *gradCall, rowTaps window.Reach, seg window.Segment, wide bool) {
-	s := &k.s
-	all := rowTaps.N * seg.Taps
-	for done := 0; done < all; {
-		size := 0
-		for _, size = range groupSizes {
-			if size <= all-done {
-				break
-			}
-		}
-		for j := range call.taps[:size] {
-			r, t := (done+j)/seg.Taps, (done+j)%seg.Taps
-			call.taps[j] = tapOffsets{
-				x:   4 * s.C * (r*s.DilationH*s.W + t*s.DilationW),
-				sum: 4 * s.C * ((rowTaps.Tap+r)*s.S + seg.Tap + t),
-			}
-		}
-		gradKernel(size, wide, (*byte)(unsafe.Pointer(call)))
-		call.xLines, call.dyLines = 0, 0
-		done += size
-	}
 }
 
 func gradKernel(taps int, wide bool, c *byte) {
@@ -270,16 +337,12 @@ func gradKernel(taps int, wide bool, c *byte) {
 		return
 	}
 	switch {
-	case taps == 9 && wide:
-		grad9AVX2(c)
 	case taps == 6 && wide:
 		grad6AVX2(c)
 	case taps == 3 && wide:
 		grad3AVX2(c)
 	case wide:
 		grad1AVX2(c)
-	case taps == 9:
-		narrowGrad9AVX2(c)
 	case taps == 6:
 		narrowGrad6AVX2(c)
 	case taps == 3:
@@ -289,15 +352,11 @@ func gradKernel(taps int, wide bool, c *byte) {
 	}
 }
 
-// block is how many channels the weight gradient takes next when so many are left, and whether they fill the
-// kernel's vectors.
-func block(left int) (wide bool, n int) {
-	full, lanes := 32, 16
-	if cpu.Current() != cpu.AVX512 {
-		full, lanes = 8, 8
+// blockSize is how many channels the kernels of the road in force do at a time: the wide ones and, at most, the
+// narrow ones.
+func blockSize() (wide, lanes int) {
+	if cpu.Current() == cpu.AVX512 {
+		return 32, 16
 	}
-	if left >= full {
-		return true, full
-	}
-	return false, min(lanes, left)
+	return 16, 8
 }

@@ -24,16 +24,6 @@ func rowAVX512(c *byte)
 //go:noescape
 func narrowAVX512(c *byte)
 
-// grad9AVX2 adds one run of pixels to the gradients of 9 taps; c points to a gradCall.
-//
-//go:noescape
-func grad9AVX2(c *byte)
-
-// narrowGrad9AVX2 adds one run of pixels to the gradients of 9 taps; c points to a gradCall.
-//
-//go:noescape
-func narrowGrad9AVX2(c *byte)
-
 // grad9AVX512 adds one run of pixels to the gradients of 9 taps; c points to a gradCall.
 //
 //go:noescape

@@ -1220,263 +1220,6 @@ narrowAVX512not1:
 	VZEROUPPER
 	RET
 
-// func grad9AVX2(c *byte)
-// Requires: AVX, FMA3, MMX+
-TEXT ·grad9AVX2(SB), NOSPLIT, $0-8
-	MOVQ c+0(FP), AX
-	MOVQ 56(AX), CX
-	MOVQ 64(AX), DX
-
-grad9AVX2dy:
-	TESTQ      DX, DX
-	JLE        grad9AVX2dydone
-	PREFETCHT1 (CX)
-	ADDQ       $0x00000040, CX
-	DECQ       DX
-	JMP        grad9AVX2dy
-
-grad9AVX2dydone:
-	MOVQ 72(AX), CX
-	MOVQ 80(AX), DX
-
-grad9AVX2x:
-	TESTQ      DX, DX
-	JLE        grad9AVX2xdone
-	PREFETCHT1 (CX)
-	ADDQ       $0x00000040, CX
-	DECQ       DX
-	JMP        grad9AVX2x
-
-grad9AVX2xdone:
-	MOVQ    16(AX), CX
-	ADDQ    96(AX), CX
-	VMOVUPS (CX), Y0
-	MOVQ    8(AX), CX
-	ADDQ    88(AX), CX
-	MOVQ    16(AX), DX
-	ADDQ    112(AX), DX
-	VMOVUPS (DX), Y1
-	MOVQ    8(AX), DX
-	ADDQ    104(AX), DX
-	MOVQ    16(AX), BX
-	ADDQ    128(AX), BX
-	VMOVUPS (BX), Y2
-	MOVQ    8(AX), BX
-	ADDQ    120(AX), BX
-	MOVQ    16(AX), SI
-	ADDQ    144(AX), SI
-	VMOVUPS (SI), Y3
-	MOVQ    8(AX), SI
-	ADDQ    136(AX), SI
-	MOVQ    16(AX), DI
-	ADDQ    160(AX), DI
-	VMOVUPS (DI), Y4
-	MOVQ    8(AX), DI
-	ADDQ    152(AX), DI
-	MOVQ    16(AX), R8
-	ADDQ    176(AX), R8
-	VMOVUPS (R8), Y5
-	MOVQ    8(AX), R8
-	ADDQ    168(AX), R8
-	MOVQ    16(AX), R9
-	ADDQ    192(AX), R9
-	VMOVUPS (R9), Y6
-	MOVQ    8(AX), R9
-	ADDQ    184(AX), R9
-	MOVQ    16(AX), R10
-	ADDQ    208(AX), R10
-	VMOVUPS (R10), Y7
-	MOVQ    8(AX), R10
-	ADDQ    200(AX), R10
-	MOVQ    16(AX), R11
-	ADDQ    224(AX), R11
-	VMOVUPS (R11), Y8
-	MOVQ    8(AX), R11
-	ADDQ    216(AX), R11
-	MOVQ    (AX), R12
-	MOVQ    24(AX), R13
-	XORQ    R14, R14
-
-grad9AVX2pixel:
-	VMOVUPS     (R12), Y9
-	VFMADD231PS (CX)(R14*1), Y9, Y0
-	VFMADD231PS (DX)(R14*1), Y9, Y1
-	VFMADD231PS (BX)(R14*1), Y9, Y2
-	VFMADD231PS (SI)(R14*1), Y9, Y3
-	VFMADD231PS (DI)(R14*1), Y9, Y4
-	VFMADD231PS (R8)(R14*1), Y9, Y5
-	VFMADD231PS (R9)(R14*1), Y9, Y6
-	VFMADD231PS (R10)(R14*1), Y9, Y7
-	VFMADD231PS (R11)(R14*1), Y9, Y8
-	ADDQ        32(AX), R12
-	ADDQ        40(AX), R14
-	DECQ        R13
-	JNZ         grad9AVX2pixel
-	MOVQ        16(AX), CX
-	ADDQ        96(AX), CX
-	VMOVUPS     Y0, (CX)
-	MOVQ        16(AX), CX
-	ADDQ        112(AX), CX
-	VMOVUPS     Y1, (CX)
-	MOVQ        16(AX), CX
-	ADDQ        128(AX), CX
-	VMOVUPS     Y2, (CX)
-	MOVQ        16(AX), CX
-	ADDQ        144(AX), CX
-	VMOVUPS     Y3, (CX)
-	MOVQ        16(AX), CX
-	ADDQ        160(AX), CX
-	VMOVUPS     Y4, (CX)
-	MOVQ        16(AX), CX
-	ADDQ        176(AX), CX
-	VMOVUPS     Y5, (CX)
-	MOVQ        16(AX), CX
-	ADDQ        192(AX), CX
-	VMOVUPS     Y6, (CX)
-	MOVQ        16(AX), CX
-	ADDQ        208(AX), CX
-	VMOVUPS     Y7, (CX)
-	MOVQ        16(AX), CX
-	ADDQ        224(AX), CX
-	VMOVUPS     Y8, (CX)
-	VZEROUPPER
-	RET
-
-// func narrowGrad9AVX2(c *byte)
-// Requires: AVX, FMA3, MMX+
-TEXT ·narrowGrad9AVX2(SB), NOSPLIT, $0-8
-	MOVQ c+0(FP), AX
-	MOVQ 56(AX), CX
-	MOVQ 64(AX), DX
-
-narrowGrad9AVX2dy:
-	TESTQ      DX, DX
-	JLE        narrowGrad9AVX2dydone
-	PREFETCHT1 (CX)
-	ADDQ       $0x00000040, CX
-	DECQ       DX
-	JMP        narrowGrad9AVX2dy
-
-narrowGrad9AVX2dydone:
-	MOVQ 72(AX), CX
-	MOVQ 80(AX), DX
-
-narrowGrad9AVX2x:
-	TESTQ      DX, DX
-	JLE        narrowGrad9AVX2xdone
-	PREFETCHT1 (CX)
-	ADDQ       $0x00000040, CX
-	DECQ       DX
-	JMP        narrowGrad9AVX2x
-
-narrowGrad9AVX2xdone:
-	MOVQ       48(AX), CX
-	LEAQ       laneFirst<>+0(SB), DX
-	NEGQ       CX
-	VMOVUPS    32(DX)(CX*4), Y0
-	MOVQ       16(AX), CX
-	ADDQ       96(AX), CX
-	VMASKMOVPS (CX), Y0, Y1
-	MOVQ       8(AX), CX
-	ADDQ       88(AX), CX
-	MOVQ       16(AX), DX
-	ADDQ       112(AX), DX
-	VMASKMOVPS (DX), Y0, Y2
-	MOVQ       8(AX), DX
-	ADDQ       104(AX), DX
-	MOVQ       16(AX), BX
-	ADDQ       128(AX), BX
-	VMASKMOVPS (BX), Y0, Y3
-	MOVQ       8(AX), BX
-	ADDQ       120(AX), BX
-	MOVQ       16(AX), SI
-	ADDQ       144(AX), SI
-	VMASKMOVPS (SI), Y0, Y4
-	MOVQ       8(AX), SI
-	ADDQ       136(AX), SI
-	MOVQ       16(AX), DI
-	ADDQ       160(AX), DI
-	VMASKMOVPS (DI), Y0, Y5
-	MOVQ       8(AX), DI
-	ADDQ       152(AX), DI
-	MOVQ       16(AX), R8
-	ADDQ       176(AX), R8
-	VMASKMOVPS (R8), Y0, Y6
-	MOVQ       8(AX), R8
-	ADDQ       168(AX), R8
-	MOVQ       16(AX), R9
-	ADDQ       192(AX), R9
-	VMASKMOVPS (R9), Y0, Y7
-	MOVQ       8(AX), R9
-	ADDQ       184(AX), R9
-	MOVQ       16(AX), R10
-	ADDQ       208(AX), R10
-	VMASKMOVPS (R10), Y0, Y8
-	MOVQ       8(AX), R10
-	ADDQ       200(AX), R10
-	MOVQ       16(AX), R11
-	ADDQ       224(AX), R11
-	VMASKMOVPS (R11), Y0, Y9
-	MOVQ       8(AX), R11
-	ADDQ       216(AX), R11
-	MOVQ       (AX), R12
-	MOVQ       24(AX), R13
-	XORQ       R14, R14
-
-narrowGrad9AVX2pixel:
-	VMASKMOVPS  (R12), Y0, Y10
-	VMASKMOVPS  (CX)(R14*1), Y0, Y11
-	VFMADD231PS Y11, Y10, Y1
-	VMASKMOVPS  (DX)(R14*1), Y0, Y11
-	VFMADD231PS Y11, Y10, Y2
-	VMASKMOVPS  (BX)(R14*1), Y0, Y11
-	VFMADD231PS Y11, Y10, Y3
-	VMASKMOVPS  (SI)(R14*1), Y0, Y11
-	VFMADD231PS Y11, Y10, Y4
-	VMASKMOVPS  (DI)(R14*1), Y0, Y11
-	VFMADD231PS Y11, Y10, Y5
-	VMASKMOVPS  (R8)(R14*1), Y0, Y11
-	VFMADD231PS Y11, Y10, Y6
-	VMASKMOVPS  (R9)(R14*1), Y0, Y11
-	VFMADD231PS Y11, Y10, Y7
-	VMASKMOVPS  (R10)(R14*1), Y0, Y11
-	VFMADD231PS Y11, Y10, Y8
-	VMASKMOVPS  (R11)(R14*1), Y0, Y11
-	VFMADD231PS Y11, Y10, Y9
-	ADDQ        32(AX), R12
-	ADDQ        40(AX), R14
-	DECQ        R13
-	JNZ         narrowGrad9AVX2pixel
-	MOVQ        16(AX), CX
-	ADDQ        96(AX), CX
-	VMASKMOVPS  Y1, Y0, (CX)
-	MOVQ        16(AX), CX
-	ADDQ        112(AX), CX
-	VMASKMOVPS  Y2, Y0, (CX)
-	MOVQ        16(AX), CX
-	ADDQ        128(AX), CX
-	VMASKMOVPS  Y3, Y0, (CX)
-	MOVQ        16(AX), CX
-	ADDQ        144(AX), CX
-	VMASKMOVPS  Y4, Y0, (CX)
-	MOVQ        16(AX), CX
-	ADDQ        160(AX), CX
-	VMASKMOVPS  Y5, Y0, (CX)
-	MOVQ        16(AX), CX
-	ADDQ        176(AX), CX
-	VMASKMOVPS  Y6, Y0, (CX)
-	MOVQ        16(AX), CX
-	ADDQ        192(AX), CX
-	VMASKMOVPS  Y7, Y0, (CX)
-	MOVQ        16(AX), CX
-	ADDQ        208(AX), CX
-	VMASKMOVPS  Y8, Y0, (CX)
-	MOVQ        16(AX), CX
-	ADDQ        224(AX), CX
-	VMASKMOVPS  Y9, Y0, (CX)
-	VZEROUPPER
-	RET
-
 // func grad9AVX512(c *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·grad9AVX512(SB), NOSPLIT, $0-8
@@ -1505,125 +1248,127 @@ grad9AVX512x:
 	JMP        grad9AVX512x
 
 grad9AVX512xdone:
-	MOVQ    16(AX), CX
-	ADDQ    96(AX), CX
-	VMOVUPS (CX), Z0
-	VMOVUPS 64(CX), Z1
-	MOVQ    8(AX), CX
-	ADDQ    88(AX), CX
+	MOVQ    88(AX), CX
 	MOVQ    16(AX), DX
-	ADDQ    112(AX), DX
-	VMOVUPS (DX), Z2
-	VMOVUPS 64(DX), Z3
+	ADDQ    8(CX), DX
+	VMOVUPS (DX), Z0
+	VMOVUPS 64(DX), Z1
 	MOVQ    8(AX), DX
-	ADDQ    104(AX), DX
+	ADDQ    (CX), DX
 	MOVQ    16(AX), BX
-	ADDQ    128(AX), BX
-	VMOVUPS (BX), Z4
-	VMOVUPS 64(BX), Z5
+	ADDQ    24(CX), BX
+	VMOVUPS (BX), Z2
+	VMOVUPS 64(BX), Z3
 	MOVQ    8(AX), BX
-	ADDQ    120(AX), BX
+	ADDQ    16(CX), BX
 	MOVQ    16(AX), SI
-	ADDQ    144(AX), SI
-	VMOVUPS (SI), Z6
-	VMOVUPS 64(SI), Z7
+	ADDQ    40(CX), SI
+	VMOVUPS (SI), Z4
+	VMOVUPS 64(SI), Z5
 	MOVQ    8(AX), SI
-	ADDQ    136(AX), SI
+	ADDQ    32(CX), SI
 	MOVQ    16(AX), DI
-	ADDQ    160(AX), DI
-	VMOVUPS (DI), Z8
-	VMOVUPS 64(DI), Z9
+	ADDQ    56(CX), DI
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
 	MOVQ    8(AX), DI
-	ADDQ    152(AX), DI
+	ADDQ    48(CX), DI
 	MOVQ    16(AX), R8
-	ADDQ    176(AX), R8
-	VMOVUPS (R8), Z10
-	VMOVUPS 64(R8), Z11
+	ADDQ    72(CX), R8
+	VMOVUPS (R8), Z8
+	VMOVUPS 64(R8), Z9
 	MOVQ    8(AX), R8
-	ADDQ    168(AX), R8
+	ADDQ    64(CX), R8
 	MOVQ    16(AX), R9
-	ADDQ    192(AX), R9
-	VMOVUPS (R9), Z12
-	VMOVUPS 64(R9), Z13
+	ADDQ    88(CX), R9
+	VMOVUPS (R9), Z10
+	VMOVUPS 64(R9), Z11
 	MOVQ    8(AX), R9
-	ADDQ    184(AX), R9
+	ADDQ    80(CX), R9
 	MOVQ    16(AX), R10
-	ADDQ    208(AX), R10
-	VMOVUPS (R10), Z14
-	VMOVUPS 64(R10), Z15
+	ADDQ    104(CX), R10
+	VMOVUPS (R10), Z12
+	VMOVUPS 64(R10), Z13
 	MOVQ    8(AX), R10
-	ADDQ    200(AX), R10
+	ADDQ    96(CX), R10
 	MOVQ    16(AX), R11
-	ADDQ    224(AX), R11
-	VMOVUPS (R11), Z16
-	VMOVUPS 64(R11), Z17
+	ADDQ    120(CX), R11
+	VMOVUPS (R11), Z14
+	VMOVUPS 64(R11), Z15
 	MOVQ    8(AX), R11
-	ADDQ    216(AX), R11
-	MOVQ    (AX), R12
+	ADDQ    112(CX), R11
+	MOVQ    16(AX), R12
+	ADDQ    136(CX), R12
+	VMOVUPS (R12), Z16
+	VMOVUPS 64(R12), Z17
+	MOVQ    8(AX), R12
+	ADDQ    128(CX), R12
+	MOVQ    (AX), CX
 	MOVQ    24(AX), R13
 	XORQ    R14, R14
 
 grad9AVX512pixel:
-	VMOVUPS     (R12), Z18
-	VMOVUPS     64(R12), Z19
-	VFMADD231PS (CX)(R14*1), Z18, Z0
-	VFMADD231PS 64(CX)(R14*1), Z19, Z1
-	VFMADD231PS (DX)(R14*1), Z18, Z2
-	VFMADD231PS 64(DX)(R14*1), Z19, Z3
-	VFMADD231PS (BX)(R14*1), Z18, Z4
-	VFMADD231PS 64(BX)(R14*1), Z19, Z5
-	VFMADD231PS (SI)(R14*1), Z18, Z6
-	VFMADD231PS 64(SI)(R14*1), Z19, Z7
-	VFMADD231PS (DI)(R14*1), Z18, Z8
-	VFMADD231PS 64(DI)(R14*1), Z19, Z9
-	VFMADD231PS (R8)(R14*1), Z18, Z10
-	VFMADD231PS 64(R8)(R14*1), Z19, Z11
-	VFMADD231PS (R9)(R14*1), Z18, Z12
-	VFMADD231PS 64(R9)(R14*1), Z19, Z13
-	VFMADD231PS (R10)(R14*1), Z18, Z14
-	VFMADD231PS 64(R10)(R14*1), Z19, Z15
-	VFMADD231PS (R11)(R14*1), Z18, Z16
-	VFMADD231PS 64(R11)(R14*1), Z19, Z17
-	ADDQ        32(AX), R12
+	VMOVUPS     (CX), Z18
+	VMOVUPS     64(CX), Z19
+	VFMADD231PS (DX)(R14*1), Z18, Z0
+	VFMADD231PS 64(DX)(R14*1), Z19, Z1
+	VFMADD231PS (BX)(R14*1), Z18, Z2
+	VFMADD231PS 64(BX)(R14*1), Z19, Z3
+	VFMADD231PS (SI)(R14*1), Z18, Z4
+	VFMADD231PS 64(SI)(R14*1), Z19, Z5
+	VFMADD231PS (DI)(R14*1), Z18, Z6
+	VFMADD231PS 64(DI)(R14*1), Z19, Z7
+	VFMADD231PS (R8)(R14*1), Z18, Z8
+	VFMADD231PS 64(R8)(R14*1), Z19, Z9
+	VFMADD231PS (R9)(R14*1), Z18, Z10
+	VFMADD231PS 64(R9)(R14*1), Z19, Z11
+	VFMADD231PS (R10)(R14*1), Z18, Z12
+	VFMADD231PS 64(R10)(R14*1), Z19, Z13
+	VFMADD231PS (R11)(R14*1), Z18, Z14
+	VFMADD231PS 64(R11)(R14*1), Z19, Z15
+	VFMADD231PS (R12)(R14*1), Z18, Z16
+	VFMADD231PS 64(R12)(R14*1), Z19, Z17
+	ADDQ        32(AX), CX
 	ADDQ        40(AX), R14
 	DECQ        R13
 	JNZ         grad9AVX512pixel
-	MOVQ        16(AX), CX
-	ADDQ        96(AX), CX
-	VMOVUPS     Z0, (CX)
-	VMOVUPS     Z1, 64(CX)
-	MOVQ        16(AX), CX
-	ADDQ        112(AX), CX
-	VMOVUPS     Z2, (CX)
-	VMOVUPS     Z3, 64(CX)
-	MOVQ        16(AX), CX
-	ADDQ        128(AX), CX
-	VMOVUPS     Z4, (CX)
-	VMOVUPS     Z5, 64(CX)
-	MOVQ        16(AX), CX
-	ADDQ        144(AX), CX
-	VMOVUPS     Z6, (CX)
-	VMOVUPS     Z7, 64(CX)
-	MOVQ        16(AX), CX
-	ADDQ        160(AX), CX
-	VMOVUPS     Z8, (CX)
-	VMOVUPS     Z9, 64(CX)
-	MOVQ        16(AX), CX
-	ADDQ        176(AX), CX
-	VMOVUPS     Z10, (CX)
-	VMOVUPS     Z11, 64(CX)
-	MOVQ        16(AX), CX
-	ADDQ        192(AX), CX
-	VMOVUPS     Z12, (CX)
-	VMOVUPS     Z13, 64(CX)
-	MOVQ        16(AX), CX
-	ADDQ        208(AX), CX
-	VMOVUPS     Z14, (CX)
-	VMOVUPS     Z15, 64(CX)
-	MOVQ        16(AX), CX
-	ADDQ        224(AX), CX
-	VMOVUPS     Z16, (CX)
-	VMOVUPS     Z17, 64(CX)
+	MOVQ        88(AX), CX
+	MOVQ        16(AX), DX
+	ADDQ        8(CX), DX
+	VMOVUPS     Z0, (DX)
+	VMOVUPS     Z1, 64(DX)
+	MOVQ        16(AX), DX
+	ADDQ        24(CX), DX
+	VMOVUPS     Z2, (DX)
+	VMOVUPS     Z3, 64(DX)
+	MOVQ        16(AX), DX
+	ADDQ        40(CX), DX
+	VMOVUPS     Z4, (DX)
+	VMOVUPS     Z5, 64(DX)
+	MOVQ        16(AX), DX
+	ADDQ        56(CX), DX
+	VMOVUPS     Z6, (DX)
+	VMOVUPS     Z7, 64(DX)
+	MOVQ        16(AX), DX
+	ADDQ        72(CX), DX
+	VMOVUPS     Z8, (DX)
+	VMOVUPS     Z9, 64(DX)
+	MOVQ        16(AX), DX
+	ADDQ        88(CX), DX
+	VMOVUPS     Z10, (DX)
+	VMOVUPS     Z11, 64(DX)
+	MOVQ        16(AX), DX
+	ADDQ        104(CX), DX
+	VMOVUPS     Z12, (DX)
+	VMOVUPS     Z13, 64(DX)
+	MOVQ        16(AX), DX
+	ADDQ        120(CX), DX
+	VMOVUPS     Z14, (DX)
+	VMOVUPS     Z15, 64(DX)
+	MOVQ        16(AX), AX
+	ADDQ        136(CX), AX
+	VMOVUPS     Z16, (AX)
+	VMOVUPS     Z17, 64(AX)
 	VZEROUPPER
 	RET
 
@@ -1660,106 +1405,108 @@ narrowGrad9AVX512xdone:
 	BTSL      CX, DX
 	DECL      DX
 	KMOVW     DX, K1
-	MOVQ      16(AX), CX
-	ADDQ      96(AX), CX
-	VMOVUPS.Z (CX), K1, Z0
-	MOVQ      8(AX), CX
-	ADDQ      88(AX), CX
+	MOVQ      88(AX), CX
 	MOVQ      16(AX), DX
-	ADDQ      112(AX), DX
-	VMOVUPS.Z (DX), K1, Z1
+	ADDQ      8(CX), DX
+	VMOVUPS.Z (DX), K1, Z0
 	MOVQ      8(AX), DX
-	ADDQ      104(AX), DX
+	ADDQ      (CX), DX
 	MOVQ      16(AX), BX
-	ADDQ      128(AX), BX
-	VMOVUPS.Z (BX), K1, Z2
+	ADDQ      24(CX), BX
+	VMOVUPS.Z (BX), K1, Z1
 	MOVQ      8(AX), BX
-	ADDQ      120(AX), BX
+	ADDQ      16(CX), BX
 	MOVQ      16(AX), SI
-	ADDQ      144(AX), SI
-	VMOVUPS.Z (SI), K1, Z3
+	ADDQ      40(CX), SI
+	VMOVUPS.Z (SI), K1, Z2
 	MOVQ      8(AX), SI
-	ADDQ      136(AX), SI
+	ADDQ      32(CX), SI
 	MOVQ      16(AX), DI
-	ADDQ      160(AX), DI
-	VMOVUPS.Z (DI), K1, Z4
+	ADDQ      56(CX), DI
+	VMOVUPS.Z (DI), K1, Z3
 	MOVQ      8(AX), DI
-	ADDQ      152(AX), DI
+	ADDQ      48(CX), DI
 	MOVQ      16(AX), R8
-	ADDQ      176(AX), R8
-	VMOVUPS.Z (R8), K1, Z5
+	ADDQ      72(CX), R8
+	VMOVUPS.Z (R8), K1, Z4
 	MOVQ      8(AX), R8
-	ADDQ      168(AX), R8
+	ADDQ      64(CX), R8
 	MOVQ      16(AX), R9
-	ADDQ      192(AX), R9
-	VMOVUPS.Z (R9), K1, Z6
+	ADDQ      88(CX), R9
+	VMOVUPS.Z (R9), K1, Z5
 	MOVQ      8(AX), R9
-	ADDQ      184(AX), R9
+	ADDQ      80(CX), R9
 	MOVQ      16(AX), R10
-	ADDQ      208(AX), R10
-	VMOVUPS.Z (R10), K1, Z7
+	ADDQ      104(CX), R10
+	VMOVUPS.Z (R10), K1, Z6
 	MOVQ      8(AX), R10
-	ADDQ      200(AX), R10
+	ADDQ      96(CX), R10
 	MOVQ      16(AX), R11
-	ADDQ      224(AX), R11
-	VMOVUPS.Z (R11), K1, Z8
+	ADDQ      120(CX), R11
+	VMOVUPS.Z (R11), K1, Z7
 	MOVQ      8(AX), R11
-	ADDQ      216(AX), R11
-	MOVQ      (AX), R12
+	ADDQ      112(CX), R11
+	MOVQ      16(AX), R12
+	ADDQ      136(CX), R12
+	VMOVUPS.Z (R12), K1, Z8
+	MOVQ      8(AX), R12
+	ADDQ      128(CX), R12
+	MOVQ      (AX), CX
 	MOVQ      24(AX), R13
 	XORQ      R14, R14
 
 narrowGrad9AVX512pixel:
-	VMOVUPS.Z   (R12), K1, Z9
-	VMOVUPS.Z   (CX)(R14*1), K1, Z10
-	VFMADD231PS Z10, Z9, Z0
+	VMOVUPS.Z   (CX), K1, Z9
 	VMOVUPS.Z   (DX)(R14*1), K1, Z10
-	VFMADD231PS Z10, Z9, Z1
+	VFMADD231PS Z10, Z9, Z0
 	VMOVUPS.Z   (BX)(R14*1), K1, Z10
-	VFMADD231PS Z10, Z9, Z2
+	VFMADD231PS Z10, Z9, Z1
 	VMOVUPS.Z   (SI)(R14*1), K1, Z10
-	VFMADD231PS Z10, Z9, Z3
+	VFMADD231PS Z10, Z9, Z2
 	VMOVUPS.Z   (DI)(R14*1), K1, Z10
-	VFMADD231PS Z10, Z9, Z4
+	VFMADD231PS Z10, Z9, Z3
 	VMOVUPS.Z   (R8)(R14*1), K1, Z10
-	VFMADD231PS Z10, Z9, Z5
+	VFMADD231PS Z10, Z9, Z4
 	VMOVUPS.Z   (R9)(R14*1), K1, Z10
-	VFMADD231PS Z10, Z9, Z6
+	VFMADD231PS Z10, Z9, Z5
 	VMOVUPS.Z   (R10)(R14*1), K1, Z10
-	VFMADD231PS Z10, Z9, Z7
+	VFMADD231PS Z10, Z9, Z6
 	VMOVUPS.Z   (R11)(R14*1), K1, Z10
+	VFMADD231PS Z10, Z9, Z7
+	VMOVUPS.Z   (R12)(R14*1), K1, Z10
 	VFMADD231PS Z10, Z9, Z8
-	ADDQ        32(AX), R12
+	ADDQ        32(AX), CX
 	ADDQ        40(AX), R14
 	DECQ        R13
 	JNZ         narrowGrad9AVX512pixel
-	MOVQ        16(AX), CX
-	ADDQ        96(AX), CX
-	VMOVUPS     Z0, K1, (CX)
-	MOVQ        16(AX), CX
-	ADDQ        112(AX), CX
-	VMOVUPS     Z1, K1, (CX)
-	MOVQ        16(AX), CX
-	ADDQ        128(AX), CX
-	VMOVUPS     Z2, K1, (CX)
-	MOVQ        16(AX), CX
-	ADDQ        144(AX), CX
-	VMOVUPS     Z3, K1, (CX)
-	MOVQ        16(AX), CX
-	ADDQ        160(AX), CX
-	VMOVUPS     Z4, K1, (CX)
-	MOVQ        16(AX), CX
-	ADDQ        176(AX), CX
-	VMOVUPS     Z5, K1, (CX)
-	MOVQ        16(AX), CX
-	ADDQ        192(AX), CX
-	VMOVUPS     Z6, K1, (CX)
-	MOVQ        16(AX), CX
-	ADDQ        208(AX), CX
-	VMOVUPS     Z7, K1, (CX)
-	MOVQ        16(AX), CX
-	ADDQ        224(AX), CX
-	VMOVUPS     Z8, K1, (CX)
+	MOVQ        88(AX), CX
+	MOVQ        16(AX), DX
+	ADDQ        8(CX), DX
+	VMOVUPS     Z0, K1, (DX)
+	MOVQ        16(AX), DX
+	ADDQ        24(CX), DX
+	VMOVUPS     Z1, K1, (DX)
+	MOVQ        16(AX), DX
+	ADDQ        40(CX), DX
+	VMOVUPS     Z2, K1, (DX)
+	MOVQ        16(AX), DX
+	ADDQ        56(CX), DX
+	VMOVUPS     Z3, K1, (DX)
+	MOVQ        16(AX), DX
+	ADDQ        72(CX), DX
+	VMOVUPS     Z4, K1, (DX)
+	MOVQ        16(AX), DX
+	ADDQ        88(CX), DX
+	VMOVUPS     Z5, K1, (DX)
+	MOVQ        16(AX), DX
+	ADDQ        104(CX), DX
+	VMOVUPS     Z6, K1, (DX)
+	MOVQ        16(AX), DX
+	ADDQ        120(CX), DX
+	VMOVUPS     Z7, K1, (DX)
+	MOVQ        16(AX), AX
+	ADDQ        136(CX), AX
+	VMOVUPS     Z8, K1, (AX)
 	VZEROUPPER
 	RET
 
@@ -1791,70 +1538,91 @@ grad6AVX2x:
 	JMP        grad6AVX2x
 
 grad6AVX2xdone:
-	MOVQ    16(AX), CX
-	ADDQ    96(AX), CX
-	VMOVUPS (CX), Y0
-	MOVQ    8(AX), CX
-	ADDQ    88(AX), CX
+	MOVQ    88(AX), CX
 	MOVQ    16(AX), DX
-	ADDQ    112(AX), DX
-	VMOVUPS (DX), Y1
+	ADDQ    8(CX), DX
+	VMOVUPS (DX), Y0
+	VMOVUPS 32(DX), Y1
 	MOVQ    8(AX), DX
-	ADDQ    104(AX), DX
+	ADDQ    (CX), DX
 	MOVQ    16(AX), BX
-	ADDQ    128(AX), BX
+	ADDQ    24(CX), BX
 	VMOVUPS (BX), Y2
+	VMOVUPS 32(BX), Y3
 	MOVQ    8(AX), BX
-	ADDQ    120(AX), BX
+	ADDQ    16(CX), BX
 	MOVQ    16(AX), SI
-	ADDQ    144(AX), SI
-	VMOVUPS (SI), Y3
+	ADDQ    40(CX), SI
+	VMOVUPS (SI), Y4
+	VMOVUPS 32(SI), Y5
 	MOVQ    8(AX), SI
-	ADDQ    136(AX), SI
+	ADDQ    32(CX), SI
 	MOVQ    16(AX), DI
-	ADDQ    160(AX), DI
-	VMOVUPS (DI), Y4
+	ADDQ    56(CX), DI
+	VMOVUPS (DI), Y6
+	VMOVUPS 32(DI), Y7
 	MOVQ    8(AX), DI
-	ADDQ    152(AX), DI
+	ADDQ    48(CX), DI
 	MOVQ    16(AX), R8
-	ADDQ    176(AX), R8
-	VMOVUPS (R8), Y5
+	ADDQ    72(CX), R8
+	VMOVUPS (R8), Y8
+	VMOVUPS 32(R8), Y9
 	MOVQ    8(AX), R8
-	ADDQ    168(AX), R8
-	MOVQ    (AX), R9
+	ADDQ    64(CX), R8
+	MOVQ    16(AX), R9
+	ADDQ    88(CX), R9
+	VMOVUPS (R9), Y10
+	VMOVUPS 32(R9), Y11
+	MOVQ    8(AX), R9
+	ADDQ    80(CX), R9
+	MOVQ    (AX), CX
 	MOVQ    24(AX), R10
 	XORQ    R11, R11
 
 grad6AVX2pixel:
-	VMOVUPS     (R9), Y6
-	VFMADD231PS (CX)(R11*1), Y6, Y0
-	VFMADD231PS (DX)(R11*1), Y6, Y1
-	VFMADD231PS (BX)(R11*1), Y6, Y2
-	VFMADD231PS (SI)(R11*1), Y6, Y3
-	VFMADD231PS (DI)(R11*1), Y6, Y4
-	VFMADD231PS (R8)(R11*1), Y6, Y5
-	ADDQ        32(AX), R9
+	VMOVUPS     (CX), Y12
+	VMOVUPS     32(CX), Y13
+	VFMADD231PS (DX)(R11*1), Y12, Y0
+	VFMADD231PS 32(DX)(R11*1), Y13, Y1
+	VFMADD231PS (BX)(R11*1), Y12, Y2
+	VFMADD231PS 32(BX)(R11*1), Y13, Y3
+	VFMADD231PS (SI)(R11*1), Y12, Y4
+	VFMADD231PS 32(SI)(R11*1), Y13, Y5
+	VFMADD231PS (DI)(R11*1), Y12, Y6
+	VFMADD231PS 32(DI)(R11*1), Y13, Y7
+	VFMADD231PS (R8)(R11*1), Y12, Y8
+	VFMADD231PS 32(R8)(R11*1), Y13, Y9
+	VFMADD231PS (R9)(R11*1), Y12, Y10
+	VFMADD231PS 32(R9)(R11*1), Y13, Y11
+	ADDQ        32(AX), CX
 	ADDQ        40(AX), R11
 	DECQ        R10
 	JNZ         grad6AVX2pixel
-	MOVQ        16(AX), CX
-	ADDQ        96(AX), CX
-	VMOVUPS     Y0, (CX)
-	MOVQ        16(AX), CX
-	ADDQ        112(AX), CX
-	VMOVUPS     Y1, (CX)
-	MOVQ        16(AX), CX
-	ADDQ        128(AX), CX
-	VMOVUPS     Y2, (CX)
-	MOVQ        16(AX), CX
-	ADDQ        144(AX), CX
-	VMOVUPS     Y3, (CX)
-	MOVQ        16(AX), CX
-	ADDQ        160(AX), CX
-	VMOVUPS     Y4, (CX)
-	MOVQ        16(AX), CX
-	ADDQ        176(AX), CX
-	VMOVUPS     Y5, (CX)
+	MOVQ        88(AX), CX
+	MOVQ        16(AX), DX
+	ADDQ        8(CX), DX
+	VMOVUPS     Y0, (DX)
+	VMOVUPS     Y1, 32(DX)
+	MOVQ        16(AX), DX
+	ADDQ        24(CX), DX
+	VMOVUPS     Y2, (DX)
+	VMOVUPS     Y3, 32(DX)
+	MOVQ        16(AX), DX
+	ADDQ        40(CX), DX
+	VMOVUPS     Y4, (DX)
+	VMOVUPS     Y5, 32(DX)
+	MOVQ        16(AX), DX
+	ADDQ        56(CX), DX
+	VMOVUPS     Y6, (DX)
+	VMOVUPS     Y7, 32(DX)
+	MOVQ        16(AX), DX
+	ADDQ        72(CX), DX
+	VMOVUPS     Y8, (DX)
+	VMOVUPS     Y9, 32(DX)
+	MOVQ        16(AX), AX
+	ADDQ        88(CX), AX
+	VMOVUPS     Y10, (AX)
+	VMOVUPS     Y11, 32(AX)
 	VZEROUPPER
 	RET
 
@@ -1890,76 +1658,78 @@ narrowGrad6AVX2xdone:
 	LEAQ       laneFirst<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    32(DX)(CX*4), Y0
-	MOVQ       16(AX), CX
-	ADDQ       96(AX), CX
-	VMASKMOVPS (CX), Y0, Y1
-	MOVQ       8(AX), CX
-	ADDQ       88(AX), CX
+	MOVQ       88(AX), CX
 	MOVQ       16(AX), DX
-	ADDQ       112(AX), DX
-	VMASKMOVPS (DX), Y0, Y2
+	ADDQ       8(CX), DX
+	VMASKMOVPS (DX), Y0, Y1
 	MOVQ       8(AX), DX
-	ADDQ       104(AX), DX
+	ADDQ       (CX), DX
 	MOVQ       16(AX), BX
-	ADDQ       128(AX), BX
-	VMASKMOVPS (BX), Y0, Y3
+	ADDQ       24(CX), BX
+	VMASKMOVPS (BX), Y0, Y2
 	MOVQ       8(AX), BX
-	ADDQ       120(AX), BX
+	ADDQ       16(CX), BX
 	MOVQ       16(AX), SI
-	ADDQ       144(AX), SI
-	VMASKMOVPS (SI), Y0, Y4
+	ADDQ       40(CX), SI
+	VMASKMOVPS (SI), Y0, Y3
 	MOVQ       8(AX), SI
-	ADDQ       136(AX), SI
+	ADDQ       32(CX), SI
 	MOVQ       16(AX), DI
-	ADDQ       160(AX), DI
-	VMASKMOVPS (DI), Y0, Y5
+	ADDQ       56(CX), DI
+	VMASKMOVPS (DI), Y0, Y4
 	MOVQ       8(AX), DI
-	ADDQ       152(AX), DI
+	ADDQ       48(CX), DI
 	MOVQ       16(AX), R8
-	ADDQ       176(AX), R8
-	VMASKMOVPS (R8), Y0, Y6
+	ADDQ       72(CX), R8
+	VMASKMOVPS (R8), Y0, Y5
 	MOVQ       8(AX), R8
-	ADDQ       168(AX), R8
-	MOVQ       (AX), R9
+	ADDQ       64(CX), R8
+	MOVQ       16(AX), R9
+	ADDQ       88(CX), R9
+	VMASKMOVPS (R9), Y0, Y6
+	MOVQ       8(AX), R9
+	ADDQ       80(CX), R9
+	MOVQ       (AX), CX
 	MOVQ       24(AX), R10
 	XORQ       R11, R11
 
 narrowGrad6AVX2pixel:
-	VMASKMOVPS  (R9), Y0, Y7
-	VMASKMOVPS  (CX)(R11*1), Y0, Y8
-	VFMADD231PS Y8, Y7, Y1
+	VMASKMOVPS  (CX), Y0, Y7
 	VMASKMOVPS  (DX)(R11*1), Y0, Y8
-	VFMADD231PS Y8, Y7, Y2
+	VFMADD231PS Y8, Y7, Y1
 	VMASKMOVPS  (BX)(R11*1), Y0, Y8
-	VFMADD231PS Y8, Y7, Y3
+	VFMADD231PS Y8, Y7, Y2
 	VMASKMOVPS  (SI)(R11*1), Y0, Y8
-	VFMADD231PS Y8, Y7, Y4
+	VFMADD231PS Y8, Y7, Y3
 	VMASKMOVPS  (DI)(R11*1), Y0, Y8
-	VFMADD231PS Y8, Y7, Y5
+	VFMADD231PS Y8, Y7, Y4
 	VMASKMOVPS  (R8)(R11*1), Y0, Y8
+	VFMADD231PS Y8, Y7, Y5
+	VMASKMOVPS  (R9)(R11*1), Y0, Y8
 	VFMADD231PS Y8, Y7, Y6
-	ADDQ        32(AX), R9
+	ADDQ        32(AX), CX
 	ADDQ        40(AX), R11
 	DECQ        R10
 	JNZ         narrowGrad6AVX2pixel
-	MOVQ        16(AX), CX
-	ADDQ        96(AX), CX
-	VMASKMOVPS  Y1, Y0, (CX)
-	MOVQ        16(AX), CX
-	ADDQ        112(AX), CX
-	VMASKMOVPS  Y2, Y0, (CX)
-	MOVQ        16(AX), CX
-	ADDQ        128(AX), CX
-	VMASKMOVPS  Y3, Y0, (CX)
-	MOVQ        16(AX), CX
-	ADDQ        144(AX), CX
-	VMASKMOVPS  Y4, Y0, (CX)
-	MOVQ        16(AX), CX
-	ADDQ        160(AX), CX
-	VMASKMOVPS  Y5, Y0, (CX)
-	MOVQ        16(AX), CX
-	ADDQ        176(AX), CX
-	VMASKMOVPS  Y6, Y0, (CX)
+	MOVQ        88(AX), CX
+	MOVQ        16(AX), DX
+	ADDQ        8(CX), DX
+	VMASKMOVPS  Y1, Y0, (DX)
+	MOVQ        16(AX), DX
+	ADDQ        24(CX), DX
+	VMASKMOVPS  Y2, Y0, (DX)
+	MOVQ        16(AX), DX
+	ADDQ        40(CX), DX
+	VMASKMOVPS  Y3, Y0, (DX)
+	MOVQ        16(AX), DX
+	ADDQ        56(CX), DX
+	VMASKMOVPS  Y4, Y0, (DX)
+	MOVQ        16(AX), DX
+	ADDQ        72(CX), DX
+	VMASKMOVPS  Y5, Y0, (DX)
+	MOVQ        16(AX), AX
+	ADDQ        88(CX), AX
+	VMASKMOVPS  Y6, Y0, (AX)
 	VZEROUPPER
 	RET
 
@@ -1991,89 +1761,91 @@ grad6AVX512x:
 	JMP        grad6AVX512x
 
 grad6AVX512xdone:
-	MOVQ    16(AX), CX
-	ADDQ    96(AX), CX
-	VMOVUPS (CX), Z0
-	VMOVUPS 64(CX), Z1
-	MOVQ    8(AX), CX
-	ADDQ    88(AX), CX
+	MOVQ    88(AX), CX
 	MOVQ    16(AX), DX
-	ADDQ    112(AX), DX
-	VMOVUPS (DX), Z2
-	VMOVUPS 64(DX), Z3
+	ADDQ    8(CX), DX
+	VMOVUPS (DX), Z0
+	VMOVUPS 64(DX), Z1
 	MOVQ    8(AX), DX
-	ADDQ    104(AX), DX
+	ADDQ    (CX), DX
 	MOVQ    16(AX), BX
-	ADDQ    128(AX), BX
-	VMOVUPS (BX), Z4
-	VMOVUPS 64(BX), Z5
+	ADDQ    24(CX), BX
+	VMOVUPS (BX), Z2
+	VMOVUPS 64(BX), Z3
 	MOVQ    8(AX), BX
-	ADDQ    120(AX), BX
+	ADDQ    16(CX), BX
 	MOVQ    16(AX), SI
-	ADDQ    144(AX), SI
-	VMOVUPS (SI), Z6
-	VMOVUPS 64(SI), Z7
+	ADDQ    40(CX), SI
+	VMOVUPS (SI), Z4
+	VMOVUPS 64(SI), Z5
 	MOVQ    8(AX), SI
-	ADDQ    136(AX), SI
+	ADDQ    32(CX), SI
 	MOVQ    16(AX), DI
-	ADDQ    160(AX), DI
-	VMOVUPS (DI), Z8
-	VMOVUPS 64(DI), Z9
+	ADDQ    56(CX), DI
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
 	MOVQ    8(AX), DI
-	ADDQ    152(AX), DI
+	ADDQ    48(CX), DI
 	MOVQ    16(AX), R8
-	ADDQ    176(AX), R8
-	VMOVUPS (R8), Z10
-	VMOVUPS 64(R8), Z11
+	ADDQ    72(CX), R8
+	VMOVUPS (R8), Z8
+	VMOVUPS 64(R8), Z9
 	MOVQ    8(AX), R8
-	ADDQ    168(AX), R8
-	MOVQ    (AX), R9
+	ADDQ    64(CX), R8
+	MOVQ    16(AX), R9
+	ADDQ    88(CX), R9
+	VMOVUPS (R9), Z10
+	VMOVUPS 64(R9), Z11
+	MOVQ    8(AX), R9
+	ADDQ    80(CX), R9
+	MOVQ    (AX), CX
 	MOVQ    24(AX), R10
 	XORQ    R11, R11
 
 grad6AVX512pixel:
-	VMOVUPS     (R9), Z12
-	VMOVUPS     64(R9), Z13
-	VFMADD231PS (CX)(R11*1), Z12, Z0
-	VFMADD231PS 64(CX)(R11*1), Z13, Z1
-	VFMADD231PS (DX)(R11*1), Z12, Z2
-	VFMADD231PS 64(DX)(R11*1), Z13, Z3
-	VFMADD231PS (BX)(R11*1), Z12, Z4
-	VFMADD231PS 64(BX)(R11*1), Z13, Z5
-	VFMADD231PS (SI)(R11*1), Z12, Z6
-	VFMADD231PS 64(SI)(R11*1), Z13, Z7
-	VFMADD231PS (DI)(R11*1), Z12, Z8
-	VFMADD231PS 64(DI)(R11*1), Z13, Z9
-	VFMADD231PS (R8)(R11*1), Z12, Z10
-	VFMADD231PS 64(R8)(R11*1), Z13, Z11
-	ADDQ        32(AX), R9
+	VMOVUPS     (CX), Z12
+	VMOVUPS     64(CX), Z13
+	VFMADD231PS (DX)(R11*1), Z12, Z0
+	VFMADD231PS 64(DX)(R11*1), Z13, Z1
+	VFMADD231PS (BX)(R11*1), Z12, Z2
+	VFMADD231PS 64(BX)(R11*1), Z13, Z3
+	VFMADD231PS (SI)(R11*1), Z12, Z4
+	VFMADD231PS 64(SI)(R11*1), Z13, Z5
+	VFMADD231PS (DI)(R11*1), Z12, Z6
+	VFMADD231PS 64(DI)(R11*1), Z13, Z7
+	VFMADD231PS (R8)(R11*1), Z12, Z8
+	VFMADD231PS 64(R8)(R11*1), Z13, Z9
+	VFMADD231PS (R9)(R11*1), Z12, Z10
+	VFMADD231PS 64(R9)(R11*1), Z13, Z11
+	ADDQ        32(AX), CX
 	ADDQ        40(AX), R11
 	DECQ        R10
 	JNZ         grad6AVX512pixel
-	MOVQ        16(AX), CX
-	ADDQ        96(AX), CX
-	VMOVUPS     Z0, (CX)
-	VMOVUPS     Z1, 64(CX)
-	MOVQ        16(AX), CX
-	ADDQ        112(AX), CX
-	VMOVUPS     Z2, (CX)
-	VMOVUPS     Z3, 64(CX)
-	MOVQ        16(AX), CX
-	ADDQ        128(AX), CX
-	VMOVUPS     Z4, (CX)
-	VMOVUPS     Z5, 64(CX)
-	MOVQ        16(AX), CX
-	ADDQ        144(AX), CX
-	VMOVUPS     Z6, (CX)
-	VMOVUPS     Z7, 64(CX)
-	MOVQ        16(AX), CX
-	ADDQ        160(AX), CX
-	VMOVUPS     Z8, (CX)
-	VMOVUPS     Z9, 64(CX)
-	MOVQ        16(AX), CX
-	ADDQ        176(AX), CX
-	VMOVUPS     Z10, (CX)
-	VMOVUPS     Z11, 64(CX)
+	MOVQ        88(AX), CX
+	MOVQ        16(AX), DX
+	ADDQ        8(CX), DX
+	VMOVUPS     Z0, (DX)
+	VMOVUPS     Z1, 64(DX)
+	MOVQ        16(AX), DX
+	ADDQ        24(CX), DX
+	VMOVUPS     Z2, (DX)
+	VMOVUPS     Z3, 64(DX)
+	MOVQ        16(AX), DX
+	ADDQ        40(CX), DX
+	VMOVUPS     Z4, (DX)
+	VMOVUPS     Z5, 64(DX)
+	MOVQ        16(AX), DX
+	ADDQ        56(CX), DX
+	VMOVUPS     Z6, (DX)
+	VMOVUPS     Z7, 64(DX)
+	MOVQ        16(AX), DX
+	ADDQ        72(CX), DX
+	VMOVUPS     Z8, (DX)
+	VMOVUPS     Z9, 64(DX)
+	MOVQ        16(AX), AX
+	ADDQ        88(CX), AX
+	VMOVUPS     Z10, (AX)
+	VMOVUPS     Z11, 64(AX)
 	VZEROUPPER
 	RET
 
@@ -2110,76 +1882,78 @@ narrowGrad6AVX512xdone:
 	BTSL      CX, DX
 	DECL      DX
 	KMOVW     DX, K1
-	MOVQ      16(AX), CX
-	ADDQ      96(AX), CX
-	VMOVUPS.Z (CX), K1, Z0
-	MOVQ      8(AX), CX
-	ADDQ      88(AX), CX
+	MOVQ      88(AX), CX
 	MOVQ      16(AX), DX
-	ADDQ      112(AX), DX
-	VMOVUPS.Z (DX), K1, Z1
+	ADDQ      8(CX), DX
+	VMOVUPS.Z (DX), K1, Z0
 	MOVQ      8(AX), DX
-	ADDQ      104(AX), DX
+	ADDQ      (CX), DX
 	MOVQ      16(AX), BX
-	ADDQ      128(AX), BX
-	VMOVUPS.Z (BX), K1, Z2
+	ADDQ      24(CX), BX
+	VMOVUPS.Z (BX), K1, Z1
 	MOVQ      8(AX), BX
-	ADDQ      120(AX), BX
+	ADDQ      16(CX), BX
 	MOVQ      16(AX), SI
-	ADDQ      144(AX), SI
-	VMOVUPS.Z (SI), K1, Z3
+	ADDQ      40(CX), SI
+	VMOVUPS.Z (SI), K1, Z2
 	MOVQ      8(AX), SI
-	ADDQ      136(AX), SI
+	ADDQ      32(CX), SI
 	MOVQ      16(AX), DI
-	ADDQ      160(AX), DI
-	VMOVUPS.Z (DI), K1, Z4
+	ADDQ      56(CX), DI
+	VMOVUPS.Z (DI), K1, Z3
 	MOVQ      8(AX), DI
-	ADDQ      152(AX), DI
+	ADDQ      48(CX), DI
 	MOVQ      16(AX), R8
-	ADDQ      176(AX), R8
-	VMOVUPS.Z (R8), K1, Z5
+	ADDQ      72(CX), R8
+	VMOVUPS.Z (R8), K1, Z4
 	MOVQ      8(AX), R8
-	ADDQ      168(AX), R8
-	MOVQ      (AX), R9
+	ADDQ      64(CX), R8
+	MOVQ      16(AX), R9
+	ADDQ      88(CX), R9
+	VMOVUPS.Z (R9), K1, Z5
+	MOVQ      8(AX), R9
+	ADDQ      80(CX), R9
+	MOVQ      (AX), CX
 	MOVQ      24(AX), R10
 	XORQ      R11, R11
 
 narrowGrad6AVX512pixel:
-	VMOVUPS.Z   (R9), K1, Z6
-	VMOVUPS.Z   (CX)(R11*1), K1, Z7
-	VFMADD231PS Z7, Z6, Z0
+	VMOVUPS.Z   (CX), K1, Z6
 	VMOVUPS.Z   (DX)(R11*1), K1, Z7
-	VFMADD231PS Z7, Z6, Z1
+	VFMADD231PS Z7, Z6, Z0
 	VMOVUPS.Z   (BX)(R11*1), K1, Z7
-	VFMADD231PS Z7, Z6, Z2
+	VFMADD231PS Z7, Z6, Z1
 	VMOVUPS.Z   (SI)(R11*1), K1, Z7
-	VFMADD231PS Z7, Z6, Z3
+	VFMADD231PS Z7, Z6, Z2
 	VMOVUPS.Z   (DI)(R11*1), K1, Z7
-	VFMADD231PS Z7, Z6, Z4
+	VFMADD231PS Z7, Z6, Z3
 	VMOVUPS.Z   (R8)(R11*1), K1, Z7
+	VFMADD231PS Z7, Z6, Z4
+	VMOVUPS.Z   (R9)(R11*1), K1, Z7
 	VFMADD231PS Z7, Z6, Z5
-	ADDQ        32(AX), R9
+	ADDQ        32(AX), CX
 	ADDQ        40(AX), R11
 	DECQ        R10
 	JNZ         narrowGrad6AVX512pixel
-	MOVQ        16(AX), CX
-	ADDQ        96(AX), CX
-	VMOVUPS     Z0, K1, (CX)
-	MOVQ        16(AX), CX
-	ADDQ        112(AX), CX
-	VMOVUPS     Z1, K1, (CX)
-	MOVQ        16(AX), CX
-	ADDQ        128(AX), CX
-	VMOVUPS     Z2, K1, (CX)
-	MOVQ        16(AX), CX
-	ADDQ        144(AX), CX
-	VMOVUPS     Z3, K1, (CX)
-	MOVQ        16(AX), CX
-	ADDQ        160(AX), CX
-	VMOVUPS     Z4, K1, (CX)
-	MOVQ        16(AX), CX
-	ADDQ        176(AX), CX
-	VMOVUPS     Z5, K1, (CX)
+	MOVQ        88(AX), CX
+	MOVQ        16(AX), DX
+	ADDQ        8(CX), DX
+	VMOVUPS     Z0, K1, (DX)
+	MOVQ        16(AX), DX
+	ADDQ        24(CX), DX
+	VMOVUPS     Z1, K1, (DX)
+	MOVQ        16(AX), DX
+	ADDQ        40(CX), DX
+	VMOVUPS     Z2, K1, (DX)
+	MOVQ        16(AX), DX
+	ADDQ        56(CX), DX
+	VMOVUPS     Z3, K1, (DX)
+	MOVQ        16(AX), DX
+	ADDQ        72(CX), DX
+	VMOVUPS     Z4, K1, (DX)
+	MOVQ        16(AX), AX
+	ADDQ        88(CX), AX
+	VMOVUPS     Z5, K1, (AX)
 	VZEROUPPER
 	RET
 
@@ -2211,43 +1985,55 @@ grad3AVX2x:
 	JMP        grad3AVX2x
 
 grad3AVX2xdone:
-	MOVQ    16(AX), CX
-	ADDQ    96(AX), CX
-	VMOVUPS (CX), Y0
-	MOVQ    8(AX), CX
-	ADDQ    88(AX), CX
+	MOVQ    88(AX), CX
 	MOVQ    16(AX), DX
-	ADDQ    112(AX), DX
-	VMOVUPS (DX), Y1
+	ADDQ    8(CX), DX
+	VMOVUPS (DX), Y0
+	VMOVUPS 32(DX), Y1
 	MOVQ    8(AX), DX
-	ADDQ    104(AX), DX
+	ADDQ    (CX), DX
 	MOVQ    16(AX), BX
-	ADDQ    128(AX), BX
+	ADDQ    24(CX), BX
 	VMOVUPS (BX), Y2
+	VMOVUPS 32(BX), Y3
 	MOVQ    8(AX), BX
-	ADDQ    120(AX), BX
-	MOVQ    (AX), SI
+	ADDQ    16(CX), BX
+	MOVQ    16(AX), SI
+	ADDQ    40(CX), SI
+	VMOVUPS (SI), Y4
+	VMOVUPS 32(SI), Y5
+	MOVQ    8(AX), SI
+	ADDQ    32(CX), SI
+	MOVQ    (AX), CX
 	MOVQ    24(AX), DI
 	XORQ    R8, R8
 
 grad3AVX2pixel:
-	VMOVUPS     (SI), Y3
-	VFMADD231PS (CX)(R8*1), Y3, Y0
-	VFMADD231PS (DX)(R8*1), Y3, Y1
-	VFMADD231PS (BX)(R8*1), Y3, Y2
-	ADDQ        32(AX), SI
+	VMOVUPS     (CX), Y6
+	VMOVUPS     32(CX), Y7
+	VFMADD231PS (DX)(R8*1), Y6, Y0
+	VFMADD231PS 32(DX)(R8*1), Y7, Y1
+	VFMADD231PS (BX)(R8*1), Y6, Y2
+	VFMADD231PS 32(BX)(R8*1), Y7, Y3
+	VFMADD231PS (SI)(R8*1), Y6, Y4
+	VFMADD231PS 32(SI)(R8*1), Y7, Y5
+	ADDQ        32(AX), CX
 	ADDQ        40(AX), R8
 	DECQ        DI
 	JNZ         grad3AVX2pixel
-	MOVQ        16(AX), CX
-	ADDQ        96(AX), CX
-	VMOVUPS     Y0, (CX)
-	MOVQ        16(AX), CX
-	ADDQ        112(AX), CX
-	VMOVUPS     Y1, (CX)
-	MOVQ        16(AX), CX
-	ADDQ        128(AX), CX
-	VMOVUPS     Y2, (CX)
+	MOVQ        88(AX), CX
+	MOVQ        16(AX), DX
+	ADDQ        8(CX), DX
+	VMOVUPS     Y0, (DX)
+	VMOVUPS     Y1, 32(DX)
+	MOVQ        16(AX), DX
+	ADDQ        24(CX), DX
+	VMOVUPS     Y2, (DX)
+	VMOVUPS     Y3, 32(DX)
+	MOVQ        16(AX), AX
+	ADDQ        40(CX), AX
+	VMOVUPS     Y4, (AX)
+	VMOVUPS     Y5, 32(AX)
 	VZEROUPPER
 	RET
 
@@ -2283,46 +2069,48 @@ narrowGrad3AVX2xdone:
 	LEAQ       laneFirst<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    32(DX)(CX*4), Y0
-	MOVQ       16(AX), CX
-	ADDQ       96(AX), CX
-	VMASKMOVPS (CX), Y0, Y1
-	MOVQ       8(AX), CX
-	ADDQ       88(AX), CX
+	MOVQ       88(AX), CX
 	MOVQ       16(AX), DX
-	ADDQ       112(AX), DX
-	VMASKMOVPS (DX), Y0, Y2
+	ADDQ       8(CX), DX
+	VMASKMOVPS (DX), Y0, Y1
 	MOVQ       8(AX), DX
-	ADDQ       104(AX), DX
+	ADDQ       (CX), DX
 	MOVQ       16(AX), BX
-	ADDQ       128(AX), BX
-	VMASKMOVPS (BX), Y0, Y3
+	ADDQ       24(CX), BX
+	VMASKMOVPS (BX), Y0, Y2
 	MOVQ       8(AX), BX
-	ADDQ       120(AX), BX
-	MOVQ       (AX), SI
+	ADDQ       16(CX), BX
+	MOVQ       16(AX), SI
+	ADDQ       40(CX), SI
+	VMASKMOVPS (SI), Y0, Y3
+	MOVQ       8(AX), SI
+	ADDQ       32(CX), SI
+	MOVQ       (AX), CX
 	MOVQ       24(AX), DI
 	XORQ       R8, R8
 
 narrowGrad3AVX2pixel:
-	VMASKMOVPS  (SI), Y0, Y4
-	VMASKMOVPS  (CX)(R8*1), Y0, Y5
-	VFMADD231PS Y5, Y4, Y1
+	VMASKMOVPS  (CX), Y0, Y4
 	VMASKMOVPS  (DX)(R8*1), Y0, Y5
-	VFMADD231PS Y5, Y4, Y2
+	VFMADD231PS Y5, Y4, Y1
 	VMASKMOVPS  (BX)(R8*1), Y0, Y5
+	VFMADD231PS Y5, Y4, Y2
+	VMASKMOVPS  (SI)(R8*1), Y0, Y5
 	VFMADD231PS Y5, Y4, Y3
-	ADDQ        32(AX), SI
+	ADDQ        32(AX), CX
 	ADDQ        40(AX), R8
 	DECQ        DI
 	JNZ         narrowGrad3AVX2pixel
-	MOVQ        16(AX), CX
-	ADDQ        96(AX), CX
-	VMASKMOVPS  Y1, Y0, (CX)
-	MOVQ        16(AX), CX
-	ADDQ        112(AX), CX
-	VMASKMOVPS  Y2, Y0, (CX)
-	MOVQ        16(AX), CX
-	ADDQ        128(AX), CX
-	VMASKMOVPS  Y3, Y0, (CX)
+	MOVQ        88(AX), CX
+	MOVQ        16(AX), DX
+	ADDQ        8(CX), DX
+	VMASKMOVPS  Y1, Y0, (DX)
+	MOVQ        16(AX), DX
+	ADDQ        24(CX), DX
+	VMASKMOVPS  Y2, Y0, (DX)
+	MOVQ        16(AX), AX
+	ADDQ        40(CX), AX
+	VMASKMOVPS  Y3, Y0, (AX)
 	VZEROUPPER
 	RET
 
@@ -2354,53 +2142,55 @@ grad3AVX512x:
 	JMP        grad3AVX512x
 
 grad3AVX512xdone:
-	MOVQ    16(AX), CX
-	ADDQ    96(AX), CX
-	VMOVUPS (CX), Z0
-	VMOVUPS 64(CX), Z1
-	MOVQ    8(AX), CX
-	ADDQ    88(AX), CX
+	MOVQ    88(AX), CX
 	MOVQ    16(AX), DX
-	ADDQ    112(AX), DX
-	VMOVUPS (DX), Z2
-	VMOVUPS 64(DX), Z3
+	ADDQ    8(CX), DX
+	VMOVUPS (DX), Z0
+	VMOVUPS 64(DX), Z1
 	MOVQ    8(AX), DX
-	ADDQ    104(AX), DX
+	ADDQ    (CX), DX
 	MOVQ    16(AX), BX
-	ADDQ    128(AX), BX
-	VMOVUPS (BX), Z4
-	VMOVUPS 64(BX), Z5
+	ADDQ    24(CX), BX
+	VMOVUPS (BX), Z2
+	VMOVUPS 64(BX), Z3
 	MOVQ    8(AX), BX
-	ADDQ    120(AX), BX
-	MOVQ    (AX), SI
+	ADDQ    16(CX), BX
+	MOVQ    16(AX), SI
+	ADDQ    40(CX), SI
+	VMOVUPS (SI), Z4
+	VMOVUPS 64(SI), Z5
+	MOVQ    8(AX), SI
+	ADDQ    32(CX), SI
+	MOVQ    (AX), CX
 	MOVQ    24(AX), DI
 	XORQ    R8, R8
 
 grad3AVX512pixel:
-	VMOVUPS     (SI), Z6
-	VMOVUPS     64(SI), Z7
-	VFMADD231PS (CX)(R8*1), Z6, Z0
-	VFMADD231PS 64(CX)(R8*1), Z7, Z1
-	VFMADD231PS (DX)(R8*1), Z6, Z2
-	VFMADD231PS 64(DX)(R8*1), Z7, Z3
-	VFMADD231PS (BX)(R8*1), Z6, Z4
-	VFMADD231PS 64(BX)(R8*1), Z7, Z5
-	ADDQ        32(AX), SI
+	VMOVUPS     (CX), Z6
+	VMOVUPS     64(CX), Z7
+	VFMADD231PS (DX)(R8*1), Z6, Z0
+	VFMADD231PS 64(DX)(R8*1), Z7, Z1
+	VFMADD231PS (BX)(R8*1), Z6, Z2
+	VFMADD231PS 64(BX)(R8*1), Z7, Z3
+	VFMADD231PS (SI)(R8*1), Z6, Z4
+	VFMADD231PS 64(SI)(R8*1), Z7, Z5
+	ADDQ        32(AX), CX
 	ADDQ        40(AX), R8
 	DECQ        DI
 	JNZ         grad3AVX512pixel
-	MOVQ        16(AX), CX
-	ADDQ        96(AX), CX
-	VMOVUPS     Z0, (CX)
-	VMOVUPS     Z1, 64(CX)
-	MOVQ        16(AX), CX
-	ADDQ        112(AX), CX
-	VMOVUPS     Z2, (CX)
-	VMOVUPS     Z3, 64(CX)
-	MOVQ        16(AX), CX
-	ADDQ        128(AX), CX
-	VMOVUPS     Z4, (CX)
-	VMOVUPS     Z5, 64(CX)
+	MOVQ        88(AX), CX
+	MOVQ        16(AX), DX
+	ADDQ        8(CX), DX
+	VMOVUPS     Z0, (DX)
+	VMOVUPS     Z1, 64(DX)
+	MOVQ        16(AX), DX
+	ADDQ        24(CX), DX
+	VMOVUPS     Z2, (DX)
+	VMOVUPS     Z3, 64(DX)
+	MOVQ        16(AX), AX
+	ADDQ        40(CX), AX
+	VMOVUPS     Z4, (AX)
+	VMOVUPS     Z5, 64(AX)
 	VZEROUPPER
 	RET
 
@@ -2437,46 +2227,48 @@ narrowGrad3AVX512xdone:
 	BTSL      CX, DX
 	DECL      DX
 	KMOVW     DX, K1
-	MOVQ      16(AX), CX
-	ADDQ      96(AX), CX
-	VMOVUPS.Z (CX), K1, Z0
-	MOVQ      8(AX), CX
-	ADDQ      88(AX), CX
+	MOVQ      88(AX), CX
 	MOVQ      16(AX), DX
-	ADDQ      112(AX), DX
-	VMOVUPS.Z (DX), K1, Z1
+	ADDQ      8(CX), DX
+	VMOVUPS.Z (DX), K1, Z0
 	MOVQ      8(AX), DX
-	ADDQ      104(AX), DX
+	ADDQ      (CX), DX
 	MOVQ      16(AX), BX
-	ADDQ      128(AX), BX
-	VMOVUPS.Z (BX), K1, Z2
+	ADDQ      24(CX), BX
+	VMOVUPS.Z (BX), K1, Z1
 	MOVQ      8(AX), BX
-	ADDQ      120(AX), BX
-	MOVQ      (AX), SI
+	ADDQ      16(CX), BX
+	MOVQ      16(AX), SI
+	ADDQ      40(CX), SI
+	VMOVUPS.Z (SI), K1, Z2
+	MOVQ      8(AX), SI
+	ADDQ      32(CX), SI
+	MOVQ      (AX), CX
 	MOVQ      24(AX), DI
 	XORQ      R8, R8
 
 narrowGrad3AVX512pixel:
-	VMOVUPS.Z   (SI), K1, Z3
-	VMOVUPS.Z   (CX)(R8*1), K1, Z4
-	VFMADD231PS Z4, Z3, Z0
+	VMOVUPS.Z   (CX), K1, Z3
 	VMOVUPS.Z   (DX)(R8*1), K1, Z4
-	VFMADD231PS Z4, Z3, Z1
+	VFMADD231PS Z4, Z3, Z0
 	VMOVUPS.Z   (BX)(R8*1), K1, Z4
+	VFMADD231PS Z4, Z3, Z1
+	VMOVUPS.Z   (SI)(R8*1), K1, Z4
 	VFMADD231PS Z4, Z3, Z2
-	ADDQ        32(AX), SI
+	ADDQ        32(AX), CX
 	ADDQ        40(AX), R8
 	DECQ        DI
 	JNZ         narrowGrad3AVX512pixel
-	MOVQ        16(AX), CX
-	ADDQ        96(AX), CX
-	VMOVUPS     Z0, K1, (CX)
-	MOVQ        16(AX), CX
-	ADDQ        112(AX), CX
-	VMOVUPS     Z1, K1, (CX)
-	MOVQ        16(AX), CX
-	ADDQ        128(AX), CX
-	VMOVUPS     Z2, K1, (CX)
+	MOVQ        88(AX), CX
+	MOVQ        16(AX), DX
+	ADDQ        8(CX), DX
+	VMOVUPS     Z0, K1, (DX)
+	MOVQ        16(AX), DX
+	ADDQ        24(CX), DX
+	VMOVUPS     Z1, K1, (DX)
+	MOVQ        16(AX), AX
+	ADDQ        40(CX), AX
+	VMOVUPS     Z2, K1, (AX)
 	VZEROUPPER
 	RET
 
@@ -2508,25 +2300,31 @@ grad1AVX2x:
 	JMP        grad1AVX2x
 
 grad1AVX2xdone:
-	MOVQ    16(AX), CX
-	ADDQ    96(AX), CX
-	VMOVUPS (CX), Y0
-	MOVQ    8(AX), CX
-	ADDQ    88(AX), CX
-	MOVQ    (AX), DX
+	MOVQ    88(AX), CX
+	MOVQ    16(AX), DX
+	ADDQ    8(CX), DX
+	VMOVUPS (DX), Y0
+	VMOVUPS 32(DX), Y1
+	MOVQ    8(AX), DX
+	ADDQ    (CX), DX
+	MOVQ    (AX), CX
 	MOVQ    24(AX), BX
 	XORQ    SI, SI
 
 grad1AVX2pixel:
-	VMOVUPS     (DX), Y1
-	VFMADD231PS (CX)(SI*1), Y1, Y0
-	ADDQ        32(AX), DX
+	VMOVUPS     (CX), Y2
+	VMOVUPS     32(CX), Y3
+	VFMADD231PS (DX)(SI*1), Y2, Y0
+	VFMADD231PS 32(DX)(SI*1), Y3, Y1
+	ADDQ        32(AX), CX
 	ADDQ        40(AX), SI
 	DECQ        BX
 	JNZ         grad1AVX2pixel
-	MOVQ        16(AX), CX
-	ADDQ        96(AX), CX
-	VMOVUPS     Y0, (CX)
+	MOVQ        88(AX), CX
+	MOVQ        16(AX), AX
+	ADDQ        8(CX), AX
+	VMOVUPS     Y0, (AX)
+	VMOVUPS     Y1, 32(AX)
 	VZEROUPPER
 	RET
 
@@ -2562,26 +2360,28 @@ narrowGrad1AVX2xdone:
 	LEAQ       laneFirst<>+0(SB), DX
 	NEGQ       CX
 	VMOVUPS    32(DX)(CX*4), Y0
-	MOVQ       16(AX), CX
-	ADDQ       96(AX), CX
-	VMASKMOVPS (CX), Y0, Y1
-	MOVQ       8(AX), CX
-	ADDQ       88(AX), CX
-	MOVQ       (AX), DX
+	MOVQ       88(AX), CX
+	MOVQ       16(AX), DX
+	ADDQ       8(CX), DX
+	VMASKMOVPS (DX), Y0, Y1
+	MOVQ       8(AX), DX
+	ADDQ       (CX), DX
+	MOVQ       (AX), CX
 	MOVQ       24(AX), BX
 	XORQ       SI, SI
 
 narrowGrad1AVX2pixel:
-	VMASKMOVPS  (DX), Y0, Y2
-	VMASKMOVPS  (CX)(SI*1), Y0, Y3
+	VMASKMOVPS  (CX), Y0, Y2
+	VMASKMOVPS  (DX)(SI*1), Y0, Y3
 	VFMADD231PS Y3, Y2, Y1
-	ADDQ        32(AX), DX
+	ADDQ        32(AX), CX
 	ADDQ        40(AX), SI
 	DECQ        BX
 	JNZ         narrowGrad1AVX2pixel
-	MOVQ        16(AX), CX
-	ADDQ        96(AX), CX
-	VMASKMOVPS  Y1, Y0, (CX)
+	MOVQ        88(AX), CX
+	MOVQ        16(AX), AX
+	ADDQ        8(CX), AX
+	VMASKMOVPS  Y1, Y0, (AX)
 	VZEROUPPER
 	RET
 
@@ -2613,29 +2413,31 @@ grad1AVX512x:
 	JMP        grad1AVX512x
 
 grad1AVX512xdone:
-	MOVQ    16(AX), CX
-	ADDQ    96(AX), CX
-	VMOVUPS (CX), Z0
-	VMOVUPS 64(CX), Z1
-	MOVQ    8(AX), CX
-	ADDQ    88(AX), CX
-	MOVQ    (AX), DX
+	MOVQ    88(AX), CX
+	MOVQ    16(AX), DX
+	ADDQ    8(CX), DX
+	VMOVUPS (DX), Z0
+	VMOVUPS 64(DX), Z1
+	MOVQ    8(AX), DX
+	ADDQ    (CX), DX
+	MOVQ    (AX), CX
 	MOVQ    24(AX), BX
 	XORQ    SI, SI
 
 grad1AVX512pixel:
-	VMOVUPS     (DX), Z2
-	VMOVUPS     64(DX), Z3
-	VFMADD231PS (CX)(SI*1), Z2, Z0
-	VFMADD231PS 64(CX)(SI*1), Z3, Z1
-	ADDQ        32(AX), DX
+	VMOVUPS     (CX), Z2
+	VMOVUPS     64(CX), Z3
+	VFMADD231PS (DX)(SI*1), Z2, Z0
+	VFMADD231PS 64(DX)(SI*1), Z3, Z1
+	ADDQ        32(AX), CX
 	ADDQ        40(AX), SI
 	DECQ        BX
 	JNZ         grad1AVX512pixel
-	MOVQ        16(AX), CX
-	ADDQ        96(AX), CX
-	VMOVUPS     Z0, (CX)
-	VMOVUPS     Z1, 64(CX)
+	MOVQ        88(AX), CX
+	MOVQ        16(AX), AX
+	ADDQ        8(CX), AX
+	VMOVUPS     Z0, (AX)
+	VMOVUPS     Z1, 64(AX)
 	VZEROUPPER
 	RET
 
@@ -2672,25 +2474,27 @@ narrowGrad1AVX512xdone:
 	BTSL      CX, DX
 	DECL      DX
 	KMOVW     DX, K1
-	MOVQ      16(AX), CX
-	ADDQ      96(AX), CX
-	VMOVUPS.Z (CX), K1, Z0
-	MOVQ      8(AX), CX
-	ADDQ      88(AX), CX
-	MOVQ      (AX), DX
+	MOVQ      88(AX), CX
+	MOVQ      16(AX), DX
+	ADDQ      8(CX), DX
+	VMOVUPS.Z (DX), K1, Z0
+	MOVQ      8(AX), DX
+	ADDQ      (CX), DX
+	MOVQ      (AX), CX
 	MOVQ      24(AX), BX
 	XORQ      SI, SI
 
 narrowGrad1AVX512pixel:
-	VMOVUPS.Z   (DX), K1, Z1
-	VMOVUPS.Z   (CX)(SI*1), K1, Z2
+	VMOVUPS.Z   (CX), K1, Z1
+	VMOVUPS.Z   (DX)(SI*1), K1, Z2
 	VFMADD231PS Z2, Z1, Z0
-	ADDQ        32(AX), DX
+	ADDQ        32(AX), CX
 	ADDQ        40(AX), SI
 	DECQ        BX
 	JNZ         narrowGrad1AVX512pixel
-	MOVQ        16(AX), CX
-	ADDQ        96(AX), CX
-	VMOVUPS     Z0, K1, (CX)
+	MOVQ        88(AX), CX
+	MOVQ        16(AX), AX
+	ADDQ        8(CX), AX
+	VMOVUPS     Z0, K1, (AX)
 	VZEROUPPER
 	RET
