@@ -21,7 +21,7 @@ func PackForward(s *Shape, dst, w []float32) {
 	transformFilters(&g, false, dst, w)
 }
 
-// ForwardPacked is Forward with filters that PackForward has transformed.
+// ForwardPacked is Forward with filters that PackForward has transformed; ws has WorkspacePacked(s) floats.
 func ForwardPacked(s *Shape, y, x, packed []float32, ep *Epilogue, ws []float32) {
 	g := s.geometry(PassForward)
 	run(&g, y, x, nil, packed, false, ep, ws)
@@ -43,9 +43,24 @@ func Workspace(s *Shape, pass Pass) int {
 	}
 	g := s.geometry(pass)
 	if g.few() {
-		return g.blocks() * 36 * plane(g.blockTiles(), g.c)
+		return g.pixelsLen()
 	}
 	return g.kp * g.panelLen()
+}
+
+// WorkspacePacked is the number of floats that ForwardPacked wants as ws.
+func WorkspacePacked(s *Shape) int {
+	g := s.geometry(PassForward)
+	if g.few() {
+		return g.pixelsLen()
+	}
+	return 0
+}
+
+// pixelsLen is the number of floats of all transformed pixels.
+func (g *geometry) pixelsLen() int {
+	n := g.blockTiles()
+	return ceil(g.tiles, n) * 36 * plane(n, g.c)
 }
 
 // blockTiles is how many tiles are transformed together. With many tiles, the transformed pixels of a
@@ -63,8 +78,6 @@ func (g *geometry) blockTiles() int {
 // vFloats bounds the transformed pixels of a block: 256 KiB of an L2 cache of 1 MiB.
 const vFloats = 64 << 10
 
-func (g *geometry) blocks() int { return ceil(g.tiles, g.blockTiles()) }
-
 // few tells which of two orders of work is taken. With many tiles, filters are transformed first and
 // workers share the blocks of tiles. With few tiles, the pixels are transformed first and workers share the
 // panels of filters, which they transform where they use them, so that these (four times as large as the
@@ -75,6 +88,7 @@ const fewTiles = 160
 
 type product struct {
 	g       geometry
+	n       int // tiles of a block
 	kr      *kernels
 	filters filters // w is nil where u has come transformed
 	y, x    []float32
@@ -83,15 +97,15 @@ type product struct {
 }
 
 func run(g *geometry, y, x, w, packed []float32, back bool, ep *Epilogue, ws []float32) {
-	if g.tiles == 0 || g.k == 0 {
+	if g.tiles == 0 {
 		return
 	}
-	p := product{g: *g, kr: current(), y: y, x: x, u: packed, ep: ep}
+	p := product{g: *g, n: g.blockTiles(), kr: current(), y: y, x: x, u: packed, ep: ep}
 	p.filters = filters{*g, back, p.kr, nil, w}
 	if g.few() {
 		p.v = ws
 		groups := ceil(ceil(g.c, lane), groupsPerItem)
-		par.For(g.blocks()*groups, 1, pixelTask(p))
+		par.For(ceil(g.tiles, p.n)*groups, 1, pixelTask(p))
 		par.For(ceil(g.kp, 2), 1, panelTask(p))
 		return
 	}
@@ -99,7 +113,7 @@ func run(g *geometry, y, x, w, packed []float32, back bool, ep *Epilogue, ws []f
 		transformFilters(g, back, ws, w)
 		p.u = ws
 	}
-	par.For(g.blocks(), 1, blockTask(p))
+	par.For(ceil(g.tiles, p.n), 1, blockTask(p))
 }
 
 // blockTask computes blocks of tiles from pixels to pixels.
@@ -108,7 +122,7 @@ type blockTask product
 func (b *blockTask) Run(lo, hi int) {
 	p := (*product)(b)
 	g := &p.g
-	n := g.blockTiles()
+	n := p.n
 	wk := getWorker()
 	v := grow(&wk.v, 36*plane(n, g.c))
 	for i := lo; i < hi; i++ {
@@ -131,7 +145,7 @@ type pixelTask product
 
 func (b *pixelTask) Run(lo, hi int) {
 	g := &b.g
-	n := g.blockTiles()
+	n := b.n
 	groups := ceil(g.c, lane)
 	runs := ceil(groups, groupsPerItem)
 	wk := getWorker()
@@ -151,7 +165,7 @@ type panelTask product
 func (b *panelTask) Run(lo, hi int) {
 	p := (*product)(b)
 	g := &p.g
-	n := g.blockTiles()
+	n := p.n
 	wk := getWorker()
 	for i := lo; i < hi; i++ {
 		k := 2 * i
@@ -175,7 +189,7 @@ func (b *panelTask) Run(lo, hi int) {
 // transforms the products to pixels.
 func (p *product) panels(wk *worker, v, u []float32, k, t0, t1 int) {
 	g, kr := &p.g, p.kr
-	n, nt := g.blockTiles(), t1-t0
+	n, nt := p.n, t1-t0
 	vs, us, ms := plane(n, g.c), g.filterPlane(), plane(n, lane)
 	m := grow(&wk.m, 2*36*ms)
 	np := min(2, g.kp-k)

@@ -2,7 +2,8 @@ package winograd
 
 import "math"
 
-// Shape of a 3x3 convolution of stride 1. Pictures are channels-last, filters in the public order.
+// Shape of a 3x3 convolution of stride 1. Pictures are channels-last, filters in the public order. There is
+// at least one channel on either side.
 type Shape struct {
 	N, H, W, C      int // input [N, H, W, C]
 	K               int // filters [K, C, 3, 3]

@@ -189,7 +189,7 @@ func TestPackedIsForward(t *testing.T) {
 				t.Fatalf("%v: PackForward does not fill just its buffer", s)
 			}
 			y := make([]float32, s.yLen())
-			ForwardPacked(&s, y, in.x, packed.buf, nil, make([]float32, Workspace(&s, PassForward)))
+			ForwardPacked(&s, y, in.x, packed.buf, nil, make([]float32, WorkspacePacked(&s)))
 			if !equal(y, in.pass(t, &s, PassForward)) {
 				t.Errorf("%v: packed filters give other bits", s)
 			}
