@@ -62,15 +62,16 @@ func (t *laneTile[T]) forward() {
 	}
 	for h := range halves {
 		c := t.call()
-		c.x, c.w, c.y = unsafe.Add(c.x, 32*h), unsafe.Add(c.w, 32*h), unsafe.Add(c.y, 32*h)
-		for q := t.pixels; q > 0; {
+		x, y := c.x, c.y
+		c.w = unsafe.Add(c.w, 32*h)
+		for q := 0; q < t.pixels; {
 			n := 1
-			for n < 8 && 2*n <= q {
+			for n < 8 && 2*n <= t.pixels-q {
 				n *= 2
 			}
+			c.x, c.y = unsafe.Add(x, 32*h+q*c.stepX), unsafe.Add(y, 32*h+q*c.stepY)
 			callLanes(&c, wide, t.group, n)
-			c.x, c.y = unsafe.Add(c.x, n*c.stepX), unsafe.Add(c.y, n*c.stepY)
-			q -= n
+			q += n
 		}
 	}
 }
@@ -125,21 +126,24 @@ func (t *laneTile[T]) grad() {
 	_ = t.x[t.offs[len(t.offs)-1]+(t.pixels-1)*t.stepX+laneBlock-1]
 	_ = t.y[(len(t.offs)*t.pixels-1)*t.stepY+laneBlock-1]
 	_ = t.w[t.group*laneBlock-1]
-	c := t.call()
-	p := (*byte)(unsafe.Pointer(&c))
-	switch {
-	case cpu.Current() == cpu.AVX512 && t.group == 4:
-		lanesGrad512g4(p)
-	case cpu.Current() == cpu.AVX512:
-		lanesGrad512g8(p)
-	default:
-		for range 2 {
-			if t.group == 4 {
-				lanesGrad256g4(p)
-			} else {
-				lanesGrad256g8(p)
-			}
-			c.x, c.w, c.y = unsafe.Add(c.x, 32), unsafe.Add(c.w, 32), unsafe.Add(c.y, 32)
+	if cpu.Current() == cpu.AVX512 {
+		c := t.call()
+		p := (*byte)(unsafe.Pointer(&c))
+		if t.group == 4 {
+			lanesGrad512g4(p)
+		} else {
+			lanesGrad512g8(p)
+		}
+		return
+	}
+	for half := 0; half < 64; half += 32 {
+		c := t.call()
+		p := (*byte)(unsafe.Pointer(&c))
+		c.x, c.w, c.y = unsafe.Add(c.x, half), unsafe.Add(c.w, half), unsafe.Add(c.y, half)
+		if t.group == 4 {
+			lanesGrad256g4(p)
+		} else {
+			lanesGrad256g8(p)
 		}
 	}
 }

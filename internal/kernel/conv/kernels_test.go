@@ -58,3 +58,50 @@ func TestFinishAgainstTwin(t *testing.T) {
 		}
 	})
 }
+
+func TestLanesAgainstTwins(t *testing.T) {
+	eachRoad(t, func(t *testing.T) {
+		rng := rand.New(rand.NewSource(9))
+		for _, group := range []int{4, 8} {
+			for pixels := 1; pixels <= 19; pixels++ {
+				for runs := range 4 {
+					name := fmt.Sprintf("groups of %d, %d pixels, %d runs", group, pixels, runs)
+					tile := laneTile[float32]{group: group, pixels: pixels, stepX: 16 + rng.Intn(9), stepY: 16 + rng.Intn(9)}
+					for r := range runs {
+						tile.offs = append(tile.offs, 5*r)
+					}
+					x := newGuarded[float32]((pixels-1)*tile.stepX+16+5*max(0, runs-1), rng)
+					w := newGuarded[float32](max(1, runs)*group*16, rng)
+					y := newGuarded[float32]((max(1, runs)*pixels-1)*tile.stepY+16, rng)
+					// The kernels fuse product and sum, the twins do not; and the gradient adds in another order:
+					// 1e-6 for each of the terms, which are of size 1.
+					close := func(what string, got, want guarded[float32], terms int) {
+						t.Helper()
+						for i, v := range want.all {
+							g := got.all[i]
+							if v == v != (g == g) || math.Abs(float64(g-v)) > 1e-6*float64(terms) {
+								t.Fatalf("%s, %s: element %d (with guard zone) is %v, twin %v", what, name, i-guard, g, v)
+							}
+						}
+					}
+					got, want := copied(y), copied(y)
+					tile.x, tile.w = x.data, w.data
+					tile.y = got.data
+					tile.forward()
+					tile.y = want.data
+					tile.forwardGeneric()
+					close("forward", got, want, 4*(1+runs*group))
+					for _, add := range []bool{false, true} {
+						got, want := copied(w), copied(w)
+						tile.y, tile.add = y.data, add
+						tile.w = got.data
+						tile.grad()
+						tile.w = want.data
+						tile.gradGeneric()
+						close("gradient", got, want, 4*(1+runs*pixels))
+					}
+				}
+			}
+		}
+	})
+}

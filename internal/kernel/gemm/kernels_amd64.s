@@ -49,8 +49,9 @@ run:
 	MOVQ  112(AX), R11
 	TESTQ R11, R11
 	JZ    follows
-	ADDQ  $0x08, 112(AX)
-	MOVQ  (R11), R11
+	MOVQ  DX, CX
+	SUBQ  24(AX), CX
+	MOVQ  -8(R11)(CX*1), R11
 	MOVQ  8(AX), CX
 	LEAQ  (CX)(R11*4), CX
 
@@ -152,8 +153,9 @@ run:
 	MOVQ  112(AX), R12
 	TESTQ R12, R12
 	JZ    follows
-	ADDQ  $0x08, 112(AX)
-	MOVQ  (R12), R12
+	MOVQ  DX, CX
+	SUBQ  24(AX), CX
+	MOVQ  -8(R12)(CX*1), R12
 	MOVQ  8(AX), CX
 	LEAQ  (CX)(R12*4), CX
 
@@ -270,8 +272,9 @@ run:
 	MOVQ  112(AX), R12
 	TESTQ R12, R12
 	JZ    follows
-	ADDQ  $0x08, 112(AX)
-	MOVQ  (R12), R12
+	MOVQ  DX, CX
+	SUBQ  24(AX), CX
+	MOVQ  -8(R12)(CX*1), R12
 	MOVQ  8(AX), CX
 	LEAQ  (CX)(R12*4), CX
 
@@ -404,8 +407,9 @@ run:
 	MOVQ  112(AX), R13
 	TESTQ R13, R13
 	JZ    follows
-	ADDQ  $0x08, 112(AX)
-	MOVQ  (R13), R13
+	MOVQ  DX, CX
+	SUBQ  24(AX), CX
+	MOVQ  -8(R13)(CX*1), R13
 	MOVQ  8(AX), CX
 	LEAQ  (CX)(R13*4), CX
 
@@ -553,8 +557,9 @@ run:
 	MOVQ  112(AX), R13
 	TESTQ R13, R13
 	JZ    follows
-	ADDQ  $0x08, 112(AX)
-	MOVQ  (R13), R13
+	MOVQ  DX, CX
+	SUBQ  24(AX), CX
+	MOVQ  -8(R13)(CX*1), R13
 	MOVQ  8(AX), CX
 	LEAQ  (CX)(R13*4), CX
 
@@ -719,8 +724,9 @@ run:
 	MOVQ  112(AX), R14
 	TESTQ R14, R14
 	JZ    follows
-	ADDQ  $0x08, 112(AX)
-	MOVQ  (R14), R14
+	MOVQ  DX, CX
+	SUBQ  24(AX), CX
+	MOVQ  -8(R14)(CX*1), R14
 	MOVQ  8(AX), CX
 	LEAQ  (CX)(R14*4), CX
 
@@ -903,8 +909,9 @@ run:
 	MOVQ  112(AX), R14
 	TESTQ R14, R14
 	JZ    follows
-	ADDQ  $0x08, 112(AX)
-	MOVQ  (R14), R14
+	MOVQ  DX, CX
+	SUBQ  24(AX), CX
+	MOVQ  -8(R14)(CX*1), R14
 	MOVQ  8(AX), CX
 	LEAQ  (CX)(R14*4), CX
 
@@ -1102,8 +1109,9 @@ run:
 	MOVQ  112(AX), R14
 	TESTQ R14, R14
 	JZ    follows
-	ADDQ  $0x08, 112(AX)
-	MOVQ  (R14), R14
+	MOVQ  DX, CX
+	SUBQ  24(AX), CX
+	MOVQ  -8(R14)(CX*1), R14
 	MOVQ  8(AX), CX
 	LEAQ  (CX)(R14*4), CX
 
@@ -1316,8 +1324,9 @@ run:
 	MOVQ  112(AX), R14
 	TESTQ R14, R14
 	JZ    follows
-	ADDQ  $0x08, 112(AX)
-	MOVQ  (R14), R14
+	MOVQ  DX, CX
+	SUBQ  24(AX), CX
+	MOVQ  -8(R14)(CX*1), R14
 	MOVQ  8(AX), CX
 	LEAQ  (CX)(R14*4), CX
 
@@ -1545,8 +1554,9 @@ run:
 	MOVQ  112(AX), R14
 	TESTQ R14, R14
 	JZ    follows
-	ADDQ  $0x08, 112(AX)
-	MOVQ  (R14), R14
+	MOVQ  DX, CX
+	SUBQ  24(AX), CX
+	MOVQ  -8(R14)(CX*1), R14
 	MOVQ  8(AX), CX
 	LEAQ  (CX)(R14*4), CX
 
@@ -1791,8 +1801,9 @@ run:
 	MOVQ  112(AX), R15
 	TESTQ R15, R15
 	JZ    follows
-	ADDQ  $0x08, 112(AX)
-	MOVQ  (R15), R15
+	MOVQ  DX, CX
+	SUBQ  24(AX), CX
+	MOVQ  -8(R15)(CX*1), R15
 	MOVQ  8(AX), CX
 	LEAQ  (CX)(R15*4), CX
 
@@ -2055,8 +2066,9 @@ run:
 	MOVQ  112(AX), R15
 	TESTQ R15, R15
 	JZ    follows
-	ADDQ  $0x08, 112(AX)
-	MOVQ  (R15), R15
+	MOVQ  DX, CX
+	SUBQ  24(AX), CX
+	MOVQ  -8(R15)(CX*1), R15
 	MOVQ  8(AX), CX
 	LEAQ  (CX)(R15*4), CX
 
@@ -2334,8 +2346,9 @@ run:
 	MOVQ  112(AX), R15
 	TESTQ R15, R15
 	JZ    follows
-	ADDQ  $0x08, 112(AX)
-	MOVQ  (R15), R15
+	MOVQ  DX, CX
+	SUBQ  24(AX), CX
+	MOVQ  -8(R15)(CX*1), R15
 	MOVQ  8(AX), CX
 	LEAQ  (CX)(R15*4), CX
 
@@ -2628,8 +2641,9 @@ run:
 	MOVQ  112(AX), R15
 	TESTQ R15, R15
 	JZ    follows
-	ADDQ  $0x08, 112(AX)
-	MOVQ  (R15), R15
+	MOVQ  DX, CX
+	SUBQ  24(AX), CX
+	MOVQ  -8(R15)(CX*1), R15
 	MOVQ  8(AX), CX
 	LEAQ  (CX)(R15*4), CX
 
@@ -2890,8 +2904,9 @@ run:
 	MOVQ  112(AX), R11
 	TESTQ R11, R11
 	JZ    follows
-	ADDQ  $0x08, 112(AX)
-	MOVQ  (R11), R11
+	MOVQ  DX, CX
+	SUBQ  24(AX), CX
+	MOVQ  -8(R11)(CX*1), R11
 	MOVQ  8(AX), CX
 	LEAQ  (CX)(R11*4), CX
 
@@ -2997,8 +3012,9 @@ run:
 	MOVQ  112(AX), R12
 	TESTQ R12, R12
 	JZ    follows
-	ADDQ  $0x08, 112(AX)
-	MOVQ  (R12), R12
+	MOVQ  DX, CX
+	SUBQ  24(AX), CX
+	MOVQ  -8(R12)(CX*1), R12
 	MOVQ  8(AX), CX
 	LEAQ  (CX)(R12*4), CX
 
@@ -3122,8 +3138,9 @@ run:
 	MOVQ  112(AX), R12
 	TESTQ R12, R12
 	JZ    follows
-	ADDQ  $0x08, 112(AX)
-	MOVQ  (R12), R12
+	MOVQ  DX, CX
+	SUBQ  24(AX), CX
+	MOVQ  -8(R12)(CX*1), R12
 	MOVQ  8(AX), CX
 	LEAQ  (CX)(R12*4), CX
 
@@ -3266,8 +3283,9 @@ run:
 	MOVQ  112(AX), R13
 	TESTQ R13, R13
 	JZ    follows
-	ADDQ  $0x08, 112(AX)
-	MOVQ  (R13), R13
+	MOVQ  DX, CX
+	SUBQ  24(AX), CX
+	MOVQ  -8(R13)(CX*1), R13
 	MOVQ  8(AX), CX
 	LEAQ  (CX)(R13*4), CX
 
@@ -3428,8 +3446,9 @@ run:
 	MOVQ  112(AX), R13
 	TESTQ R13, R13
 	JZ    follows
-	ADDQ  $0x08, 112(AX)
-	MOVQ  (R13), R13
+	MOVQ  DX, CX
+	SUBQ  24(AX), CX
+	MOVQ  -8(R13)(CX*1), R13
 	MOVQ  8(AX), CX
 	LEAQ  (CX)(R13*4), CX
 
@@ -3610,8 +3629,9 @@ run:
 	MOVQ  112(AX), R14
 	TESTQ R14, R14
 	JZ    follows
-	ADDQ  $0x08, 112(AX)
-	MOVQ  (R14), R14
+	MOVQ  DX, CX
+	SUBQ  24(AX), CX
+	MOVQ  -8(R14)(CX*1), R14
 	MOVQ  8(AX), CX
 	LEAQ  (CX)(R14*4), CX
 
@@ -3794,8 +3814,9 @@ run:
 	MOVQ  112(AX), R11
 	TESTQ R11, R11
 	JZ    follows
-	ADDQ  $0x08, 112(AX)
-	MOVQ  (R11), R11
+	MOVQ  DX, CX
+	SUBQ  24(AX), CX
+	MOVQ  -8(R11)(CX*1), R11
 	MOVQ  8(AX), CX
 	LEAQ  (CX)(R11*4), CX
 
@@ -3917,8 +3938,9 @@ run:
 	MOVQ  112(AX), R12
 	TESTQ R12, R12
 	JZ    follows
-	ADDQ  $0x08, 112(AX)
-	MOVQ  (R12), R12
+	MOVQ  DX, CX
+	SUBQ  24(AX), CX
+	MOVQ  -8(R12)(CX*1), R12
 	MOVQ  8(AX), CX
 	LEAQ  (CX)(R12*4), CX
 
@@ -4067,8 +4089,9 @@ run:
 	MOVQ  112(AX), R12
 	TESTQ R12, R12
 	JZ    follows
-	ADDQ  $0x08, 112(AX)
-	MOVQ  (R12), R12
+	MOVQ  DX, CX
+	SUBQ  24(AX), CX
+	MOVQ  -8(R12)(CX*1), R12
 	MOVQ  8(AX), CX
 	LEAQ  (CX)(R12*4), CX
 
@@ -4245,8 +4268,9 @@ run:
 	MOVQ  112(AX), R13
 	TESTQ R13, R13
 	JZ    follows
-	ADDQ  $0x08, 112(AX)
-	MOVQ  (R13), R13
+	MOVQ  DX, CX
+	SUBQ  24(AX), CX
+	MOVQ  -8(R13)(CX*1), R13
 	MOVQ  8(AX), CX
 	LEAQ  (CX)(R13*4), CX
 
@@ -4450,8 +4474,9 @@ run:
 	MOVQ  112(AX), R13
 	TESTQ R13, R13
 	JZ    follows
-	ADDQ  $0x08, 112(AX)
-	MOVQ  (R13), R13
+	MOVQ  DX, CX
+	SUBQ  24(AX), CX
+	MOVQ  -8(R13)(CX*1), R13
 	MOVQ  8(AX), CX
 	LEAQ  (CX)(R13*4), CX
 
@@ -4684,8 +4709,9 @@ run:
 	MOVQ  112(AX), R14
 	TESTQ R14, R14
 	JZ    follows
-	ADDQ  $0x08, 112(AX)
-	MOVQ  (R14), R14
+	MOVQ  DX, CX
+	SUBQ  24(AX), CX
+	MOVQ  -8(R14)(CX*1), R14
 	MOVQ  8(AX), CX
 	LEAQ  (CX)(R14*4), CX
 
@@ -4948,8 +4974,9 @@ run:
 	MOVQ  112(AX), R14
 	TESTQ R14, R14
 	JZ    follows
-	ADDQ  $0x08, 112(AX)
-	MOVQ  (R14), R14
+	MOVQ  DX, CX
+	SUBQ  24(AX), CX
+	MOVQ  -8(R14)(CX*1), R14
 	MOVQ  8(AX), CX
 	LEAQ  (CX)(R14*4), CX
 
@@ -5239,8 +5266,9 @@ run:
 	MOVQ  112(AX), R14
 	TESTQ R14, R14
 	JZ    follows
-	ADDQ  $0x08, 112(AX)
-	MOVQ  (R14), R14
+	MOVQ  DX, CX
+	SUBQ  24(AX), CX
+	MOVQ  -8(R14)(CX*1), R14
 	MOVQ  8(AX), CX
 	LEAQ  (CX)(R14*4), CX
 
@@ -5557,8 +5585,9 @@ run:
 	MOVQ  112(AX), R14
 	TESTQ R14, R14
 	JZ    follows
-	ADDQ  $0x08, 112(AX)
-	MOVQ  (R14), R14
+	MOVQ  DX, CX
+	SUBQ  24(AX), CX
+	MOVQ  -8(R14)(CX*1), R14
 	MOVQ  8(AX), CX
 	LEAQ  (CX)(R14*4), CX
 
@@ -5902,8 +5931,9 @@ run:
 	MOVQ  112(AX), R14
 	TESTQ R14, R14
 	JZ    follows
-	ADDQ  $0x08, 112(AX)
-	MOVQ  (R14), R14
+	MOVQ  DX, CX
+	SUBQ  24(AX), CX
+	MOVQ  -8(R14)(CX*1), R14
 	MOVQ  8(AX), CX
 	LEAQ  (CX)(R14*4), CX
 
@@ -6276,8 +6306,9 @@ run:
 	MOVQ  112(AX), R15
 	TESTQ R15, R15
 	JZ    follows
-	ADDQ  $0x08, 112(AX)
-	MOVQ  (R15), R15
+	MOVQ  DX, CX
+	SUBQ  24(AX), CX
+	MOVQ  -8(R15)(CX*1), R15
 	MOVQ  8(AX), CX
 	LEAQ  (CX)(R15*4), CX
 
@@ -6680,8 +6711,9 @@ run:
 	MOVQ  112(AX), R15
 	TESTQ R15, R15
 	JZ    follows
-	ADDQ  $0x08, 112(AX)
-	MOVQ  (R15), R15
+	MOVQ  DX, CX
+	SUBQ  24(AX), CX
+	MOVQ  -8(R15)(CX*1), R15
 	MOVQ  8(AX), CX
 	LEAQ  (CX)(R15*4), CX
 
@@ -7111,8 +7143,9 @@ run:
 	MOVQ  112(AX), R15
 	TESTQ R15, R15
 	JZ    follows
-	ADDQ  $0x08, 112(AX)
-	MOVQ  (R15), R15
+	MOVQ  DX, CX
+	SUBQ  24(AX), CX
+	MOVQ  -8(R15)(CX*1), R15
 	MOVQ  8(AX), CX
 	LEAQ  (CX)(R15*4), CX
 
@@ -7569,8 +7602,9 @@ run:
 	MOVQ  112(AX), R15
 	TESTQ R15, R15
 	JZ    follows
-	ADDQ  $0x08, 112(AX)
-	MOVQ  (R15), R15
+	MOVQ  DX, CX
+	SUBQ  24(AX), CX
+	MOVQ  -8(R15)(CX*1), R15
 	MOVQ  8(AX), CX
 	LEAQ  (CX)(R15*4), CX
 
@@ -7978,8 +8012,9 @@ run:
 	MOVQ  112(AX), R11
 	TESTQ R11, R11
 	JZ    follows
-	ADDQ  $0x08, 112(AX)
-	MOVQ  (R11), R11
+	MOVQ  DX, CX
+	SUBQ  24(AX), CX
+	MOVQ  -8(R11)(CX*1), R11
 	MOVQ  8(AX), CX
 	LEAQ  (CX)(R11*4), CX
 
@@ -8097,8 +8132,9 @@ run:
 	MOVQ  112(AX), R12
 	TESTQ R12, R12
 	JZ    follows
-	ADDQ  $0x08, 112(AX)
-	MOVQ  (R12), R12
+	MOVQ  DX, CX
+	SUBQ  24(AX), CX
+	MOVQ  -8(R12)(CX*1), R12
 	MOVQ  8(AX), CX
 	LEAQ  (CX)(R12*4), CX
 
@@ -8242,8 +8278,9 @@ run:
 	MOVQ  112(AX), R12
 	TESTQ R12, R12
 	JZ    follows
-	ADDQ  $0x08, 112(AX)
-	MOVQ  (R12), R12
+	MOVQ  DX, CX
+	SUBQ  24(AX), CX
+	MOVQ  -8(R12)(CX*1), R12
 	MOVQ  8(AX), CX
 	LEAQ  (CX)(R12*4), CX
 
@@ -8414,8 +8451,9 @@ run:
 	MOVQ  112(AX), R13
 	TESTQ R13, R13
 	JZ    follows
-	ADDQ  $0x08, 112(AX)
-	MOVQ  (R13), R13
+	MOVQ  DX, CX
+	SUBQ  24(AX), CX
+	MOVQ  -8(R13)(CX*1), R13
 	MOVQ  8(AX), CX
 	LEAQ  (CX)(R13*4), CX
 
@@ -8612,8 +8650,9 @@ run:
 	MOVQ  112(AX), R13
 	TESTQ R13, R13
 	JZ    follows
-	ADDQ  $0x08, 112(AX)
-	MOVQ  (R13), R13
+	MOVQ  DX, CX
+	SUBQ  24(AX), CX
+	MOVQ  -8(R13)(CX*1), R13
 	MOVQ  8(AX), CX
 	LEAQ  (CX)(R13*4), CX
 
@@ -8838,8 +8877,9 @@ run:
 	MOVQ  112(AX), R14
 	TESTQ R14, R14
 	JZ    follows
-	ADDQ  $0x08, 112(AX)
-	MOVQ  (R14), R14
+	MOVQ  DX, CX
+	SUBQ  24(AX), CX
+	MOVQ  -8(R14)(CX*1), R14
 	MOVQ  8(AX), CX
 	LEAQ  (CX)(R14*4), CX
 

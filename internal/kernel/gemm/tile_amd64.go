@@ -19,14 +19,14 @@ type call struct {
 	mask               int            // 0: the last vector is full; else AVX-512: its mask, AVX2: how many columns it has
 	ahead              unsafe.Pointer // a line that each step prefetches
 	aheadStep          int
-	offsB              unsafe.Pointer // like offs, or nil; the assembly moves it on
+	offsB              unsafe.Pointer // like offs, or nil
 }
 
 func (t *Tile[T]) runAsm(road cpu.Road) {
 	c := call{
 		runs: len(t.Offs), steps: t.Len,
 		rowA: 4 * t.RowA, stepA: 4 * t.StepA, stepB: 4 * t.StepB, rowC: 4 * t.RowC,
-		offs: unsafe.Pointer(unsafe.SliceData(t.Offs)),
+		offs: unsafe.Pointer(unsafe.SliceData(t.Offs)), offsB: unsafe.Pointer(unsafe.SliceData(t.OffsB)),
 	}
 	if t.Len == 0 {
 		c.runs = 0
@@ -52,7 +52,6 @@ func (t *Tile[T]) runAsm(road cpu.Road) {
 			rows := (t.Rows - i + calls - q - 1) / (calls - q)
 			c.a = unsafe.Add(a, i*c.rowA)
 			c.c = unsafe.Add(out, i*c.rowC+4*j)
-			c.offsB = unsafe.Pointer(unsafe.SliceData(t.OffsB))
 			c.ahead, c.aheadStep = c.a, 0
 			if len(t.Next) > 0 {
 				c.ahead, c.aheadStep = unsafe.Pointer(unsafe.SliceData(t.Next)), 64

@@ -93,8 +93,9 @@ func tile(rows, nv int, wide bool, masks Mem) {
 	MOVQ(Mem{Base: t, Disp: fieldOffsB}, off)
 	TESTQ(off, off)
 	JZ(LabelRef("follows"))
-	ADDQ(Imm(8), Mem{Base: t, Disp: fieldOffsB})
-	MOVQ(Mem{Base: off}, off)
+	MOVQ(offs, b) // the number of runs begun, in bytes of offsets
+	SUBQ(Mem{Base: t, Disp: fieldOffs}, b)
+	MOVQ(Mem{Base: off, Index: b, Scale: 1, Disp: -8}, off)
 	MOVQ(Mem{Base: t, Disp: fieldB}, b)
 	LEAQ(Mem{Base: b, Index: off, Scale: 4}, b)
 	Label("follows")
