@@ -31,10 +31,10 @@ func ForwardPacked[T Float](s *Shape, y, x, packed []T, ep *Epilogue[T]) {
 	if ep != nil {
 		p.ep, p.finish = *ep, true
 	}
-	switch {
-	case laned(s):
+	switch road(s, PassForward) {
+	case Lanes:
 		p.runLanes()
-	case pl.narrow != nil:
+	case Narrow:
 		p.runNarrow(pl.narrow, &pl.forward)
 	default:
 		p.run()
@@ -51,24 +51,34 @@ func InputGrad[T Float](s *Shape, dx, dy, w []T, ws []T) {
 		n: s.N, h: s.P, w: s.Q, x: dy, cg: s.K / s.Groups,
 		y: dx, yh: s.H, yw: s.W, kg: s.C / s.Groups, b: ws,
 	}
-	if laned(s) {
+	switch road(s, PassInputGrad) {
+	case Lanes:
 		for i := range pl.back {
-			v := &pl.back[i]
-			p.view, p.b = v, ws[v.packed*s.C*p.cg:]
-			par.For(s.C/laneBlock, 8, packLanes[T]{*s, p.b, w, v, true})
+			p.view = &pl.back[i]
+			p.b = ws[p.view.packed*s.C*p.cg:]
+			par.For(s.C/laneBlock, 8, packLanes[T]{*s, p.b, w, p.view, true})
 			p.runLanes()
 		}
-		return
-	}
-	par.For(s.Groups*panels(s.C/s.Groups), 1, packBack[T]{*s, ws, w, pl})
-	if len(pl.wide.taps) > 0 {
+	case Narrow:
+		packBackward(s, ws, w, pl)
 		p.runNarrow(pl.back, &pl.wide)
+	default:
+		packBackward(s, ws, w, pl)
+		for i := range pl.back {
+			p.view = &pl.back[i]
+			p.b = ws[p.view.packed*p.cg*panel*s.Groups*panels(p.kg):]
+			p.run()
+		}
+	}
+}
+
+// WeightGrad computes dw [K, C/Groups, R, S], the gradient of the filters, from dy [N, P, Q, K] and x.
+func WeightGrad[T Float](s *Shape, dw, dy, x []T, ws []T) {
+	t := newWeightGrad[T](s)
+	t.x, t.dy, t.dw, t.partial = x, dy, dw, ws[:t.workspace()]
+	if road(s, PassWeightGrad) == Lanes {
+		t.runLanes()
 		return
 	}
-	for i := range pl.back {
-		v := &pl.back[i]
-		p.view = v
-		p.b = ws[v.packed*p.cg*panel*s.Groups*panels(p.kg):]
-		p.run()
-	}
+	t.run()
 }

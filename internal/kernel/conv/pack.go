@@ -19,7 +19,7 @@ func PackedSize(s *Shape) int {
 
 // PackForward lays filters w [K, C/Groups, R, S] out for ForwardPacked. A frozen network does it once.
 func PackForward[T Float](s *Shape, dst, w []T) {
-	if laned(s) {
+	if road(s, PassForward) == Lanes {
 		par.For(s.K/laneBlock, 8, packLanes[T]{*s, dst, w, &planOf(s).forward, false})
 		return
 	}
@@ -64,6 +64,10 @@ func packedBackSize(s *Shape) int {
 		return PackedSize(s)
 	}
 	return s.Groups * panels(s.C/s.Groups) * panel * s.K / s.Groups * s.R * s.S
+}
+
+func packBackward[T Float](s *Shape, dst, w []T, pl *plan) {
+	par.For(s.Groups*panels(s.C/s.Groups), 1, packBack[T]{*s, dst, w, pl})
 }
 
 // packBack lays filters out for the input gradient: one view after the other, each

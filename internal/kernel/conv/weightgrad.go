@@ -64,16 +64,9 @@ func newWeightGrad[T Float](s *Shape) weightGrad[T] {
 
 func (t *weightGrad[T]) workspace() int { return t.parts * PackedSize(&t.s) }
 
-// WeightGrad computes dw [K, C/Groups, R, S], the gradient of the filters, from dy [N, P, Q, K] and x.
-func WeightGrad[T Float](s *Shape, dw, dy, x []T, ws []T) {
-	t := newWeightGrad[T](s)
-	t.x, t.dy, t.dw, t.partial = x, dy, dw, ws[:t.workspace()]
-	if laned(s) {
-		t.runLanes()
-		return
-	}
-	par.For(t.parts*s.Groups*par.Chunks(panels(t.kg), t.across), 1, t)
-	par.For(s.Groups*par.Chunks(t.kg, 8), max(1, 1<<12/(t.cg*s.R*s.S)), addParts[T]{t})
+func (t *weightGrad[T]) run() {
+	par.For(t.parts*t.groups*par.Chunks(panels(t.kg), t.across), 1, *t)
+	par.For(t.groups*par.Chunks(t.kg, 8), max(1, 1<<12/(t.cg*t.s.R*t.s.S)), addParts[T]{*t})
 }
 
 func (t *weightGrad[T]) Run(lo, hi int) {
