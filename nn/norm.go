@@ -21,6 +21,8 @@ type BatchNorm struct {
 	NoShift  bool    // no β
 	Biased   bool    // running variance as Keras computes it, without n/(n−1)
 	ZeroInit bool    // γ begins at 0: last norm of a residual branch (Goyal et al. 2017, section 5.1)
+
+	Init graph.Init // of γ; nil means ones, or zeros with ZeroInit
 }
 
 // Apply adds the normalisation.
@@ -37,7 +39,7 @@ func (l BatchNorm) Apply(g *graph.Graph, x *Node) *Node {
 			if l.ZeroInit {
 				first = 0
 			}
-			gamma = g.Parameter("weight", first, c)
+			gamma = g.Parameter("weight", or(l.Init, first), c)
 		}
 		if !l.NoShift {
 			beta = g.Parameter("bias", Zeros{}, c)
