@@ -72,7 +72,7 @@ func (g *geometry) blockTiles() int {
 		most = min(vFloats/(36*g.c)/rows*rows, ceil(g.tiles, 16), 56)
 		most = max(most, 12/rows*rows, rows)
 	}
-	return ceil(g.tiles, ceil(g.tiles, most))
+	return max(ceil(g.tiles, max(ceil(g.tiles, most), 1)), 1)
 }
 
 // vFloats bounds the transformed pixels of a block: 256 KiB of an L2 cache of 1 MiB.

@@ -312,6 +312,18 @@ func TestAllocatesNothing(t *testing.T) {
 	}
 }
 
+// A picture too small for one output pixel has gradients all the same: zeros.
+func TestNoOutput(t *testing.T) {
+	s := square(1, 2, 3, 4, 0)
+	in := inputs(&s, 1)
+	for _, v := range append(in.pass(t, &s, PassInputGrad), in.pass(t, &s, PassWeightGrad)...) {
+		if v != 0 {
+			t.Fatalf("%v where there is no gradient", v)
+		}
+	}
+	in.pass(t, &s, PassForward)
+}
+
 // Measured against internal/kernel/conv: from 1.3 to 3.5 times as fast where Worth says yes, slower or
 // hardly faster where it says no.
 func TestWorth(t *testing.T) {

@@ -2,6 +2,8 @@
 package main
 
 import (
+	"strconv"
+
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -58,8 +60,8 @@ const (
 )
 
 var k struct {
-	a, b, a2, b2, sum, prod                              Mem
-	f0, fa, fa1, fa2, fa3, fb, fb1, fb2, fb3, lane, high Mem
+	a, b, a2, b2, sum, prod                        Mem
+	f0, fa, fa1, fa2, fa3, fb, fb1, fb2, fb3, lane Mem
 }
 
 func constants() {
@@ -152,9 +154,9 @@ func ret() {
 
 // mul is the product of forward convolution.
 func mul(s isa, rows, panels int) {
-	name := "mul" + itoa(rows) + "x" + itoa(16*panels)
+	name := "mul" + strconv.Itoa(rows) + "x" + strconv.Itoa(16*panels)
 	text(s, name, "out []float32, os int, a []float32, as int, b []float32, bs, c4 int",
-		"is mul with rows = "+itoa(rows)+", panels = "+itoa(panels)+".")
+		"is mul with rows = "+strconv.Itoa(rows)+", panels = "+strconv.Itoa(panels)+".")
 	a, as, b, bs, c4 := base("a"), floats("as"), base("b"), floats("bs"), GP64()
 	Load(Param("c4"), c4)
 	SUBQ(U8(64), as)
@@ -211,9 +213,9 @@ func mul(s isa, rows, panels int) {
 
 // outer is the product of the weight gradient: the sum runs over tiles.
 func outer(s isa, rows, panels int) {
-	name := "outer" + itoa(rows) + "x" + itoa(16*panels)
+	name := "outer" + strconv.Itoa(rows) + "x" + strconv.Itoa(16*panels)
 	text(s, name, "out []float32, os int, a, b []float32, bs, tiles int, add bool",
-		"is outer with rows = "+itoa(rows)+", panels = "+itoa(panels)+".")
+		"is outer with rows = "+strconv.Itoa(rows)+", panels = "+strconv.Itoa(panels)+".")
 	out, os, a, b, bs, n := base("out"), floats("os"), base("a"), base("b"), floats("bs"), GP64()
 	Load(Param("tiles"), n)
 	add := GP8()
@@ -294,13 +296,6 @@ func (s isa) rank1(acc [][]reg.VecVirtual, bv []reg.VecVirtual, av reg.VecVirtua
 			VFMADD231PS(v, av, acc[i][j])
 		}
 	}
-}
-
-func itoa(n int) string {
-	if n < 10 {
-		return string(rune('0' + n))
-	}
-	return itoa(n/10) + itoa(n%10)
 }
 
 func main() {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strconv"
+
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -131,7 +133,7 @@ func clipped(s isa, e *epilogue, half int, row func(y int) []reg.VecVirtual) {
 	rows, cols := GP64(), GP64()
 	Load(Param("rows"), rows)
 	Load(Param("cols"), cols)
-	h := itoa(half)
+	h := strconv.Itoa(half)
 	for y := range 4 {
 		v := row(y)
 		to, add := GP64(), GP64()
@@ -139,9 +141,9 @@ func clipped(s isa, e *epilogue, half int, row func(y int) []reg.VecVirtual) {
 		if e.on {
 			MOVQ(res, add)
 		}
-		end := "row" + itoa(y) + "_" + h
+		end := "row" + strconv.Itoa(y) + "_" + h
 		for x := range 4 {
-			e.apply(v[x], add, half, itoa(4*y+x)+"_"+h)
+			e.apply(v[x], add, half, strconv.Itoa(4*y+x)+"_"+h)
 			VMOVUPS(v[x], Mem{Base: to, Disp: 32 * half})
 			if half == 0 {
 				PREFETCHT1(Mem{Base: to, Index: cs, Scale: 4}) // where the next tile goes
