@@ -96,11 +96,26 @@ func (n *normals) at(i int) float64 {
 	if k := i >> 1; k != n.pair {
 		n.pair = k
 		radius := math.Sqrt(-2 * math.Log(1-n.s.uniform(2*k))) // 1−u is in (0, 1]
-		sin, cos := math.Sincos(2 * math.Pi * n.s.uniform(2*k+1))
+		sin, cos := sincos(n.s.uniform(2*k + 1))
 		n.v = [2]float64{radius * cos, radius * sin}
 	}
 	return n.v[i&1]
 }
+
+// sincos is sine and cosine of a turn's part u in [0, 1]: by their Taylor series up to an eighth of a turn from
+// the nearest quarter, where the first term left out is below 1e-16. math.Sincos reduces any angle, and takes
+// three times as long.
+func sincos(u float64) (sin, cos float64) {
+	quarter := int(4*u + 0.5)
+	x := (u - float64(quarter)/4) * 2 * math.Pi // the difference is exact
+	z := x * x
+	sin = x * (1 - z*(1./6)*(1-z*(1./20)*(1-z*(1./42)*(1-z*(1./72)*(1-z*(1./110)*(1-z*(1./156)*(1-z*(1./210))))))))
+	cos = 1 - z*(1./2)*(1-z*(1./12)*(1-z*(1./30)*(1-z*(1./56)*(1-z*(1./90)*(1-z*(1./132)*(1-z*(1./182)*(1-z*(1./240))))))))
+	c, s := quarters[quarter&3], quarters[(quarter+3)&3]
+	return c*sin + s*cos, c*cos - s*sin
+}
+
+var quarters = [4]float64{1, 0, -1, 0} // cosine of 0 to 3 quarters of a turn; sine is that of the quarter before
 
 // elementWalk goes through an array in the order of its memory and knows the row-major number of each element, so
 // that random numbers do not depend on the former.
