@@ -1,6 +1,7 @@
 package ops_test
 
 import (
+	"math"
 	"testing"
 
 	"gorgonia.org/gorgonia"
@@ -132,6 +133,31 @@ func TestComparisons(t *testing.T) {
 			if got[i] != c.want[i] {
 				t.Errorf("%s: %v, want %v", c.name, got, c.want)
 				break
+			}
+		}
+	}
+}
+
+func TestWhereTakesAnyNumberButZeroForTrue(t *testing.T) {
+	mask := []float64{0, math.Copysign(0, -1), 1, -1, 1e-300, math.NaN(), math.Inf(-1)}
+	for _, dt := range []tensor.Dtype{tensor.Float32, tensor.Float64} {
+		if dt == tensor.Float32 {
+			mask[4] = 1e-45 // the smallest that is not 0
+		}
+		m := golden.As(tensor.New(tensor.WithShape(7), tensor.WithBacking(append([]float64(nil), mask...))), dt)
+		for _, shape := range [][]int{{7}, {1}} {
+			a, b := golden.As(tensor.New(tensor.Of(tensor.Float64), tensor.WithShape(shape...)), dt), golden.As(gradtest.Random(1, 0.5, shape...), dt)
+			y := valueOf(t, func(in []*gorgonia.Node) (*gorgonia.Node, error) {
+				y, err := ops.Where(in[0], in[1], in[2])
+				if err != nil {
+					return nil, err
+				}
+				return ops.Cast(y, tensor.Float64)
+			}, m, a, b)
+			for i, v := range gradtest.Floats(t, y) {
+				if chosen := v == 0; chosen != (i >= 2) {
+					t.Errorf("%v: by %g it chooses %g", dt, mask[i], v)
+				}
 			}
 		}
 	}

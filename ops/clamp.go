@@ -114,9 +114,9 @@ func (r hardSigmoid) run(c *exec.Call) error {
 }
 
 func hardSigmoidLoop[T exec.Float](y, x, _ []T, alpha, beta T) {
-	for i, v := range x {
-		y[i] = min(max(alpha*v+beta, 0), 1)
-	}
+	vec.Scale(y, x, alpha)
+	vec.AddScalar(y, y, beta)
+	vec.Clamp(y, y, 0, 1)
 }
 
 func (r hardSigmoid) grad(_ gorgonia.Nodes, y, dy *Node) (gorgonia.Nodes, error) {
@@ -126,16 +126,18 @@ func (r hardSigmoid) grad(_ gorgonia.Nodes, y, dy *Node) (gorgonia.Nodes, error)
 
 type hardSwish struct{ elementwise }
 
-func (hardSwish) name() string { return "hard swish" }
+func (hardSwish) name() string   { return "hard swish" }
+func (hardSwish) inPlace() []int { return nil } // x is read after y has been written
 
 func (hardSwish) run(c *exec.Call) error {
 	return onLoop(c, hardSwishLoop[float32], hardSwishLoop[float64], 0, 0)
 }
 
 func hardSwishLoop[T exec.Float](y, x, _ []T, _, _ T) {
-	for i, v := range x {
-		y[i] = v * min(max(v+3, 0), 6) / 6
-	}
+	vec.AddScalar(y, x, 3)
+	vec.Clamp(y, y, 0, 6)
+	vec.Mul(y, y, x)
+	vec.Scale(y, y, 1./6)
 }
 
 func (hardSwish) grad(in gorgonia.Nodes, _, dy *Node) (gorgonia.Nodes, error) {

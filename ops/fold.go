@@ -246,9 +246,13 @@ func foldRow[T exec.Float](kind folding, x []T, shift float64) float64 {
 	case foldMax:
 		return float64(vec.Max(x))
 	case foldMin:
+		least := T(math.Inf(1))
 		for _, v := range x {
-			total = min(total, float64(v))
+			if !(v >= least) && least == least {
+				least = v
+			}
 		}
+		return float64(least)
 	case foldAbs:
 		for _, v := range x {
 			total += math.Abs(float64(v))
@@ -259,9 +263,7 @@ func foldRow[T exec.Float](kind folding, x []T, shift float64) float64 {
 			total += d * d
 		}
 	case foldExp:
-		for _, v := range x {
-			total += math.Exp(float64(v) - shift)
-		}
+		return vec.ExpSum(x, T(shift))
 	case foldProd:
 		for _, v := range x {
 			total *= float64(v)
@@ -291,11 +293,15 @@ func foldInto[T exec.Float](kind folding, acc []float64, x []T, shift []float64)
 		}
 	case foldMax:
 		for i, v := range x {
-			acc[i] = max(acc[i], float64(v))
+			if f := float64(v); !(f <= acc[i]) && acc[i] == acc[i] { // a NaN is taken, and stays
+				acc[i] = f
+			}
 		}
 	case foldMin:
 		for i, v := range x {
-			acc[i] = min(acc[i], float64(v))
+			if f := float64(v); !(f >= acc[i]) && acc[i] == acc[i] {
+				acc[i] = f
+			}
 		}
 	case foldAbs:
 		for i, v := range x {

@@ -4,6 +4,7 @@ import (
 	"unsafe"
 
 	"github.com/stheno-ml/stheno/internal/exec"
+	"github.com/stheno-ml/stheno/internal/kernel/layout"
 	"github.com/stheno-ml/stheno/internal/kernel/par"
 )
 
@@ -88,6 +89,9 @@ func (t moveTask[T]) transpose(k int) {
 	}
 	m.w.size[m.w.axes] = 1
 	m.w.axes++
+	if m.whole() {
+		return
+	}
 	m.strips = par.Chunks(m.rows, moveTile)
 	par.For(m.w.rows()*m.strips, max(1, blockSize/(moveTile*m.cols)), m)
 }
@@ -112,10 +116,42 @@ func (t *transposeTask[T]) Run(lo, hi int) {
 		r1 := min(r0+moveTile, t.rows)
 		for c0 := 0; c0 < t.cols; c0 += moveTile {
 			for q := c0; q < min(c0+moveTile, t.cols); q++ {
-				for r := r0; r < r1; r++ {
-					dst[q*t.colDst+r*t.rowDst] = src[r*t.rowSrc+q]
+				d, s := dst[q*t.colDst+r0*t.rowDst:], src[r0*t.rowSrc+q:]
+				if t.rowDst == 1 {
+					d = d[:r1-r0]
+					for r := range d {
+						d[r] = s[r*t.rowSrc]
+					}
+					continue
+				}
+				for r := range r1 - r0 {
+					d[r*t.rowDst] = s[r*t.rowSrc]
 				}
 			}
 		}
 	}
+}
+
+// whole does it where there are matrices one after the other, with nothing between.
+func (t *transposeTask[T]) whole() bool {
+	n := t.w.size[0]
+	one := t.w.axes == 1 // a single matrix
+	if t.rowDst != 1 || t.rowSrc != t.cols || t.colDst != t.rows || t.from != 0 || t.w.axes > 2 ||
+		!one && (t.w.step[0][0] != t.rows*t.cols || t.w.step[1][0] != t.rows*t.cols) {
+		return false
+	}
+	switch dst := any(t.dst).(type) {
+	case []uint32:
+		layout.ToChannelsLast(floats[float32](dst), floats[float32](any(t.src).([]uint32)), n, t.rows, t.cols)
+	case []uint64:
+		layout.ToChannelsLast(floats[float64](dst), floats[float64](any(t.src).([]uint64)), n, t.rows, t.cols)
+	default:
+		return false
+	}
+	return true
+}
+
+// floats is the same memory as numbers; moving them changes no bit.
+func floats[F exec.Float, T word](x []T) []F {
+	return unsafe.Slice((*F)(unsafe.Pointer(unsafe.SliceData(x))), len(x))
 }

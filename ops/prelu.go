@@ -6,6 +6,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/internal/exec"
+	"github.com/stheno-ml/stheno/internal/kernel/vec"
 )
 
 // PReLU is the rectified linear unit with a learnt slope (He et al. 2015, "Delving Deep into Rectifiers",
@@ -44,12 +45,13 @@ func (prelu) inPlace() []int         { return []int{0} }
 func (prelu) run(c *exec.Call) error { return onRows(c, preluRow[float32], preluRow[float64]) }
 
 func preluRow[T exec.Float](y, x, a []T, sx, sa int) {
+	if sx == 1 && sa == 0 {
+		vec.LeakyReLU(y, x, a[0])
+		return
+	}
 	for i := range y {
 		v := x[i*sx]
-		if v <= 0 {
-			v *= a[i*sa]
-		}
-		y[i] = v
+		y[i] = max(v, 0) + a[i*sa]*min(v, 0) // no branch: signs of activations cannot be foretold
 	}
 }
 

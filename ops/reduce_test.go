@@ -132,15 +132,33 @@ func TestSumsKeepTheirDigits(t *testing.T) {
 	}
 }
 
-func TestLogSumExpOfInfinities(t *testing.T) {
-	inf := math.Inf(1)
-	x := tensor.New(tensor.WithShape(3, 2), tensor.WithBacking([]float64{-inf, -inf, -inf, 2, inf, 1}))
-	y := valueOf(t, func(in []*gorgonia.Node) (*gorgonia.Node, error) {
-		return ops.LogSumExp(in[0], ops.Over{Axes: []int{1}})
-	}, x)
-	for i, want := range []float64{-inf, 2, inf} {
-		if got := y.Data().([]float64)[i]; got != want {
-			t.Errorf("row %d: %g, want %g", i, got, want)
+func TestReductionsOfInfinitiesAndNaN(t *testing.T) {
+	inf, nan := math.Inf(1), math.NaN()
+	x := tensor.New(tensor.WithShape(4, 3), tensor.WithBacking([]float64{-inf, -inf, -inf, -inf, 2, -inf, inf, 1, 0, 1, nan, 3}))
+	for name, want := range map[string][]float64{
+		"log_sum_exp": {-inf, 2, inf, nan},
+		"max":         {-inf, 2, inf, nan},
+		"min":         {-inf, -inf, 0, nan},
+	} {
+		for _, dt := range []tensor.Dtype{tensor.Float32, tensor.Float64} {
+			for _, first := range []bool{false, true} { // over rows, and over columns of the transpose
+				y := valueOf(t, func(in []*gorgonia.Node) (*gorgonia.Node, error) {
+					x, axis := in[0], 1
+					if first {
+						x, axis = gorgonia.Must(ops.Transpose(x)), 0
+					}
+					y, err := reductions[name](x, ops.Over{Axes: []int{axis}})
+					if err != nil {
+						return nil, err
+					}
+					return ops.Cast(y, tensor.Float64)
+				}, golden.As(x, dt))
+				for i, v := range gradtest.Floats(t, y) {
+					if v != want[i] && !(math.IsNaN(v) && math.IsNaN(want[i])) {
+						t.Errorf("%s in %v: row %d gives %g, want %g", name, dt, i, v, want[i])
+					}
+				}
+			}
 		}
 	}
 }

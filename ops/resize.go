@@ -106,9 +106,9 @@ func (resize) flows(in []tensor.Shape, _ tensor.Shape) ([]exec.Flow, exec.Flow) 
 }
 
 // taps is what pixels are made of along one axis: (1 − weight) of pixel low, weight of pixel high.
-type taps struct {
+type taps[T exec.Float] struct {
 	low, high []int
-	weight    []float64
+	weight    []T
 }
 
 func (r resize) scratch(*exec.Call) int {
@@ -119,10 +119,10 @@ func (r resize) scratch(*exec.Call) int {
 	return n
 }
 
-// taps finds those of all pixels along axis k of height and width.
-func (r *resize) taps(c *exec.Call, k int) taps {
+// tapsOf finds those of all pixels along axis k of height and width.
+func tapsOf[T exec.Float](r *resize, c *exec.Call, k int) taps[T] {
 	n, m := r.in[k], r.out[k]
-	t := taps{exec.Scratch[int](c, m), exec.Scratch[int](c, m), exec.Scratch[float64](c, m)}
+	t := taps[T]{exec.Scratch[int](c, m), exec.Scratch[int](c, m), exec.Scratch[T](c, m)}
 	for i := range m {
 		at := r.source(k, float64(i))
 		if r.mode == Nearest {
@@ -132,7 +132,7 @@ func (r *resize) taps(c *exec.Call, k int) taps {
 		}
 		at = min(max(at, 0), float64(n-1))
 		t.low[i] = int(at)
-		t.high[i], t.weight[i] = min(t.low[i]+1, n-1), at-float64(t.low[i])
+		t.high[i], t.weight[i] = min(t.low[i]+1, n-1), T(at-float64(t.low[i]))
 	}
 	return t
 }
@@ -182,9 +182,9 @@ func (r resize) run(c *exec.Call) error {
 }
 
 func resizeRun[T exec.Float](c *exec.Call, r *resize) {
-	t := r.task(c, c.In[0].Shape, c.Out.Order)
-	work := c.Out.Len() / t.pieces()
-	par.For(t.pieces(), max(1, loopGrain/work), resizeTask[T]{t, exec.Data[T](&c.In[0]), exec.Data[T](&c.Out), false})
+	t := sampling[T](r, c)
+	t.x, t.y = exec.Data[T](&c.In[0]), exec.Data[T](&c.Out)
+	par.For(t.pieces, max(1, loopGrain*t.pieces/len(t.y)), t)
 }
 
 func (r resize) grad(_ gorgonia.Nodes, _, dy *Node) (gorgonia.Nodes, error) {
@@ -212,8 +212,9 @@ func (r unresize) run(c *exec.Call) error {
 }
 
 func unresizeRun[T exec.Float](c *exec.Call, r *resize) {
-	t := r.task(c, c.In[0].Shape, c.Out.Order)
-	par.For(t.pieces(), max(1, loopGrain*t.pieces()/c.In[0].Len()), resizeTask[T]{t, exec.Data[T](&c.Out), exec.Data[T](&c.In[0]), true})
+	t := sampling[T](r, c)
+	t.x, t.y, t.back = exec.Data[T](&c.Out), exec.Data[T](&c.In[0]), true
+	par.For(t.pieces, max(1, loopGrain*t.pieces/len(t.y)), t)
 }
 
 func (r unresize) grad(_ gorgonia.Nodes, _, ddx *Node) (gorgonia.Nodes, error) {
@@ -221,84 +222,109 @@ func (r unresize) grad(_ gorgonia.Nodes, _, ddx *Node) (gorgonia.Nodes, error) {
 	return e.nodes(e.op(r.resize, ddx))
 }
 
-// sampling is the loop of both directions. A piece is a picture of one channel, or channels-last a picture.
-type sampling struct {
-	rows, cols taps
-	n, c       int
-	in, out    [2]int // height, width
-	last       bool   // channels-last
-}
-
-func (r *resize) task(c *exec.Call, shape tensor.Shape, order exec.Order) sampling {
-	return sampling{r.taps(c, 0), r.taps(c, 1), shape[0], shape[1], r.in, r.out, order == exec.ChannelsLast}
-}
-
-func (s *sampling) pieces() int {
-	if s.last {
-		return s.n
-	}
-	return s.n * s.c
-}
-
+// resizeTask is the loop of both directions. A piece is a picture of one channel, or channels-last a picture
+// with all of them.
 type resizeTask[T exec.Float] struct {
-	sampling
-	x, y []T // x before, y after resizing; or their gradients
-	back bool
+	rows, cols taps[T]
+	pieces     int
+	pixel      int    // elements of one pixel of a piece
+	in, out    [2]int // height, width
+	nearest    bool
+	x, y       []T // x before, y after resizing; or their gradients
+	back       bool
+}
+
+func sampling[T exec.Float](r *resize, c *exec.Call) resizeTask[T] {
+	n, channels := c.Out.Shape[0], c.Out.Shape[1]
+	t := resizeTask[T]{rows: tapsOf[T](r, c, 0), cols: tapsOf[T](r, c, 1), pieces: n * channels, pixel: 1, in: r.in, out: r.out, nearest: r.mode == Nearest}
+	if c.Out.Order == exec.ChannelsLast {
+		t.pieces, t.pixel = n, channels
+	}
+	return t
 }
 
 func (t *resizeTask[T]) Run(lo, hi int) {
-	c := 1 // elements of a pixel
-	if t.last {
-		c = t.c
-	}
-	xs, ys := t.in[0]*t.in[1]*c, t.out[0]*t.out[1]*c
+	c := t.pixel
+	xw, yw := t.in[1]*c, t.out[1]*c
 	for p := lo; p < hi; p++ {
-		x, y := t.x[p*xs:(p+1)*xs], t.y[p*ys:(p+1)*ys]
+		x, y := t.x[p*t.in[0]*xw:][:t.in[0]*xw], t.y[p*t.out[0]*yw:][:t.out[0]*yw]
 		for i := range t.out[0] {
-			w := t.in[1] * c
-			top, bottom := x[t.rows.low[i]*w:][:w], x[t.rows.high[i]*w:][:w]
-			row := y[i*t.out[1]*c:][:t.out[1]*c]
-			if t.back {
-				t.scatter(top, bottom, row, T(t.rows.weight[i]), c)
-			} else {
-				t.gather(top, bottom, row, T(t.rows.weight[i]), c)
+			low, high, v := t.rows.low[i], t.rows.high[i], t.rows.weight[i]
+			top, bottom := x[low*xw:][:xw], x[high*xw:][:xw]
+			row := y[i*yw:][:yw]
+			switch {
+			case t.back && t.nearest:
+				t.scatterNearest(top, row)
+			case t.back:
+				t.scatter(top, bottom, row, v)
+			case t.nearest && i > 0 && t.rows.low[i-1] == low:
+				copy(row, y[(i-1)*yw:])
+			case t.nearest:
+				t.gatherNearest(top, row)
+			default:
+				t.gather(top, bottom, row, v)
 			}
 		}
 	}
 }
 
-// gather makes a row of the result of two rows of the picture.
-func (t *resizeTask[T]) gather(top, bottom, y []T, v T, c int) {
-	for j := range t.out[1] {
-		l, h, w := t.cols.low[j]*c, t.cols.high[j]*c, T(t.cols.weight[j])
-		if v == 0 && w == 0 {
-			copy(y[j*c:(j+1)*c], top[l:])
-			continue
+// gatherNearest makes a row of the result of a row of the picture.
+func (t *resizeTask[T]) gatherNearest(x, y []T) {
+	c := t.pixel
+	if c == 1 {
+		for j, l := range t.cols.low {
+			y[j] = x[l]
 		}
+		return
+	}
+	for j, l := range t.cols.low {
+		copy(y[j*c:(j+1)*c], x[l*c:])
+	}
+}
+
+// scatterNearest is its adjoint.
+func (t *resizeTask[T]) scatterNearest(x, y []T) {
+	c := t.pixel
+	for j, l := range t.cols.low {
+		to := x[l*c:][:c]
+		for k, d := range y[j*c:][:c] {
+			to[k] += d
+		}
+	}
+}
+
+// gather makes a row of the result of two rows of the picture, the lower one by weight v.
+func (t *resizeTask[T]) gather(top, bottom, y []T, v T) {
+	c := t.pixel
+	if c == 1 {
+		for j, l := range t.cols.low {
+			h, w := t.cols.high[j], t.cols.weight[j]
+			y[j] = (1-v)*((1-w)*top[l]+w*top[h]) + v*((1-w)*bottom[l]+w*bottom[h])
+		}
+		return
+	}
+	for j, l := range t.cols.low {
+		h, w := t.cols.high[j], t.cols.weight[j]
 		p00, p01, p10, p11 := (1-v)*(1-w), (1-v)*w, v*(1-w), v*w
-		for k := range c {
-			y[j*c+k] = p00*top[l+k] + p01*top[h+k] + p10*bottom[l+k] + p11*bottom[h+k]
+		a, b, e, f := top[l*c:][:c], top[h*c:][:c], bottom[l*c:][:c], bottom[h*c:][:c]
+		for k := range y[j*c:][:c] {
+			y[j*c+k] = (p00*a[k] + p01*b[k]) + (p10*e[k] + p11*f[k])
 		}
 	}
 }
 
 // scatter is its adjoint.
-func (t *resizeTask[T]) scatter(top, bottom, y []T, v T, c int) {
-	for j := range t.out[1] {
-		l, h, w := t.cols.low[j]*c, t.cols.high[j]*c, T(t.cols.weight[j])
-		if v == 0 && w == 0 {
-			for k := range c {
-				top[l+k] += y[j*c+k]
-			}
-			continue
-		}
+func (t *resizeTask[T]) scatter(top, bottom, y []T, v T) {
+	c := t.pixel
+	for j, l := range t.cols.low {
+		h, w := t.cols.high[j], t.cols.weight[j]
 		p00, p01, p10, p11 := (1-v)*(1-w), (1-v)*w, v*(1-w), v*w
-		for k := range c {
-			d := y[j*c+k]
-			top[l+k] += p00 * d
-			top[h+k] += p01 * d
-			bottom[l+k] += p10 * d
-			bottom[h+k] += p11 * d
+		a, b, e, f := top[l*c:][:c], top[h*c:][:c], bottom[l*c:][:c], bottom[h*c:][:c]
+		for k, d := range y[j*c:][:c] {
+			a[k] += p00 * d
+			b[k] += p01 * d
+			e[k] += p10 * d
+			f[k] += p11 * d
 		}
 	}
 }

@@ -199,7 +199,8 @@ func (t *columnTask[T]) Run(lo, hi int) {
 }
 
 func (t *columnTask[T]) block(at, cols int) {
-	var largest, totals [columnBlock]float64
+	var largest [columnBlock]T
+	var totals [columnBlock]float64
 	m, s := largest[:cols], totals[:cols]
 	row := func(x []T, k int) []T { return x[at+k*t.inner:][:cols] }
 	switch t.kind {
@@ -232,17 +233,19 @@ func (t *columnTask[T]) block(at, cols int) {
 		return
 	}
 	for j := range m {
-		m[j] = math.Inf(-1)
+		m[j] = T(math.Inf(-1))
 	}
 	for k := range t.n {
 		for j, v := range row(t.a, k) {
-			m[j] = max(m[j], float64(v))
+			if !(v <= m[j]) && m[j] == m[j] { // a NaN is taken, and stays
+				m[j] = v
+			}
 		}
 	}
 	for k := range t.n {
 		y, x := row(t.y, k), row(t.a, k)
 		for j, v := range x {
-			y[j] = v - T(m[j])
+			y[j] = v - m[j]
 		}
 		if t.kind == logSoftmaxColumns {
 			for j, v := range y {

@@ -1,6 +1,8 @@
 package ops
 
 import (
+	"unsafe"
+
 	"github.com/pkg/errors"
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -37,25 +39,33 @@ func (r where) flows(in []tensor.Shape, out tensor.Shape) ([]exec.Flow, exec.Flo
 	return r.broadcasting.flows(in, out)
 }
 
-func (where) run(c *exec.Call) error { return exec.OnFloat(c, whereRun[float32], whereRun[float64]) }
-
-func whereRun[T exec.Float](c *exec.Call) {
-	t := whereTask[T]{w: broadcastWalk(c), y: exec.Data[T](&c.Out), a: exec.Data[T](&c.In[1]), b: exec.Data[T](&c.In[2])}
-	if c.In[0].Dtype == tensor.Bool {
-		t.cond = exec.Data[bool](&c.In[0])
+func (where) run(c *exec.Call) error {
+	if c.Out.Dtype == tensor.Float32 {
+		whereRun[uint32](c)
 	} else {
-		t.mask = exec.Data[T](&c.In[0])
+		whereRun[uint64](c)
+	}
+	return nil
+}
+
+func whereRun[T uint32 | uint64](c *exec.Call) {
+	t := whereTask[T]{w: broadcastWalk(c), y: words[T](&c.Out), a: words[T](&c.In[1]), b: words[T](&c.In[2])}
+	if c.In[0].Dtype == tensor.Bool {
+		t.cond = words[uint8](&c.In[0])
+	} else {
+		t.mask = words[T](&c.In[0])
 	}
 	perRow, items, grain := t.w.blocks()
 	t.perRow = perRow
 	par.For(items, grain, t)
 }
 
-type whereTask[T exec.Float] struct {
+// whereTask chooses by bits, without a branch: conditions cannot be foretold.
+type whereTask[T uint32 | uint64] struct {
 	w       walk
 	perRow  int
-	cond    []bool // or mask
-	mask    []T
+	cond    []uint8 // 0 or 1; or
+	mask    []T     // the bits of a float
 	y, a, b []T
 }
 
@@ -65,23 +75,50 @@ func (t *whereTask[T]) Run(lo, hi int) {
 	for i := lo; i < hi; i++ {
 		from := i % t.perRow * blockSize
 		to := min(from+blockSize, cols)
-		y, oc, a, b := t.y[c.off[0]:], c.off[1], t.a[c.off[2]:], t.b[c.off[3]:]
-		for j := from; j < to; j++ {
-			yes := false
-			if t.cond != nil {
-				yes = t.cond[oc+j*sc]
-			} else {
-				yes = t.mask[oc+j*sc] != 0
-			}
-			if yes {
-				y[j] = a[j*sa]
-			} else {
-				y[j] = b[j*sb]
+		y, a, b := t.y[c.off[0]+from:c.off[0]+to], t.a[c.off[2]+from*sa:], t.b[c.off[3]+from*sb:]
+		switch {
+		case t.cond != nil:
+			chooseByBool(y, t.cond[c.off[1]+from*sc:], a, b, sc, sa, sb)
+		case sc == 1 && sa == 1 && sb == 1:
+			chooseByMask(y, t.mask[c.off[1]+from:], a, b)
+		default:
+			mask := t.mask[c.off[1]+from*sc:]
+			for j := range y {
+				y[j] = choose(nonZero(mask[j*sc]), a[j*sa], b[j*sb])
 			}
 		}
 		if to == cols {
 			t.w.next(&c)
 		}
+	}
+}
+
+// choose is a where yes is 1, b where it is 0.
+func choose[T uint32 | uint64](yes, a, b T) T { return b ^ (a^b)&-yes }
+
+// nonZero is 1 where the bits are those of a float that is not 0 or −0.
+func nonZero[T uint32 | uint64](bits T) T {
+	bits <<= 1 // without the sign
+	return (bits | -bits) >> (unsafe.Sizeof(bits)*8 - 1)
+}
+
+func chooseByBool[T uint32 | uint64](y []T, cond []uint8, a, b []T, sc, sa, sb int) {
+	if sc == 1 && sa == 1 && sb == 1 {
+		cond, a, b = cond[:len(y)], a[:len(y)], b[:len(y)]
+		for j := range y {
+			y[j] = choose(T(cond[j]), a[j], b[j])
+		}
+		return
+	}
+	for j := range y {
+		y[j] = choose(T(cond[j*sc]), a[j*sa], b[j*sb])
+	}
+}
+
+func chooseByMask[T uint32 | uint64](y, mask, a, b []T) {
+	mask, a, b = mask[:len(y)], a[:len(y)], b[:len(y)]
+	for j := range y {
+		y[j] = choose(nonZero(mask[j]), a[j], b[j])
 	}
 }
 
