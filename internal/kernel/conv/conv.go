@@ -31,7 +31,7 @@ func ForwardPacked[T Float](s *Shape, y, x, packed []T, ep *Epilogue[T]) {
 	if ep != nil {
 		p.ep, p.finish = *ep, true
 	}
-	switch road(s, PassForward) {
+	switch RoadOf(s, PassForward) {
 	case Lanes:
 		p.runLanes()
 	case Narrow:
@@ -51,7 +51,7 @@ func InputGrad[T Float](s *Shape, dx, dy, w []T, ws []T) {
 		n: s.N, h: s.P, w: s.Q, x: dy, cg: s.K / s.Groups,
 		y: dx, yh: s.H, yw: s.W, kg: s.C / s.Groups, b: ws,
 	}
-	switch road(s, PassInputGrad) {
+	switch RoadOf(s, PassInputGrad) {
 	case Lanes:
 		for i := range pl.back {
 			p.view = &pl.back[i]
@@ -76,7 +76,7 @@ func InputGrad[T Float](s *Shape, dx, dy, w []T, ws []T) {
 func WeightGrad[T Float](s *Shape, dw, dy, x []T, ws []T) {
 	t := newWeightGrad[T](s)
 	t.x, t.dy, t.dw, t.partial = x, dy, dw, ws[:t.workspace()]
-	if road(s, PassWeightGrad) == Lanes {
+	if RoadOf(s, PassWeightGrad) == Lanes {
 		t.runLanes()
 		return
 	}

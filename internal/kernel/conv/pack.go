@@ -19,7 +19,7 @@ func PackedSize(s *Shape) int {
 
 // PackForward lays filters w [K, C/Groups, R, S] out for ForwardPacked. A frozen network does it once.
 func PackForward[T Float](s *Shape, dst, w []T) {
-	if road(s, PassForward) == Lanes {
+	if RoadOf(s, PassForward) == Lanes {
 		par.For(s.K/laneBlock, 8, packLanes[T]{*s, dst, w, &planOf(s).forward, false})
 		return
 	}

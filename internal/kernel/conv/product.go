@@ -195,6 +195,12 @@ func (p *product[T]) pixelPiece(m0, g, j0 int, buf, out []T) {
 	k0, k1 := j0*panel, min(j1*panel, p.kg)
 	cx, channels := p.groups*p.cg, p.groups*p.kg
 	t := gemm.Tile[T]{Offs: p.offs, Rows: rows, StepA: 1, StepB: panel, RowC: channels}
+	if len(v.taps) == 0 { // nothing reaches these pixels
+		for m := m0; m < m0+rows; m++ {
+			clear(p.y[p.output(m)*channels+g*p.kg+k0:][:k1-k0])
+		}
+		return
+	}
 	c := out
 	if len(out) > 0 {
 		t.RowC = k1 - k0
@@ -202,7 +208,7 @@ func (p *product[T]) pixelPiece(m0, g, j0 int, buf, out []T) {
 		c = p.y[m0*channels+g*p.kg+k0:]
 	}
 	step := p.gatherTaps()
-	for e := 0; e == 0 || e < len(v.taps); e += step {
+	for e := 0; e < len(v.taps); e += step {
 		count := min(step, len(v.taps)-e)
 		t.Len = count * p.cg
 		if p.source == pixels {

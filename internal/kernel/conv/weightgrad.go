@@ -120,28 +120,32 @@ func (t *weightGrad[T]) sum(part, g, j0, r0, r1, c0 int, buf, columns []T) {
 	}
 	// Columns that clash in the caches are packed, if they are used often enough. AVX2 has few registers: it
 	// walks the columns so often that they should stay in the first-level cache.
-	packed := gemm.Clash[T](channels) && len(v.taps)*cw >= 256
-	lines := r1 - r0
-	if cpu.Current() == cpu.AVX2 && len(v.taps)*cw >= 128 {
+	packed, lines, width := gemm.Clash[T](channels) && len(v.taps)*cw >= 256, r1-r0, panel
+	if cpu.Current() == cpu.AVX2 && len(v.taps)*cw >= 64 {
 		packed, lines = true, max(1, cachedPixels/v.q)
+		if t.source == pixels {
+			width = panel / 2
+		}
 	}
 	for j := j0; j < min(j0+t.across, n); j++ {
-		tile.Cols = min(panel, t.kg-j*panel)
 		if len(tile.Next) == 0 {
 			tile.Next, later = later, nil
 		}
 		sums := t.partial[((part*t.groups+g)*n+j)*size:][:size]
 		for r := r0; r < r1; r += lines {
 			last := min(r+lines, r1)
-			if packed || tile.Cols < panel {
-				t.packColumns(columns, r*v.q, last*v.q, g*t.kg+j*panel, tile.Cols)
-				tile.B, tile.StepB = columns, panel
-			} else {
-				tile.B, tile.StepB = t.dy[r*v.q*channels+g*t.kg+j*panel:], channels
-			}
 			tile.Offs = starts[r-r0 : last-r0]
 			tile.Add = r0 > part*t.lines || r > r0
-			t.spans(&tile, sums, buf, c0, cw)
+			for k := j * panel; k < min((j+1)*panel, t.kg); k += width {
+				tile.Cols = min(width, t.kg-k)
+				if packed || tile.Cols < width {
+					t.packColumns(columns, width, r*v.q, last*v.q, g*t.kg+k, tile.Cols)
+					tile.B, tile.StepB = columns, width
+				} else {
+					tile.B, tile.StepB = t.dy[r*v.q*channels+g*t.kg+k:], channels
+				}
+				t.spans(&tile, sums[k-j*panel:], buf, c0, cw)
+			}
 		}
 	}
 }
@@ -166,17 +170,12 @@ func (t *weightGrad[T]) spans(tile *gemm.Tile[T], sums, buf []T, c0, cw int) {
 	}
 }
 
-// packColumns copies channels k0…k0+count−1 of output pixels m0…m1−1 as rows of 32.
-func (t *weightGrad[T]) packColumns(dst []T, m0, m1, k0, count int) {
+// packColumns copies channels k0…k0+count−1 of output pixels m0…m1−1 as rows of width elements.
+func (t *weightGrad[T]) packColumns(dst []T, width, m0, m1, k0, count int) {
 	channels := t.groups * t.kg
 	for m := m0; m < m1; m++ {
-		src := t.dy[m*channels+k0:][:count]
-		d := dst[(m-m0)*panel:][:panel]
-		if count == panel {
-			copy(d, src[:panel])
-			continue
-		}
-		copy(d, src)
+		d := dst[(m-m0)*width:][:width]
+		copy(d[:count], t.dy[m*channels+k0:])
 		clear(d[count:])
 	}
 }
