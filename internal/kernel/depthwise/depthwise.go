@@ -88,8 +88,16 @@ func InputGrad[T Float](dx, dy, f []T, s Shape, workspace []T) {
 		each, workspace = workspace[:s.repeated()], workspace[s.repeated():]
 	}
 	packed := pack(workspace, f, &one)
-	k := inputGrad[T]{each[:one.inputSize()], dy[:s.outputSize()], packed, one}
-	par.For(s.N*s.H, rowGrain(s.N*s.H), k)
+	dy = dy[:s.outputSize()]
+	if s.StrideH == 1 && s.StrideW == 1 {
+		// The adjoint is the convolution with the filter turned by 180°.
+		turn(packed, one.C)
+		k := forward[T]{each[:one.inputSize()], dy, packed, one.adjoint(), Epilogue[T]{}}
+		par.For(s.N*s.H, rowGrain(s.N*s.H), k)
+	} else {
+		k := inputGrad[T]{each[:one.inputSize()], dy, packed, one}
+		par.For(s.N*s.H, rowGrain(s.N*s.H), k)
+	}
 	if s.M > 1 {
 		par.For(s.inputSize(), repeatGrain, sumTask[T]{dx[:s.inputSize()], each, s.M})
 	}
@@ -154,6 +162,23 @@ func (k *sumTask[T]) Run(lo, hi int) {
 			sum += v
 		}
 		k.x[i] = sum
+	}
+}
+
+// adjoint is the convolution from outputs to inputs, for strides of 1.
+func (s Shape) adjoint() Shape {
+	s.H, s.W, s.P, s.Q = s.P, s.Q, s.H, s.W
+	s.PadTop, s.PadLeft = (s.R-1)*s.DilationH-s.PadTop, (s.S-1)*s.DilationW-s.PadLeft
+	return s
+}
+
+// turn reverses the order of the taps of packed filters.
+func turn[T Float](packed []T, c int) {
+	for i, j := 0, len(packed)-c; i < j; i, j = i+c, j-c {
+		a, b := packed[i:i+c], packed[j:j+c]
+		for k := range a {
+			a[k], b[k] = b[k], a[k]
+		}
 	}
 }
 

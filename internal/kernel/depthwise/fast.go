@@ -33,6 +33,7 @@ type rowCall struct {
 	dstLines int
 
 	pixel int // bytes of a pixel of source or result, and of a tap of the filter
+	count int // the kernel's own
 }
 
 // rows computes rows lo to hi−1 of a result [N, height, width, C] from a source [N, sources, sourceWidth, C].

@@ -176,7 +176,7 @@ func eachRoad(t *testing.T, f func(t *testing.T)) {
 func testAll[T Float](t *testing.T, tol float64) {
 	for _, s := range shapes {
 		for variant := range 16 {
-			if s.size() > 1<<15 && variant != 2 && variant != 5 && variant != 11 {
+			if s.size() > 1<<13 && variant != 2 && variant != 5 && variant != 11 {
 				continue // the large ones are there for the cutting into parts
 			}
 			p := newProblem[T](s, 0.5)

@@ -22,7 +22,7 @@ const (
 	callLanes                                            = 120
 	callNextSrc, callSrcLines, callNextDst, callDstLines = 128, 136, 144, 152
 	segDst, segSrc, segTap, segTaps, segN, segmentBytes  = 0, 8, 16, 24, 32, 40
-	callPixel                                            = 160
+	callPixel, callCount                                 = 160, 168
 )
 
 func field(base reg.Register, off int) Mem { return Mem{Base: base, Disp: off} }
@@ -82,126 +82,229 @@ func prefetch(c reg.Register, label string, next, lines int) {
 	Label(label + "done")
 }
 
-// row emits the kernel of forward and input gradient: for one row and a block of nv vectors of channels,
+// rowKernel is the kernel of forward and input gradient: for one row and a block of nv vectors of channels,
 //
 //	dst[i] = Σ over tap rows and taps of f · src[i + tap]
 //
 // for each pixel i of each segment. With narrow, nv is 1 and only the first lanes of the vector count.
-func row(w Width, name string, nv int, narrow bool, groups []int) {
+type rowKernel struct {
+	w                               Width
+	nv                              int
+	narrow                          bool
+	mask                            Mask
+	c, seg, srcStep, dst, src, left reg.GPVirtual
+}
+
+func (k *rowKernel) load(m Mem) Vec {
+	if k.narrow {
+		return k.mask.Load(m)
+	}
+	return k.w.Load(m)
+}
+
+// finish applies the epilogue to vector j of some pixels and stores them.
+func (k *rowKernel) finish(label string, acc []Vec, j int, at func(i int) Mem) {
+	scale := get(k.c, callScale)
+	TESTQ(scale, scale)
+	JZ(LabelRef(label))
+	shift := get(k.c, callShift)
+	s, t := k.load(Mem{Base: scale, Disp: j * int(k.w)}), Op(Mem{Base: shift, Disp: j * int(k.w)})
+	if k.narrow {
+		t = k.load(t.(Mem))
+	}
+	for _, a := range acc {
+		k.w.MulAdd(a, s, t)
+		k.w.ScaleWhere(LE, a, Const(0), field(k.c, callSlope))
+	}
+	Label(label)
+	for i, a := range acc {
+		if k.narrow {
+			k.mask.Store(a, at(i))
+		} else {
+			VMOVUPS(a, at(i))
+		}
+	}
+}
+
+// advance moves on by some pixels.
+func (k *rowKernel) advance(pixels int) {
+	for _, p := range []struct {
+		at   reg.GPVirtual
+		step Op
+	}{{k.dst, field(k.c, callDstStep)}, {k.src, k.srcStep}} {
+		t := GP64()
+		MOVQ(p.step, t)
+		IMUL3Q(U32(pixels), t, t)
+		ADDQ(t, p.at)
+	}
+	SUBQ(U32(pixels), k.left)
+}
+
+// slide does group pixels at a time of 3×3 filters of stride and dilation 1: the nine taps stay in registers, and
+// each source pixel is loaded once for the three results of a row that read it.
+func (k *rowKernel) slide(name string, group int) {
+	w := k.w
+	CMPQ(field(k.seg, segTaps), U32(3))
+	JNE(LabelRef(name + "other"))
+	CMPQ(field(k.c, callRows), U32(3))
+	JNE(LabelRef(name + "other"))
+	CMPQ(k.srcStep, field(k.c, callSrcTap))
+	JNE(LabelRef(name + "other"))
+	Label(name + "slide")
+	CMPQ(k.left, U32(group))
+	JL(LabelRef(name + "other"))
+	for j := range k.nv {
+		fp, fTap := get(k.seg, segTap), get(k.c, callFTap)
+		IMULQ(field(k.c, callPixel), fp)
+		ADDQ(field(k.c, callF), fp)
+		var f [3][3]Vec
+		for r := range f {
+			for t := range f[r] {
+				m := Mem{Base: fp, Disp: j * int(w)}
+				if t > 0 {
+					m.Index, m.Scale = fTap, uint8(t)
+				}
+				f[r][t] = k.load(m)
+			}
+			if r < 2 {
+				ADDQ(field(k.c, callFRow), fp)
+			}
+		}
+		var p [3]reg.GPVirtual
+		for r := range p {
+			p[r] = GP64()
+			if r == 0 {
+				MOVQ(k.src, p[r])
+			} else {
+				MOVQ(p[r-1], p[r])
+				ADDQ(field(k.c, callSrcRow), p[r])
+			}
+		}
+		step3 := GP64()
+		LEAQ(Mem{Base: k.srcStep, Index: k.srcStep, Scale: 2}, step3)
+		dst, dstStep := GP64(), get(k.c, callDstStep)
+		MOVQ(k.dst, dst)
+		acc := make([]Vec, group)
+		for column := range group + 2 {
+			for r := range p {
+				m := Mem{Base: p[r], Disp: j * int(w)}
+				if column%3 > 0 {
+					m.Index, m.Scale = k.srcStep, uint8(column%3)
+				}
+				x := k.load(m)
+				for t := range f[r] {
+					switch i := column - t; {
+					case i < 0 || i >= group:
+					case acc[i] == nil:
+						acc[i] = w.Mul(x, f[r][t])
+					default:
+						w.AddMul(acc[i], x, f[r][t])
+					}
+				}
+				if column%3 == 2 {
+					ADDQ(step3, p[r])
+				}
+			}
+			if done := column - 2; done >= 0 {
+				k.finish(fmt.Sprintf("%sslid%dv%d", name, done, j), acc[done:done+1], j, func(int) Mem { return Mem{Base: dst, Disp: j * int(w)} })
+				ADDQ(dstStep, dst)
+			}
+		}
+	}
+	k.advance(group)
+	JMP(LabelRef(name + "slide"))
+	Label(name + "other")
+}
+
+// taps does group pixels at a time of any filter.
+func (k *rowKernel) taps(name string, group int) {
+	w := k.w
+	next := fmt.Sprintf("%snot%d", name, group)
+	again := fmt.Sprintf("%sgroup%d", name, group)
+	Label(again)
+	CMPQ(k.left, U32(group))
+	JL(LabelRef(next))
+	acc := make([][]Vec, k.nv)
+	for j := range acc {
+		for range group {
+			acc[j] = append(acc[j], w.Zero())
+		}
+	}
+	rows := get(k.c, callRows)
+	srcRow, fRow := GP64(), get(k.seg, segTap)
+	MOVQ(k.src, srcRow)
+	IMULQ(field(k.c, callPixel), fRow)
+	ADDQ(field(k.c, callF), fRow)
+	MOVQ(rows, field(k.c, callCount)) // in memory: all registers are taken
+	TESTQ(rows, rows)
+	JZ(LabelRef(again + "sum"))
+	CMPQ(field(k.seg, segTaps), U32(0))
+	JE(LabelRef(again + "sum"))
+
+	Label(again + "row")
+	px := newPixels(srcRow, k.srcStep, group)
+	f := GP64()
+	MOVQ(fRow, f)
+	taps, srcTap := get(k.seg, segTaps), get(k.c, callSrcTap)
+	Label(again + "tap")
+	for j := range acc {
+		fv := k.load(Mem{Base: f, Disp: j * int(w)})
+		for i, a := range acc[j] {
+			m := px.at(i, j*int(w))
+			if k.narrow {
+				w.AddMul(a, fv, k.load(m))
+			} else {
+				w.AddMul(a, fv, m)
+			}
+		}
+	}
+	px.add(srcTap)
+	ADDQ(field(k.c, callFTap), f)
+	DECQ(taps)
+	JNZ(LabelRef(again + "tap"))
+	ADDQ(field(k.c, callSrcRow), srcRow)
+	ADDQ(field(k.c, callFRow), fRow)
+	DECQ(field(k.c, callCount))
+	JNZ(LabelRef(again + "row"))
+
+	Label(again + "sum")
+	for j := range acc {
+		dst := newPixels(k.dst, get(k.c, callDstStep), group)
+		k.finish(fmt.Sprintf("%sstore%d", again, j), acc[j], j, func(i int) Mem { return dst.at(i, j*int(w)) })
+	}
+	k.advance(group)
+	JMP(LabelRef(again))
+	Label(next)
+}
+
+// row emits a kernel; slide is how many pixels it slides over at a time, groups how many it does else.
+func row(w Width, name string, nv int, narrow bool, slide int, groups []int) {
 	name += w.String()
 	TEXT(name, NOSPLIT, "func(c *byte)")
 	Pragma("noescape")
 	Doc(fmt.Sprintf("%s computes one row of a block of channels; c points to a rowCall.", name))
-	c := Load(Param("c"), GP64()).(reg.GPVirtual)
-	prefetch(c, name+"source", callNextSrc, callSrcLines)
-	prefetch(c, name+"result", callNextDst, callDstLines)
-	var mask Mask
+	k := rowKernel{w: w, nv: nv, narrow: narrow}
+	k.c = Load(Param("c"), GP64()).(reg.GPVirtual)
+	prefetch(k.c, name+"source", callNextSrc, callSrcLines)
+	prefetch(k.c, name+"result", callNextDst, callDstLines)
 	if narrow {
-		mask = w.First(get(c, callLanes))
+		k.mask = w.First(get(k.c, callLanes))
 	}
-	load := func(m Mem) Vec {
-		if narrow {
-			return mask.Load(m)
-		}
-		return w.Load(m)
-	}
-	seg := get(c, callSegs)
-	srcStep := get(c, callSrcStep)
-
+	k.seg, k.srcStep = get(k.c, callSegs), get(k.c, callSrcStep)
 	Label(name + "segment")
-	dst, src := get(seg, segDst), get(seg, segSrc)
-	for _, p := range []reg.GPVirtual{dst, src} {
-		IMULQ(field(c, callPixel), p)
+	k.dst, k.src = get(k.seg, segDst), get(k.seg, segSrc)
+	for _, p := range []reg.GPVirtual{k.dst, k.src} {
+		IMULQ(field(k.c, callPixel), p)
 	}
-	ADDQ(field(c, callDst), dst)
-	ADDQ(field(c, callSrc), src)
-	left := get(seg, segN)
+	ADDQ(field(k.c, callDst), k.dst)
+	ADDQ(field(k.c, callSrc), k.src)
+	k.left = get(k.seg, segN)
+	k.slide(name, slide)
 	for _, group := range groups {
-		next := fmt.Sprintf("%snot%d", name, group)
-		again := fmt.Sprintf("%sgroup%d", name, group)
-		Label(again)
-		CMPQ(left, U32(group))
-		JL(LabelRef(next))
-		acc := make([][]Vec, group)
-		for i := range acc {
-			for range nv {
-				acc[i] = append(acc[i], w.Zero())
-			}
-		}
-		rows := get(c, callRows)
-		srcRow, fRow := GP64(), get(seg, segTap)
-		MOVQ(src, srcRow)
-		IMULQ(field(c, callPixel), fRow)
-		ADDQ(field(c, callF), fRow)
-		TESTQ(rows, rows)
-		JZ(LabelRef(again + "sum"))
-		CMPQ(field(seg, segTaps), U32(0))
-		JE(LabelRef(again + "sum"))
-
-		Label(again + "row")
-		px := newPixels(srcRow, srcStep, group)
-		f := GP64()
-		MOVQ(fRow, f)
-		taps, srcTap := get(seg, segTaps), get(c, callSrcTap)
-		Label(again + "tap")
-		var fv []Vec
-		for j := range nv {
-			fv = append(fv, load(Mem{Base: f, Disp: j * int(w)}))
-		}
-		for i := range group {
-			for j := range nv {
-				m := px.at(i, j*int(w))
-				if narrow {
-					w.AddMul(acc[i][j], fv[j], load(m))
-				} else {
-					w.AddMul(acc[i][j], fv[j], m)
-				}
-			}
-		}
-		px.add(srcTap)
-		ADDQ(field(c, callFTap), f)
-		DECQ(taps)
-		JNZ(LabelRef(again + "tap"))
-		ADDQ(field(c, callSrcRow), srcRow)
-		ADDQ(field(c, callFRow), fRow)
-		DECQ(rows)
-		JNZ(LabelRef(again + "row"))
-
-		Label(again + "sum")
-		scale := get(c, callScale)
-		TESTQ(scale, scale)
-		JZ(LabelRef(again + "store"))
-		shift := get(c, callShift)
-		for j := range nv {
-			s, t := load(Mem{Base: scale, Disp: j * int(w)}), Op(Mem{Base: shift, Disp: j * int(w)})
-			if narrow {
-				t = load(t.(Mem))
-			}
-			for i := range group {
-				w.MulAdd(acc[i][j], s, t)
-				w.ScaleWhere(LE, acc[i][j], Const(0), field(c, callSlope))
-			}
-		}
-		Label(again + "store")
-		dstStep := get(c, callDstStep)
-		for i := range group {
-			for j := range nv {
-				m := Mem{Base: dst, Disp: j * int(w)}
-				if narrow {
-					mask.Store(acc[i][j], m)
-				} else {
-					VMOVUPS(acc[i][j], m)
-				}
-			}
-			ADDQ(dstStep, dst)
-			ADDQ(srcStep, src)
-		}
-		SUBQ(U32(group), left)
-		JMP(LabelRef(again))
-		Label(next)
+		k.taps(name, group)
 	}
-	ADDQ(U32(segmentBytes), seg)
-	DECQ(field(c, callN))
+	ADDQ(U32(segmentBytes), k.seg)
+	DECQ(field(k.c, callN))
 	JNZ(LabelRef(name + "segment"))
 	Done()
 }
@@ -302,10 +405,10 @@ func grad(w Width, nv, taps int, narrow bool) {
 
 func main() {
 	ConstraintExpr("amd64,!noasm")
-	row(AVX2, "row", 2, false, []int{6, 3, 1})
-	row(AVX2, "narrow", 1, true, []int{6, 1})
-	row(AVX512, "row", 2, false, []int{8, 4, 1})
-	row(AVX512, "narrow", 1, true, []int{8, 1})
+	row(AVX2, "row", 2, false, 8, []int{6, 3, 1})
+	row(AVX2, "narrow", 1, true, 8, []int{6, 1})
+	row(AVX512, "row", 2, false, 8, []int{8, 4, 1})
+	row(AVX512, "narrow", 1, true, 8, []int{8, 1})
 	for _, taps := range []int{9, 6, 3, 1} {
 		if taps < 9 { // AVX2 has registers for 12 sums
 			grad(AVX2, 2, taps, false)
