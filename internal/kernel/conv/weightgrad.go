@@ -28,6 +28,7 @@ type weightGrad[T Float] struct {
 	lines   int // output rows a part
 	step    int // output rows a band
 	block   int // input channels a band
+	share   int // input channels a task
 	across  int // panels a task
 }
 
@@ -55,30 +56,40 @@ func newWeightGrad[T Float](s *Shape) weightGrad[T] {
 	size := t.band.rows(t.view, t.step) * t.band.width
 	blocks := par.Chunks(size*t.cg, limit)
 	t.block = min(t.cg, (par.Chunks(t.cg, blocks)+15)&^15)
-	t.across = panels(t.kg)
-	for t.across > 1 && t.parts*s.Groups*par.Chunks(panels(t.kg), t.across) < 8 {
+	// Tasks share out the parts; if these are few, the panels. Where a band would be copied in many blocks of
+	// channels, and again for each share of the panels, the blocks are shared out first.
+	t.share, t.across = t.cg, panels(t.kg)
+	if t.parts*s.Groups < 8 && t.source == banded && blocks >= 5 {
+		t.share = t.block
+	}
+	for t.across > 1 && t.tasks() < 8 {
 		t.across = (t.across + 1) / 2
 	}
 	return t
 }
 
+func (t *weightGrad[T]) tasks() int {
+	return t.parts * t.groups * par.Chunks(t.cg, t.share) * par.Chunks(panels(t.kg), t.across)
+}
+
 func (t *weightGrad[T]) workspace() int { return t.parts * PackedSize(&t.s) }
 
 func (t *weightGrad[T]) run() {
-	par.For(t.parts*t.groups*par.Chunks(panels(t.kg), t.across), 1, *t)
+	par.For(t.tasks(), 1, *t)
 	par.For(t.groups*par.Chunks(t.kg, 8), max(1, 1<<12/(t.cg*t.s.R*t.s.S)), addParts[T]{*t})
 }
 
 func (t *weightGrad[T]) Run(lo, hi int) {
 	buf := gemm.Borrow[T](t.band.rows(t.view, t.step) * t.band.width * t.block)
 	columns := gemm.Borrow[T](t.step * t.view.q * panel)
-	steps := par.Chunks(panels(t.kg), t.across)
+	steps, shares := par.Chunks(panels(t.kg), t.across), par.Chunks(t.cg, t.share)
 	for i := lo; i < hi; i++ {
-		part, g, j0 := i/steps/t.groups, i/steps%t.groups, i%steps*t.across
+		j0, first := i%steps*t.across, i/steps%shares*t.share
+		part, g := i/steps/shares/t.groups, i/steps/shares%t.groups
 		last := min((part+1)*t.lines, t.n*t.view.p)
 		for r0 := part * t.lines; r0 < last; r0 += t.step {
 			r1 := min(r0+t.step, last)
-			for c0 := 0; c0 < t.cg; c0 += t.block {
+			for c0 := first; c0 < min(first+t.share, t.cg); c0 += t.block {
 				t.sum(part, g, j0, r0, r1, c0, buf.Data, columns.Data)
 			}
 		}
@@ -109,7 +120,7 @@ func (t *weightGrad[T]) sum(part, g, j0, r0, r1, c0 int, buf, columns []T) {
 	}
 	// What the next band will read is prefetched meanwhile, the larger part first.
 	var later []T
-	if c0 == 0 {
+	if c0 == 0 && t.share == t.cg {
 		tile.Next = t.ahead(r1*v.stepH, (r1-r0)*v.stepH)
 		if next := min(r1*v.q*channels, len(t.dy)); t.across == n {
 			later = t.dy[next:min(next+(r1-r0)*v.q*channels, len(t.dy))]

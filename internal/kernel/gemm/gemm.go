@@ -32,7 +32,6 @@ func Batch[T Float](count int, transA, transB bool, m, n, k int, alpha T, a []T,
 		a: a, b: b, c: c, lda: lda, ldb: ldb, ldc: ldc, strideA: strideA, strideB: strideB, strideC: strideC,
 	}
 	if k <= 0 || alpha == 0 {
-		p.n0, p.n1 = 0, n
 		for i := range count {
 			scale(beta, c[i*strideC:], m, n, ldc)
 		}
