@@ -66,8 +66,8 @@ var shapes = []Shape{
 	shape(1, 9, 13, 8, 1, 3, 2, 2, 3, 2, 1, 1, 0, 2, 1),
 	shape(1, 15, 16, 5, 1, 7, 7, 1, 1, 3, 3, 3, 3, 1, 1),
 	shape(1, 13, 12, 6, 1, 9, 9, 2, 1, 4, 4, 4, 4, 1, 1),
-	shape(1, 6, 6, 5, 1, 2, 2, 3, 3, 0, 0, 0, 0, 1, 1), // stride larger than the filter
-	shape(1, 3, 4, 5, 1, 5, 5, 1, 1, 4, 4, 4, 4, 1, 1), // filter larger than the picture
+	shape(1, 6, 6, 5, 1, 2, 2, 3, 3, 0, 0, 0, 0, 1, 1),  // stride larger than the filter
+	shape(1, 3, 4, 5, 1, 5, 5, 1, 1, 4, 4, 4, 4, 1, 1),  // filter larger than the picture
 	shape(1, 3, 4, 20, 1, 1, 1, 1, 1, 1, 2, 1, 0, 1, 1), // padding beyond the filter
 	shape(2, 6, 5, 3, 4, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1),
 	shape(1, 8, 9, 20, 2, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1),

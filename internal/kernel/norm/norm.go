@@ -202,6 +202,20 @@ func Stats[T Float](mean, variance, x []T, s Shape) {
 	scratch.release()
 }
 
+// Sum sets sum[c] = Σ x over all but the channel axis, carried in float64: the gradient of a bias.
+func Sum[T Float](sum, x []T, s Shape) {
+	if s.size() == 0 {
+		clear(sum[:s.C])
+		return
+	}
+	scratch := take(s.sumScratch())
+	sumTask[T]{shape: s, x: x[:s.size()]}.sum(scratch.buf)
+	for c, v := range scratch.buf[:s.C] {
+		sum[c] = T(v)
+	}
+	scratch.release()
+}
+
 // Post is what Normalize does to a normalised value before it is stored.
 type Post[T Float] struct {
 	Add   []T  // added where not nil; same shape as x
@@ -218,13 +232,37 @@ func Normalize[T Float](y, x, mean, variance, gamma, beta []T, eps float64, post
 	scratch := take(2 * s.C)
 	scale, shift := view[T](scratch.buf, s.C), view[T](scratch.buf[s.C:], s.C)
 	affine(scale, shift, variance, gamma, beta, eps)
-	k := forwardTask[T]{s, y[:s.size()], x[:s.size()], mean[:s.C], scale, shift, post}
-	if s.Inner == 1 {
+	forwardTask[T]{s, y[:s.size()], x[:s.size()], mean[:s.C], scale, shift, post}.do()
+	scratch.release()
+}
+
+// Affine sets y = post(scale·x + shift) with one scale and one shift a channel: a bias, or batch normalisation
+// with its constants folded. scale and shift may be nil (1 and 0). y may be x or Post.Add.
+func Affine[T Float](y, x, scale, shift []T, post Post[T], s Shape) {
+	if s.size() == 0 {
+		return
+	}
+	scratch := take(2 * s.C)
+	zero, one := view[T](scratch.buf, s.C), view[T](scratch.buf[s.C:], s.C)
+	for c := range s.C {
+		zero[c], one[c] = 0, 1
+	}
+	if scale == nil {
+		scale = one
+	}
+	if shift == nil {
+		shift = zero
+	}
+	forwardTask[T]{s, y[:s.size()], x[:s.size()], zero, scale[:s.C], shift[:s.C], post}.do()
+	scratch.release()
+}
+
+func (k forwardTask[T]) do() {
+	if s := k.shape; s.Inner == 1 {
 		par.For(s.Outer, max(1, grain/s.C), k)
 	} else {
 		par.For(s.Outer*s.C, max(1, grain/s.Inner), k)
 	}
-	scratch.release()
 }
 
 // affine sets scale = gamma/√(variance+eps) and shift = beta.

@@ -244,6 +244,42 @@ func TestFrozenStatistics(t *testing.T) {
 	})
 }
 
+func TestSumAndAffine(t *testing.T) {
+	eachRoad(t, func(t *testing.T) {
+		for _, s := range shapes {
+			p := newProblem[float32](s, 0)
+			sum := guarded[float32](s.C)
+			Sum(sum, p.x, s)
+			Affine(p.y, p.x, p.gamma, p.beta, Post[float32]{Act: true, Slope: 0.5}, s)
+			Affine(p.dx, p.x, nil, p.beta, Post[float32]{Add: p.add}, s)
+			Affine(p.dadd, p.x, p.gamma, nil, Post[float32]{}, s)
+			for c := range s.C {
+				want, size := 0.0, 0.0
+				for _, i := range s.elements(c) {
+					x, g, b := float64(p.x[i]), float64(p.gamma[c]), float64(p.beta[c])
+					want += x
+					size += math.Abs(x)
+					y := g*x + b
+					if y <= 0 {
+						y /= 2
+					}
+					// 3e-7: a few roundings of terms of size 4 at most.
+					for _, e := range []float64{float64(p.y[i]) - y, float64(p.dx[i]) - (x + b + float64(p.add[i])), float64(p.dadd[i]) - g*x} {
+						if math.Abs(e) > 4*3e-7 {
+							t.Fatalf("%v: element %d is %v off", s, i, e)
+						}
+					}
+				}
+				if math.Abs(float64(sum[c])-want) > 1e-7*size { // one rounding
+					t.Fatalf("%v: sum[%d] is %v, want %v", s, c, sum[c], want)
+				}
+			}
+			checkGuards(t, "sum", sum)
+			checkGuards(t, "y", p.y)
+		}
+	})
+}
+
 func TestInPlace(t *testing.T) {
 	eachRoad(t, func(t *testing.T) {
 		for _, s := range shapes {
