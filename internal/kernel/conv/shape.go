@@ -1,9 +1,3 @@
-// Package conv computes two-dimensional convolutions, their gradients and, as the input gradient used
-// forward, transposed convolutions. Pictures are channels-last; filters keep the public order.
-//
-// Every pass is a matrix product whose left matrix is the picture itself: the rows that a micro-kernel
-// (package gemm) needs are read where they lie, or copied, with their zero padding, into a buffer that stays
-// in the second-level cache. There is no im2col matrix in memory.
 package conv
 
 import (

@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	bandPixels   = 448 // output pixels that are summed in registers before a sum goes back to memory
-	leastPixels  = 96
+	bandPixels   = 448      // output pixels that are summed in registers before a sum goes back to memory
+	leastPixels  = 96       // the same at least, however many channels a pixel has
 	cachedPixels = 224      // rows of half a panel that stay in the first-level cache
 	bandSize     = 64 << 10 // elements of a band: it stays in the second-level cache
 	partPixels   = 384      // output pixels that are worth a partial result

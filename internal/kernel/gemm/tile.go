@@ -9,10 +9,6 @@ type Float interface{ float32 | float64 }
 // every road, so that what one road packed another can read.
 const Panel = 32
 
-// MaxRows is the largest number of rows that one micro-kernel call of the widest road computes. Buffers
-// that hold a tile have room for MaxRows·Panel.
-const MaxRows = 14
-
 // Tile is one product of panels, the work of a micro-kernel:
 //
 //	C[i][j] (+)= Σ_run Σ_k A[Offs[run] + i·RowA + k·StepA] · B[OffsB[run] + k·StepB + j]
@@ -33,20 +29,6 @@ type Tile[T Float] struct {
 	Rows, Cols  int  // Rows is any number, Cols at most Panel
 	Add         bool // add to C instead of overwriting it
 	Next        []T  // what will be read soon: Run prefetches some of it and takes that off
-}
-
-// rowsPerCall is the number of accumulator rows of the road's micro-kernel.
-func rowsPerCall[T Float](road cpu.Road) int {
-	if !isFloat32[T]() {
-		return 4
-	}
-	switch road {
-	case cpu.AVX512:
-		return 14
-	case cpu.AVX2:
-		return 6
-	}
-	return 4
 }
 
 // Run computes the tile by the road in force. Rows are cut into nearly equal calls of the micro-kernel.
