@@ -108,7 +108,9 @@ func TestActivationGradients(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, shape := range [][]int{{}, {1}, {3, 5}, {2, 3, 4, 5}} {
 				in := []*tensor.Dense{gradtest.Random(1, 0.01, shape...)}
-				gradtest.Check(t, func(in []*gorgonia.Node) (*gorgonia.Node, error) { return f(in[0]) }, in, gradtest.Config{Order: 2})
+				build := func(in []*gorgonia.Node) (*gorgonia.Node, error) { return f(in[0]) }
+				gradtest.Check(t, build, in, gradtest.Config{Order: 2})
+				gradtest.Check(t, squared(build), in, gradtest.Config{Order: 2})
 			}
 		})
 	}
@@ -123,7 +125,9 @@ func TestFunctionGradients(t *testing.T) {
 			}
 			// Their fifth derivatives reach 1e5 at 0.3, which the stencil multiplies by the fourth power of a
 			// step of 1e-4 and of a direction of some units: 1e-9.
-			gradtest.Check(t, func(in []*gorgonia.Node) (*gorgonia.Node, error) { return f(in[0]) }, []*tensor.Dense{x}, gradtest.Config{Order: 2})
+			build := func(in []*gorgonia.Node) (*gorgonia.Node, error) { return f(in[0]) }
+			gradtest.Check(t, build, []*tensor.Dense{x}, gradtest.Config{Order: 2})
+			gradtest.Check(t, squared(build), []*tensor.Dense{x}, gradtest.Config{Order: 2})
 		})
 	}
 }
@@ -131,7 +135,7 @@ func TestFunctionGradients(t *testing.T) {
 func TestPReLUGradient(t *testing.T) {
 	for _, c := range []struct{ x, slope []int }{{[]int{2, 3, 4, 5}, []int{3}}, {[]int{2, 3}, []int{1}}, {[]int{2, 3}, []int{}}, {[]int{1, 1, 1, 1}, []int{1}}} {
 		in := []*tensor.Dense{gradtest.Random(1, 0.01, c.x...), gradtest.Random(2, 0.01, c.slope...)}
-		gradtest.Check(t, func(in []*gorgonia.Node) (*gorgonia.Node, error) { return ops.PReLU(in[0], in[1]) }, in, gradtest.Config{Order: 2})
+		gradtest.Check(t, squared(func(in []*gorgonia.Node) (*gorgonia.Node, error) { return ops.PReLU(in[0], in[1]) }), in, gradtest.Config{Order: 2})
 	}
 }
 
@@ -139,8 +143,8 @@ func TestSoftmaxGradients(t *testing.T) {
 	for _, shape := range [][]int{{5}, {1, 1}, {4, 5}, {2, 3, 4, 5}} {
 		for axis := range shape {
 			in := []*tensor.Dense{gradtest.Random(1, 0, shape...)}
-			gradtest.Check(t, func(in []*gorgonia.Node) (*gorgonia.Node, error) { return ops.Softmax(in[0], axis) }, in, gradtest.Config{Order: 2})
-			gradtest.Check(t, func(in []*gorgonia.Node) (*gorgonia.Node, error) { return ops.LogSoftmax(in[0], axis) }, in, gradtest.Config{Order: 2})
+			gradtest.Check(t, squared(func(in []*gorgonia.Node) (*gorgonia.Node, error) { return ops.Softmax(in[0], axis) }), in, gradtest.Config{Order: 2})
+			gradtest.Check(t, squared(func(in []*gorgonia.Node) (*gorgonia.Node, error) { return ops.LogSoftmax(in[0], axis) }), in, gradtest.Config{Order: 2})
 		}
 	}
 }

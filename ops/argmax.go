@@ -2,7 +2,6 @@ package ops
 
 import (
 	"github.com/pkg/errors"
-	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/internal/exec"
@@ -27,10 +26,11 @@ func argExtreme(name string, x *Node, axis int, min bool) (*Node, error) {
 	if err != nil {
 		return nil, errors.Wrap(err, name)
 	}
-	return apply(argOver{a, min}, x)
+	return apply(argOver{axis: a, min: min}, x)
 }
 
 type argOver struct {
+	stepped
 	axis int
 	min  bool
 }
@@ -52,8 +52,6 @@ func (r argOver) dtype(in []tensor.Dtype) (tensor.Dtype, error) {
 	}
 	return tensor.Int, nil
 }
-
-func (argOver) differentiable(int) []bool { return []bool{false} }
 
 func (r argOver) run(c *exec.Call) error {
 	if c.In[0].Dtype == tensor.Float32 {
@@ -88,8 +86,4 @@ func (t *argTask[T]) Run(lo, hi int) {
 		}
 		t.y[i] = at
 	}
-}
-
-func (argOver) grad(gorgonia.Nodes, *Node, *Node) (gorgonia.Nodes, error) {
-	return gorgonia.Nodes{nil}, nil
 }

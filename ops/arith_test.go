@@ -65,18 +65,18 @@ func TestArithmeticGradients(t *testing.T) {
 						in[0].Float64s()[i] = max(v, -v)
 					}
 				}
-				gradtest.Check(t, func(in []*gorgonia.Node) (*gorgonia.Node, error) { return f(in[0], in[1]) }, in, gradtest.Config{Order: 2})
+				gradtest.Check(t, squared(func(in []*gorgonia.Node) (*gorgonia.Node, error) { return f(in[0], in[1]) }), in, gradtest.Config{Order: 2})
 			}
 		})
 	}
 	t.Run("where", func(t *testing.T) {
-		gradtest.Check(t, func(in []*gorgonia.Node) (*gorgonia.Node, error) {
+		gradtest.Check(t, squared(func(in []*gorgonia.Node) (*gorgonia.Node, error) {
 			cond, err := ops.Greater(in[1], in[0])
 			if err != nil {
 				return nil, err
 			}
 			return ops.Where(cond, in[0], in[2])
-		}, tensors([]int{2, 3, 4, 5}, []int{3, 1, 1}, []int{5}), gradtest.Config{Order: 2})
+		}), tensors([]int{2, 3, 4, 5}, []int{3, 1, 1}, []int{5}), gradtest.Config{Order: 2})
 	})
 	t.Run("cast", func(t *testing.T) {
 		// float32 in the middle: its rounding of 6e-8, by the step of the difference, is an error of 6e-2·tol

@@ -11,22 +11,22 @@ import (
 
 // Equal is true where a = b, element by element, broadcast as Add does. Comparisons take floats or integers,
 // both of one type, and give booleans; they have no gradient. Comparisons with NaN are false, but NotEqual's.
-func Equal(a, b *Node) (*Node, error) { return apply(compare{isEqual}, a, b) }
+func Equal(a, b *Node) (*Node, error) { return apply(compare{kind: isEqual}, a, b) }
 
 // NotEqual is true where a ≠ b; see Equal.
-func NotEqual(a, b *Node) (*Node, error) { return apply(compare{isNotEqual}, a, b) }
+func NotEqual(a, b *Node) (*Node, error) { return apply(compare{kind: isNotEqual}, a, b) }
 
 // Less is true where a < b; see Equal.
-func Less(a, b *Node) (*Node, error) { return apply(compare{isLess}, a, b) }
+func Less(a, b *Node) (*Node, error) { return apply(compare{kind: isLess}, a, b) }
 
 // LessOrEqual is true where a ≤ b; see Equal.
-func LessOrEqual(a, b *Node) (*Node, error) { return apply(compare{isLessOrEqual}, a, b) }
+func LessOrEqual(a, b *Node) (*Node, error) { return apply(compare{kind: isLessOrEqual}, a, b) }
 
 // Greater is true where a > b; see Equal.
-func Greater(a, b *Node) (*Node, error) { return apply(compare{isLess}, b, a) }
+func Greater(a, b *Node) (*Node, error) { return apply(compare{kind: isLess}, b, a) }
 
 // GreaterOrEqual is true where a ≥ b; see Equal.
-func GreaterOrEqual(a, b *Node) (*Node, error) { return apply(compare{isLessOrEqual}, b, a) }
+func GreaterOrEqual(a, b *Node) (*Node, error) { return apply(compare{kind: isLessOrEqual}, b, a) }
 
 type comparison uint8
 
@@ -37,11 +37,13 @@ const (
 	isLessOrEqual
 )
 
-type compare struct{ kind comparison }
+type compare struct {
+	stepped
+	kind comparison
+}
 
 func (compare) name() string                                  { return "compare" }
 func (compare) shape(in []tensor.Shape) (tensor.Shape, error) { return broadcastShape(in) }
-func (compare) differentiable(n int) []bool                   { return make([]bool, n) }
 
 func (compare) dtype(in []tensor.Dtype) (tensor.Dtype, error) {
 	if in[0] != in[1] {
@@ -104,11 +106,7 @@ func lessOrEqualRow[T number](y []bool, a, b []T, sa, sb int) {
 	}
 }
 
-func (compare) grad(gorgonia.Nodes, *Node, *Node) (gorgonia.Nodes, error) {
-	return make(gorgonia.Nodes, 2), nil
-}
-
-func (e *expr) equal(a, b *Node) *Node { return e.op(compare{isEqual}, a, b) }
+func (e *expr) equal(a, b *Node) *Node { return e.op(compare{kind: isEqual}, a, b) }
 
 // constant is a scalar of the type of like.
 func (e *expr) constant(like *Node, v float64) *Node {

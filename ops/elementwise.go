@@ -2,6 +2,7 @@ package ops
 
 import (
 	"github.com/pkg/errors"
+	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/internal/exec"
@@ -31,6 +32,15 @@ func (elementwise) flows(in []tensor.Shape, _ tensor.Shape) ([]exec.Flow, exec.F
 type gradient struct{ elementwise }
 
 func (gradient) inPlace() []int { return []int{0, 1} }
+
+// stepped is what rules have in common whose result is constant but for jumps.
+type stepped struct{}
+
+func (stepped) differentiable(inputs int) []bool { return make([]bool, inputs) }
+
+func (stepped) grad(in gorgonia.Nodes, _, _ *Node) (gorgonia.Nodes, error) {
+	return make(gorgonia.Nodes, len(in)), nil
+}
 
 // on1 runs a kernel of one input in the type of the result.
 func on1(c *exec.Call, f32 func(y, x []float32), f64 func(y, x []float64)) error {

@@ -66,10 +66,12 @@ func (r eluGrad) grad(in gorgonia.Nodes, _, ddx *Node) (gorgonia.Nodes, error) {
 }
 
 // notPositive is 0 where x > 0, else 1.
-type notPositive struct{ elementwise }
+type notPositive struct {
+	elementwise
+	stepped
+}
 
-func (notPositive) name() string              { return "not positive" }
-func (notPositive) differentiable(int) []bool { return []bool{false} }
+func (notPositive) name() string { return "not positive" }
 
 func (notPositive) run(c *exec.Call) error {
 	return onLoop(c, notPositiveLoop[float32], notPositiveLoop[float64], 0, 0)
@@ -82,8 +84,4 @@ func notPositiveLoop[T exec.Float](y, x, _ []T, _, _ T) {
 			y[i] = 0
 		}
 	}
-}
-
-func (notPositive) grad(gorgonia.Nodes, *Node, *Node) (gorgonia.Nodes, error) {
-	return gorgonia.Nodes{nil}, nil
 }

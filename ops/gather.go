@@ -26,7 +26,7 @@ func OneHot(index *Node, classes int, dt tensor.Dtype) (*Node, error) {
 	if !isFloat(dt) {
 		return nil, errors.Errorf("one-hot: result of type %v, want float32 or float64", dt)
 	}
-	return apply(oneHot{classes, dt}, index)
+	return apply(oneHot{classes: classes, dt: dt}, index)
 }
 
 type gather struct{}
@@ -115,12 +115,12 @@ func (scatter) grad(in gorgonia.Nodes, _, ddx *Node) (gorgonia.Nodes, error) {
 }
 
 type oneHot struct {
+	stepped
 	classes int
 	dt      tensor.Dtype
 }
 
-func (oneHot) name() string              { return "one-hot" }
-func (oneHot) differentiable(int) []bool { return []bool{false} }
+func (oneHot) name() string { return "one-hot" }
 
 func (r oneHot) shape(in []tensor.Shape) (tensor.Shape, error) {
 	return append(in[0].Clone(), r.classes), nil
@@ -149,8 +149,4 @@ func oneHotRun[T exec.Float](c *exec.Call) {
 	for i, v := range index {
 		y[i*classes+v] = 1
 	}
-}
-
-func (oneHot) grad(gorgonia.Nodes, *Node, *Node) (gorgonia.Nodes, error) {
-	return gorgonia.Nodes{nil}, nil
 }

@@ -116,10 +116,12 @@ func (absGrad) grad(in gorgonia.Nodes, _, ddx *Node) (gorgonia.Nodes, error) {
 	return e.nodes(e.op(absGrad{}, ddx, in[1]), nil)
 }
 
-type signum struct{ elementwise }
+type signum struct {
+	elementwise
+	stepped
+}
 
-func (signum) name() string              { return "sign" }
-func (signum) differentiable(int) []bool { return []bool{false} }
+func (signum) name() string { return "sign" }
 func (signum) run(c *exec.Call) error {
 	return onLoop(c, signumLoop[float32], signumLoop[float64], 0, 0)
 }
@@ -134,10 +136,6 @@ func signumLoop[T exec.Float](y, x, _ []T, _, _ T) {
 		}
 		y[i] = v
 	}
-}
-
-func (signum) grad(gorgonia.Nodes, *Node, *Node) (gorgonia.Nodes, error) {
-	return gorgonia.Nodes{nil}, nil
 }
 
 // PowScalar is x to the power of p, element by element: NaN of negative x unless p is whole.

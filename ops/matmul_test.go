@@ -19,9 +19,9 @@ func TestMatMulGradients(t *testing.T) {
 		{[]int{2, 3, 5}, []int{2, 5, 4}, false, false}, {[]int{2, 3, 5}, []int{5, 4}, false, false}, {[]int{2, 3, 5}, []int{4, 5}, false, true},
 		{[]int{2, 5, 3}, []int{5, 4}, true, false}, {[]int{3, 5}, []int{2, 5, 4}, false, false}, {[]int{2, 1, 3, 5}, []int{6, 4, 5}, false, true},
 	} {
-		gradtest.Check(t, func(in []*gorgonia.Node) (*gorgonia.Node, error) {
+		gradtest.Check(t, squared(func(in []*gorgonia.Node) (*gorgonia.Node, error) {
 			return ops.MatMul(in[0], in[1], ops.Transposed{A: c.ta, B: c.tb})
-		}, tensors(c.a, c.b), gradtest.Config{Order: 2})
+		}), tensors(c.a, c.b), gradtest.Config{Order: 2})
 	}
 }
 
@@ -29,8 +29,8 @@ func TestLinearGradients(t *testing.T) {
 	for _, c := range []struct{ x, w, b []int }{
 		{[]int{3, 5}, []int{4, 5}, []int{4}}, {[]int{1, 1}, []int{1, 1}, []int{1}}, {[]int{2, 3, 5}, []int{4, 5}, []int{4}},
 	} {
-		gradtest.Check(t, func(in []*gorgonia.Node) (*gorgonia.Node, error) { return ops.Linear(in[0], in[1], in[2]) }, tensors(c.x, c.w, c.b), gradtest.Config{Order: 2})
-		gradtest.Check(t, func(in []*gorgonia.Node) (*gorgonia.Node, error) { return ops.Linear(in[0], in[1], nil) }, tensors(c.x, c.w), gradtest.Config{Order: 2})
+		gradtest.Check(t, squared(func(in []*gorgonia.Node) (*gorgonia.Node, error) { return ops.Linear(in[0], in[1], in[2]) }), tensors(c.x, c.w, c.b), gradtest.Config{Order: 2})
+		gradtest.Check(t, squared(func(in []*gorgonia.Node) (*gorgonia.Node, error) { return ops.Linear(in[0], in[1], nil) }), tensors(c.x, c.w), gradtest.Config{Order: 2})
 	}
 }
 

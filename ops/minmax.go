@@ -61,11 +61,13 @@ func pickGrad(high, low *Node, in gorgonia.Nodes, dy *Node) (gorgonia.Nodes, err
 }
 
 // exceeds is 1 where a > b, ½ where they are equal, else 0.
-type exceeds struct{ broadcasting }
+type exceeds struct {
+	broadcasting
+	stepped
+}
 
-func (exceeds) name() string              { return "exceeds" }
-func (exceeds) differentiable(int) []bool { return []bool{false, false} }
-func (exceeds) run(c *exec.Call) error    { return onRows(c, exceedsRow[float32], exceedsRow[float64]) }
+func (exceeds) name() string           { return "exceeds" }
+func (exceeds) run(c *exec.Call) error { return onRows(c, exceedsRow[float32], exceedsRow[float64]) }
 
 func exceedsRow[T exec.Float](y, a, b []T, sa, sb int) {
 	for i := range y {
@@ -78,8 +80,4 @@ func exceedsRow[T exec.Float](y, a, b []T, sa, sb int) {
 			y[i] = 0
 		}
 	}
-}
-
-func (exceeds) grad(gorgonia.Nodes, *Node, *Node) (gorgonia.Nodes, error) {
-	return make(gorgonia.Nodes, 2), nil
 }

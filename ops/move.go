@@ -13,26 +13,24 @@ type word interface{ uint8 | uint32 | uint64 }
 
 func words[T word](a *exec.Array) []T { return unsafe.Slice((*T)(a.Pointer()), a.Len()) }
 
-// onWords runs the form of f that fits the size of the result's elements.
-func onWords(c *exec.Call, f8, f32, f64 func(*exec.Call)) error {
-	switch c.Out.Dtype.Size() {
-	case 1:
-		f8(c)
-	case 4:
-		f32(c)
-	default:
-		f64(c)
-	}
-	return nil
-}
-
 // byteSlice is the memory of an array.
 func byteSlice(a *exec.Array) []byte { return unsafe.Slice((*byte)(a.Pointer()), a.Bytes()) }
 
-// move copies src to dst along a walk whose operand 0 is dst, operand 1 src. Both are given from the element
-// where the walk starts on; steps may be negative in src, so it comes with that element's place.
-func move[T word](w walk, dst, src []T, from int) {
-	t := moveTask[T]{w: w, dst: dst, src: src, from: from}
+// moveArray copies src to dst along a walk whose operand 0 is dst, operand 1 src; it starts at element at of dst
+// and element from of src.
+func moveArray(w *walk, dst, src *exec.Array, at, from int) {
+	switch dst.Dtype.Size() {
+	case 1:
+		move(w, words[uint8](dst), words[uint8](src), at, from)
+	case 4:
+		move(w, words[uint32](dst), words[uint32](src), at, from)
+	default:
+		move(w, words[uint64](dst), words[uint64](src), at, from)
+	}
+}
+
+func move[T word](w *walk, dst, src []T, at, from int) {
+	t := moveTask[T]{w: *w, dst: dst, src: src, at: at, from: from}
 	last := w.axes - 1
 	if w.step[1][last] != 1 {
 		for k := range last {
@@ -51,7 +49,7 @@ type moveTask[T word] struct {
 	w        walk
 	perRow   int
 	dst, src []T
-	from     int
+	at, from int
 }
 
 func (t *moveTask[T]) Run(lo, hi int) {
@@ -60,7 +58,7 @@ func (t *moveTask[T]) Run(lo, hi int) {
 	for i := lo; i < hi; i++ {
 		a := i % t.perRow * blockSize
 		b := min(a+blockSize, cols)
-		d, s := c.off[0], t.from+c.off[1]
+		d, s := t.at+c.off[0], t.from+c.off[1]
 		if sd == 1 && ss == 1 {
 			copy(t.dst[d+a:d+b], t.src[s+a:s+b])
 		} else {
@@ -78,7 +76,7 @@ func (t *moveTask[T]) Run(lo, hi int) {
 func (t moveTask[T]) transpose(k int) {
 	w := &t.w
 	last := w.axes - 1
-	m := transposeTask[T]{dst: t.dst, src: t.src, from: t.from,
+	m := transposeTask[T]{dst: t.dst, src: t.src, at: t.at, from: t.from,
 		rows: w.size[last], rowDst: w.step[0][last], rowSrc: w.step[1][last], cols: w.size[k], colDst: w.step[0][k]}
 	for a := range last {
 		if a != k {
@@ -102,7 +100,7 @@ const moveTile = 32
 type transposeTask[T word] struct {
 	w                    walk // over the other axes
 	dst, src             []T
-	from                 int
+	at, from             int
 	rows, rowDst, rowSrc int
 	cols, colDst         int // neighbours in src
 	strips               int
@@ -111,7 +109,7 @@ type transposeTask[T word] struct {
 func (t *transposeTask[T]) Run(lo, hi int) {
 	for i := lo; i < hi; i++ {
 		c := t.w.seek(i / t.strips)
-		dst, src := t.dst[c.off[0]:], t.src[t.from+c.off[1]:]
+		dst, src := t.dst[t.at+c.off[0]:], t.src[t.from+c.off[1]:]
 		r0 := i % t.strips * moveTile
 		r1 := min(r0+moveTile, t.rows)
 		for c0 := 0; c0 < t.cols; c0 += moveTile {
@@ -136,7 +134,7 @@ func (t *transposeTask[T]) Run(lo, hi int) {
 func (t *transposeTask[T]) whole() bool {
 	n := t.w.size[0]
 	one := t.w.axes == 1 // a single matrix
-	if t.rowDst != 1 || t.rowSrc != t.cols || t.colDst != t.rows || t.from != 0 || t.w.axes > 2 ||
+	if t.rowDst != 1 || t.rowSrc != t.cols || t.colDst != t.rows || t.at != 0 || t.from != 0 || t.w.axes > 2 ||
 		!one && (t.w.step[0][0] != t.rows*t.cols || t.w.step[1][0] != t.rows*t.cols) {
 		return false
 	}

@@ -152,7 +152,8 @@ func (r *slice) walk(part, whole *exec.Array, partOp, wholeOp int) (walk, int) {
 
 func (r slice) run(c *exec.Call) error {
 	w, from := r.walk(&c.Out, &c.In[0], 0, 1)
-	return moveArray(&w, &c.Out, &c.In[0], from)
+	moveArray(&w, &c.Out, &c.In[0], 0, from)
+	return nil
 }
 
 func (r slice) grad(in gorgonia.Nodes, _, dy *Node) (gorgonia.Nodes, error) {
@@ -174,31 +175,9 @@ func (r unslice) shape([]tensor.Shape) (tensor.Shape, error) {
 
 func (r unslice) run(c *exec.Call) error {
 	clear(byteSlice(&c.Out))
-	w, from := r.walk(&c.In[0], &c.Out, 1, 0)
-	switch c.Out.Dtype.Size() {
-	case 4:
-		place(w, words[uint32](&c.Out), words[uint32](&c.In[0]), from)
-	default:
-		place(w, words[uint64](&c.Out), words[uint64](&c.In[0]), from)
-	}
+	w, at := r.walk(&c.In[0], &c.Out, 1, 0)
+	moveArray(&w, &c.Out, &c.In[0], at, 0)
 	return nil
-}
-
-// place copies src into the part of dst that starts at an element.
-func place[T word](w walk, dst, src []T, at int) {
-	c := w.seek(0)
-	cols, sd, ss := w.cols(), w.inner(0), w.inner(1)
-	for range w.rows() {
-		d, s := at+c.off[0], c.off[1]
-		if sd == 1 && ss == 1 {
-			copy(dst[d:d+cols], src[s:s+cols])
-		} else {
-			for k := range cols {
-				dst[d+k*sd] = src[s+k*ss]
-			}
-		}
-		w.next(&c)
-	}
 }
 
 func (r unslice) grad(_ gorgonia.Nodes, _, dy *Node) (gorgonia.Nodes, error) {

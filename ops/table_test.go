@@ -10,6 +10,7 @@ import (
 
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/internal/gradtest"
+	"github.com/stheno-ml/stheno/ops"
 )
 
 // tensors is float64 tensors of normal samples, away from zero.
@@ -77,6 +78,18 @@ func vjp(t *testing.T, build gradtest.Build, dy *tensor.Dense, in ...*tensor.Den
 		values = append(values, g.Value())
 	}
 	return y.Value(), values
+}
+
+// squared is the square of what build makes. The gradient given to an op then depends on its inputs, so that the
+// second order goes through how the op's gradient depends on it; for a linear op nothing else is left of it.
+func squared(build gradtest.Build) gradtest.Build {
+	return func(in []*gorgonia.Node) (*gorgonia.Node, error) {
+		y, err := build(in)
+		if err != nil {
+			return nil, err
+		}
+		return ops.Square(y)
+	}
 }
 
 // mistake is a call that must be refused, with what its error must say.

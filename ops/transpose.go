@@ -59,19 +59,7 @@ func (r transpose) run(c *exec.Call) error {
 		w.size[k], w.step[0][k], w.step[1][k] = y.Shape[k], to[k], from[r.order.v[k]]
 	}
 	w.join()
-	return moveArray(&w, y, x, 0)
-}
-
-// moveArray is move for arrays of any type.
-func moveArray(w *walk, dst, src *exec.Array, from int) error {
-	switch dst.Dtype.Size() {
-	case 1:
-		move(*w, words[uint8](dst), words[uint8](src), from)
-	case 4:
-		move(*w, words[uint32](dst), words[uint32](src), from)
-	default:
-		move(*w, words[uint64](dst), words[uint64](src), from)
-	}
+	moveArray(&w, y, x, 0, 0)
 	return nil
 }
 
