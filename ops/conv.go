@@ -6,8 +6,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/internal/exec"
-	"github.com/stheno-ml/stheno/internal/kernel/conv"
-	"github.com/stheno-ml/stheno/internal/kernel/depthwise"
+	"github.com/stheno-ml/stheno/internal/kernel/conv2d"
 )
 
 // Conv is how a convolution walks over its picture. Pairs are height, width.
@@ -129,27 +128,16 @@ type geometry struct {
 }
 
 // shape is the kernels' description of a convolution of [n, c, …] to [n, k, …].
-func (g *geometry) shape(n, c, k int) conv.Shape {
-	return conv.Shape{
+func (g *geometry) shape(n, c, k int) conv2d.Shape {
+	return conv2d.Shape{
 		N: n, H: g.in[0], W: g.in[1], C: c, K: k, R: g.kernel[0], S: g.kernel[1], P: g.out[0], Q: g.out[1],
 		StrideH: g.stride[0], StrideW: g.stride[1], PadTop: g.before[0], PadLeft: g.before[1],
 		DilationH: g.dilation[0], DilationW: g.dilation[1], Groups: g.groups,
 	}
 }
 
-// eachAlone tells whether every input channel is a group of its own, which the depthwise kernels compute.
-func eachAlone(s *conv.Shape) bool { return s.Groups == s.C && s.C > 1 }
-
-func depthwiseShape(s *conv.Shape) depthwise.Shape {
-	return depthwise.Shape{
-		N: s.N, H: s.H, W: s.W, C: s.C, M: s.K / s.C, R: s.R, S: s.S, P: s.P, Q: s.Q,
-		StrideH: s.StrideH, StrideW: s.StrideW, PadTop: s.PadTop, PadLeft: s.PadLeft,
-		DilationH: s.DilationH, DilationW: s.DilationW,
-	}
-}
-
 // multiplyAdds of any of the three passes, those with padding included.
-func multiplyAdds(s conv.Shape) int64 { return int64(s.Flops()) / 2 }
+func multiplyAdds(s conv2d.Shape) int64 { return int64(s.Flops()) / 2 }
 
 // conv2D is y [N, K, P, Q] of x [N, C, H, W] and w [K, C/groups, R, S].
 type conv2D struct{ g geometry }
@@ -172,7 +160,7 @@ func (r conv2D) flops(in []tensor.Shape, out tensor.Shape) int64 { return 2 * r.
 
 func (r conv2D) scratch(c *exec.Call) int {
 	s := r.g.shape(c.In[0].Shape[0], c.In[0].Shape[1], c.In[1].Shape[0])
-	return pictureScratch(&c.In[0], &c.Out) + workspace(c, &s, conv.PassForward)
+	return pictureScratch(&c.In[0], &c.Out) + workspace(c, &s, conv2d.PassForward)
 }
 
 func (r conv2D) run(c *exec.Call) error {
@@ -185,14 +173,9 @@ func (r conv2D) run(c *exec.Call) error {
 	return nil
 }
 
-func convRun[T exec.Float](c *exec.Call, s *conv.Shape) {
+func convRun[T exec.Float](c *exec.Call, s *conv2d.Shape) {
 	x, w, y := loadPicture[T](c, &c.In[0]), exec.Data[T](&c.In[1]), makePicture[T](c)
-	if eachAlone(s) {
-		d := depthwiseShape(s)
-		depthwise.Forward(y, x, w, d, depthwise.Epilogue[T]{}, exec.Scratch[T](c, d.ForwardWorkspace()))
-	} else {
-		conv.Forward(s, y, x, w, nil, exec.Scratch[T](c, conv.Workspace[T](s, conv.PassForward)))
-	}
+	conv2d.Forward(s, y, x, w, nil, exec.Scratch[T](c, conv2d.Workspace[T](s, conv2d.PassForward)))
 	storePicture(c, y)
 }
 
@@ -237,7 +220,7 @@ func (r convInput) flops(in []tensor.Shape, out tensor.Shape) int64 {
 
 func (r convInput) scratch(c *exec.Call) int {
 	s := r.g.shape(c.In[0].Shape[0], r.channels, c.In[0].Shape[1])
-	return pictureScratch(&c.In[0], &c.Out) + workspace(c, &s, conv.PassInputGrad)
+	return pictureScratch(&c.In[0], &c.Out) + workspace(c, &s, conv2d.PassInputGrad)
 }
 
 func (r convInput) run(c *exec.Call) error {
@@ -250,14 +233,9 @@ func (r convInput) run(c *exec.Call) error {
 	return nil
 }
 
-func convInputRun[T exec.Float](c *exec.Call, s *conv.Shape) {
+func convInputRun[T exec.Float](c *exec.Call, s *conv2d.Shape) {
 	dy, w, dx := loadPicture[T](c, &c.In[0]), exec.Data[T](&c.In[1]), makePicture[T](c)
-	if eachAlone(s) {
-		d := depthwiseShape(s)
-		depthwise.InputGrad(dx, dy, w, d, exec.Scratch[T](c, d.InputGradWorkspace()))
-	} else {
-		conv.InputGrad(s, dx, dy, w, exec.Scratch[T](c, conv.Workspace[T](s, conv.PassInputGrad)))
-	}
+	conv2d.InputGrad(s, dx, dy, w, exec.Scratch[T](c, conv2d.Workspace[T](s, conv2d.PassInputGrad)))
 	storePicture(c, dx)
 }
 
@@ -288,7 +266,7 @@ func (r convFilters) flops(in []tensor.Shape, out tensor.Shape) int64 {
 
 func (r convFilters) scratch(c *exec.Call) int {
 	s := r.g.shape(c.In[0].Shape[0], c.In[0].Shape[1], c.In[1].Shape[1])
-	return pictureScratch(&c.In[0], &c.In[1]) + workspace(c, &s, conv.PassWeightGrad)
+	return pictureScratch(&c.In[0], &c.In[1]) + workspace(c, &s, conv2d.PassWeightGrad)
 }
 
 func (r convFilters) run(c *exec.Call) error {
@@ -301,39 +279,27 @@ func (r convFilters) run(c *exec.Call) error {
 	return nil
 }
 
-func convFiltersRun[T exec.Float](c *exec.Call, s *conv.Shape) {
+func convFiltersRun[T exec.Float](c *exec.Call, s *conv2d.Shape) {
 	x, dy, dw := loadPicture[T](c, &c.In[0]), loadPicture[T](c, &c.In[1]), exec.Data[T](&c.Out)
-	if eachAlone(s) {
-		d := depthwiseShape(s)
-		depthwise.WeightGrad(dw, dy, x, d, exec.Scratch[T](c, d.WeightGradWorkspace()))
-	} else {
-		conv.WeightGrad(s, dw, dy, x, exec.Scratch[T](c, conv.Workspace[T](s, conv.PassWeightGrad)))
-	}
+	conv2d.WeightGrad(s, dw, dy, x, exec.Scratch[T](c, conv2d.Workspace[T](s, conv2d.PassWeightGrad)))
 }
 
 func (r convFilters) grad(in gorgonia.Nodes, _, ddw *Node) (gorgonia.Nodes, error) {
 	return pair(convInput{r.g, in[0].Shape()[1]}, in[1], ddw, conv2D{r.g}, in[0], ddw)
 }
 
-// workspace is the bytes that the kernel of a pass wants.
-func workspace(c *exec.Call, s *conv.Shape, pass conv.Pass) int {
-	n32, n64 := 0, 0
-	if eachAlone(s) {
-		d := depthwiseShape(s)
-		switch pass {
-		case conv.PassForward:
-			n32 = d.ForwardWorkspace()
-		case conv.PassInputGrad:
-			n32 = d.InputGradWorkspace()
-		default:
-			n32 = d.WeightGradWorkspace()
-		}
-		n64 = n32
-	} else {
-		n32, n64 = conv.Workspace[float32](s, pass), conv.Workspace[float64](s, pass)
-	}
+// workspace is the bytes that the kernel of a pass wants, with filters laid out before or not.
+func workspace(c *exec.Call, s *conv2d.Shape, pass conv2d.Pass) int {
 	if c.Out.Dtype == tensor.Float32 {
-		return exec.ScratchSize[float32](n32)
+		return exec.ScratchSize[float32](elements[float32](s, pass))
 	}
-	return exec.ScratchSize[float64](n64)
+	return exec.ScratchSize[float64](elements[float64](s, pass))
+}
+
+func elements[T exec.Float](s *conv2d.Shape, pass conv2d.Pass) int {
+	n := conv2d.Workspace[T](s, pass)
+	if pass == conv2d.PassForward {
+		n = max(n, conv2d.PackedWorkspace[T](s))
+	}
+	return n
 }

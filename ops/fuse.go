@@ -72,8 +72,8 @@ func (o *op) Freeze(c *exec.Call, constant []bool) (exec.Runner, bool) {
 	return o.with(r), true
 }
 
-// noGradient is what rules that stand on tapes only answer when a gradient is asked for.
-func noGradient() (gorgonia.Nodes, error) {
+// tapeOnly is what rules that stand on tapes only answer when a gradient is asked for.
+func tapeOnly() (gorgonia.Nodes, error) {
 	return nil, errors.New("a fused op has no gradient")
 }
 

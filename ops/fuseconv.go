@@ -8,8 +8,7 @@ import (
 
 	"github.com/stheno-ml/stheno/internal/exec"
 	"github.com/stheno-ml/stheno/internal/kernel/conv"
-	"github.com/stheno-ml/stheno/internal/kernel/depthwise"
-	"github.com/stheno-ml/stheno/internal/kernel/vec"
+	"github.com/stheno-ml/stheno/internal/kernel/conv2d"
 )
 
 // convThen is a convolution with what follows it while its result is in the cache. Its inputs are x, w, then
@@ -43,7 +42,7 @@ func (r convThen) fuse(next rule, at, inputs int) (rule, bool) {
 	return r, ok
 }
 
-func (convThen) grad(gorgonia.Nodes, *Node, *Node) (gorgonia.Nodes, error) { return noGradient() }
+func (convThen) grad(gorgonia.Nodes, *Node, *Node) (gorgonia.Nodes, error) { return tapeOnly() }
 
 func (r convThen) name() string {
 	name := r.conv2D.name()
@@ -130,13 +129,11 @@ func (r convThen) freeze(c *exec.Call, constant []bool) (rule, bool) {
 	return frozenConv{convThen: r, f64: freezeConv[float64](c, &s, &r)}, true
 }
 
-func freezeConv[T exec.Float](c *exec.Call, s *conv.Shape, r *convThen) *frozenData[T] {
+func freezeConv[T exec.Float](c *exec.Call, s *conv2d.Shape, r *convThen) *frozenData[T] {
 	d := &frozenData[T]{scale: make([]T, s.K), shift: make([]T, s.K)}
 	d.scale, d.shift = scaleAndShift(c, r, d.scale, d.shift)
-	if !eachAlone(s) {
-		d.packed = make([]T, conv.PackedSize(s))
-		conv.PackForward(s, d.packed, exec.Data[T](&c.In[1]))
-	}
+	d.packed = make([]T, conv2d.PackedSize[T](s))
+	conv2d.PackForward(s, d.packed, exec.Data[T](&c.In[1]))
 	return d
 }
 
@@ -151,7 +148,7 @@ func (r frozenConv) run(c *exec.Call) error {
 }
 
 // convThenRun takes packed filters, scale and shift from known, if it is not nil.
-func convThenRun[T exec.Float](c *exec.Call, s *conv.Shape, r *convThen, known *frozenData[T]) {
+func convThenRun[T exec.Float](c *exec.Call, s *conv2d.Shape, r *convThen, known *frozenData[T]) {
 	x, w, y := loadPicture[T](c, &c.In[0]), exec.Data[T](&c.In[1]), makePicture[T](c)
 	var scale, shift, add []T
 	if known != nil {
@@ -162,29 +159,17 @@ func convThenRun[T exec.Float](c *exec.Call, s *conv.Shape, r *convThen, known *
 	if r.add {
 		add = loadPicture[T](c, &c.In[len(c.In)-1])
 	}
-	switch {
-	case eachAlone(s):
-		d := depthwiseShape(s)
-		e := depthwise.Epilogue[T]{Scale: scale, Shift: shift, Act: r.act.on && !r.add, Slope: T(r.act.slope)}
-		depthwise.Forward(y, x, w, d, e, exec.Scratch[T](c, d.ForwardWorkspace()))
-		if r.add { // rare: no published network adds straight after a depthwise convolution
-			vec.Add(y, y, add)
-			if r.act.on {
-				vec.LeakyReLU(y, y, T(r.act.slope))
-			}
-		}
-	case known != nil:
-		ep := epilogue(r, scale, shift, add)
-		conv.ForwardPacked(s, y, x, known.packed, &ep)
-	default:
-		ep := epilogue(r, scale, shift, add)
-		conv.Forward(s, y, x, w, &ep, exec.Scratch[T](c, conv.Workspace[T](s, conv.PassForward)))
+	ep := epilogue(r, scale, shift, add)
+	if known != nil {
+		conv2d.ForwardPacked(s, y, x, known.packed, &ep, exec.Scratch[T](c, conv2d.PackedWorkspace[T](s)))
+	} else {
+		conv2d.Forward(s, y, x, w, &ep, exec.Scratch[T](c, conv2d.Workspace[T](s, conv2d.PassForward)))
 	}
 	storePicture(c, y)
 }
 
-func epilogue[T exec.Float](r *convThen, scale, shift, add []T) conv.Epilogue[T] {
-	ep := conv.Epilogue[T]{Scale: scale, Shift: shift, Add: add}
+func epilogue[T exec.Float](r *convThen, scale, shift, add []T) conv2d.Epilogue[T] {
+	ep := conv2d.Epilogue[T]{Scale: scale, Shift: shift, Add: add}
 	switch {
 	case r.act.on && r.act.slope == 0:
 		ep.Activation = conv.ReLU

@@ -25,7 +25,7 @@ func (r normalizeThen) fuse(next rule, _, inputs int) (rule, bool) {
 	return normalizeThen{normalize: r.normalize, ends: e}, ok
 }
 
-func (normalizeThen) grad(gorgonia.Nodes, *Node, *Node) (gorgonia.Nodes, error) { return noGradient() }
+func (normalizeThen) grad(gorgonia.Nodes, *Node, *Node) (gorgonia.Nodes, error) { return tapeOnly() }
 
 func (r normalizeThen) name() string                                  { return r.normalize.name() + r.suffix() }
 func (r normalizeThen) shape(in []tensor.Shape) (tensor.Shape, error) { return sameAsFirst(in) }
@@ -82,7 +82,7 @@ func (r normSums) absorb(producer rule, at int) (rule, bool) {
 
 func (maskedSums) absorb(rule, int) (rule, bool) { return nil, false } // one activation is all
 
-func (maskedSums) grad(gorgonia.Nodes, *Node, *Node) (gorgonia.Nodes, error) { return noGradient() }
+func (maskedSums) grad(gorgonia.Nodes, *Node, *Node) (gorgonia.Nodes, error) { return tapeOnly() }
 
 func (r maskedSums) name() string { return "activation gradient + " + r.normSums.name() }
 
@@ -117,7 +117,7 @@ func (r normInput) absorb(producer rule, at int) (rule, bool) {
 
 func (maskedInput) absorb(rule, int) (rule, bool) { return nil, false } // one activation is all
 
-func (maskedInput) grad(gorgonia.Nodes, *Node, *Node) (gorgonia.Nodes, error) { return noGradient() }
+func (maskedInput) grad(gorgonia.Nodes, *Node, *Node) (gorgonia.Nodes, error) { return tapeOnly() }
 
 func (r maskedInput) name() string { return "activation gradient + " + r.normInput.name() }
 

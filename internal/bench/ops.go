@@ -6,9 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/stheno-ml/stheno/internal/kernel/conv"
+	"github.com/stheno-ml/stheno/internal/kernel/conv2d"
 	"github.com/stheno-ml/stheno/internal/kernel/cpu"
-	"github.com/stheno-ml/stheno/internal/kernel/depthwise"
 	"github.com/stheno-ml/stheno/internal/kernel/gemm"
 	"github.com/stheno-ml/stheno/internal/kernel/norm"
 	"github.com/stheno-ml/stheno/internal/kernel/pool"
@@ -113,11 +112,7 @@ func groups() []group {
 		{"sgemm4096x64x576", func() []work { return products("sgemm4096x64x576", 4096, 64, 576) }},
 	}
 	for _, c := range Convolutions {
-		if c.Groups == c.C {
-			gs = append(gs, group{c.Name, c.depthwise})
-		} else {
-			gs = append(gs, group{c.Name, c.dense})
-		}
+		gs = append(gs, group{c.Name, c.passes})
 	}
 	return append(gs, group{"bn_64_56", func() []work { return batchNorms(false) }},
 		group{"bn_relu_64_56", func() []work { return batchNorms(true) }}, group{"maxpool3s2_64_112", maxPools})
@@ -148,45 +143,29 @@ func (c Convolution) outSize() (p, q int) {
 	return (c.H+2*c.PadH-c.R)/c.Stride + 1, (c.H+2*c.PadW-c.S)/c.Stride + 1
 }
 
-// passes names the three computations in the words of torch_bench.py.
-func (c Convolution) passes() (forward, inputGrad string) {
+// passNames names the three computations in the words of torch_bench.py.
+func (c Convolution) passNames() (forward, inputGrad string) {
 	if c.Transposed {
 		return "bwd_data", "fwd"
 	}
 	return "fwd", "bwd_data"
 }
 
-func (c Convolution) dense() []work {
+func (c Convolution) passes() []work {
 	p, q := c.outSize()
-	s := conv.Shape{N: c.N, H: c.H, W: c.H, C: c.C, K: c.K, R: c.R, S: c.S, P: p, Q: q, StrideH: c.Stride, StrideW: c.Stride,
+	s := conv2d.Shape{N: c.N, H: c.H, W: c.H, C: c.C, K: c.K, R: c.R, S: c.S, P: p, Q: q, StrideH: c.Stride, StrideW: c.Stride,
 		PadTop: c.PadH, PadLeft: c.PadW, DilationH: 1, DilationW: 1, Groups: c.Groups}
 	x, y := numbers(c.N*c.H*c.H*c.C), numbers(c.N*p*q*c.K)
 	w := numbers(c.K * c.C / c.Groups * c.R * c.S)
 	dx, dy, dw := make([]float32, len(x)), make([]float32, len(y)), make([]float32, len(w))
 	bytes := 4 * float64(len(x)+len(y)+len(w))
-	forward, inputGrad := c.passes()
-	ws := func(pass conv.Pass) []float32 { return make([]float32, conv.Workspace[float32](&s, pass)) }
-	f, g, h := ws(conv.PassForward), ws(conv.PassInputGrad), ws(conv.PassWeightGrad)
+	forward, inputGrad := c.passNames()
+	ws := func(pass conv2d.Pass) []float32 { return make([]float32, conv2d.Workspace[float32](&s, pass)) }
+	f, g, h := ws(conv2d.PassForward), ws(conv2d.PassInputGrad), ws(conv2d.PassWeightGrad)
 	return []work{
-		{c.Name, forward, conv.RoadName(&s, conv.PassForward), s.Flops(), bytes, func() { conv.Forward(&s, dy, x, w, nil, f) }},
-		{c.Name, inputGrad, conv.RoadName(&s, conv.PassInputGrad), s.Flops(), bytes, func() { conv.InputGrad(&s, dx, y, w, g) }},
-		{c.Name, "bwd_weight", conv.RoadName(&s, conv.PassWeightGrad), s.Flops(), bytes, func() { conv.WeightGrad(&s, dw, y, x, h) }},
-	}
-}
-
-func (c Convolution) depthwise() []work {
-	p, q := c.outSize()
-	s := depthwise.Shape{N: c.N, H: c.H, W: c.H, C: c.C, M: c.K / c.C, R: c.R, S: c.S, P: p, Q: q, StrideH: c.Stride, StrideW: c.Stride,
-		PadTop: c.PadH, PadLeft: c.PadW, DilationH: 1, DilationW: 1}
-	x, y, w := numbers(c.N*c.H*c.H*c.C), numbers(c.N*p*q*c.K), numbers(c.K*c.R*c.S)
-	dx, dy, dw := make([]float32, len(x)), make([]float32, len(y)), make([]float32, len(w))
-	flops, bytes := 2*float64(len(y)*c.R*c.S), 4*float64(len(x)+len(y)+len(w))
-	f, g, h := make([]float32, s.ForwardWorkspace()), make([]float32, s.InputGradWorkspace()), make([]float32, s.WeightGradWorkspace())
-	road := "depthwise " + cpu.Current().String()
-	return []work{
-		{c.Name, "fwd", road, flops, bytes, func() { depthwise.Forward(dy, x, w, s, depthwise.Epilogue[float32]{}, f) }},
-		{c.Name, "bwd_data", road, flops, bytes, func() { depthwise.InputGrad(dx, y, w, s, g) }},
-		{c.Name, "bwd_weight", road, flops, bytes, func() { depthwise.WeightGrad(dw, y, x, s, h) }},
+		{c.Name, forward, conv2d.RoadName[float32](&s, conv2d.PassForward), s.Flops(), bytes, func() { conv2d.Forward(&s, dy, x, w, nil, f) }},
+		{c.Name, inputGrad, conv2d.RoadName[float32](&s, conv2d.PassInputGrad), s.Flops(), bytes, func() { conv2d.InputGrad(&s, dx, y, w, g) }},
+		{c.Name, "bwd_weight", conv2d.RoadName[float32](&s, conv2d.PassWeightGrad), s.Flops(), bytes, func() { conv2d.WeightGrad(&s, dw, y, x, h) }},
 	}
 }
 

@@ -93,14 +93,18 @@ type product struct {
 	filters filters // w is nil where u has come transformed
 	y, x    []float32
 	u, v    []float32
-	ep      *Epilogue
+	ep      Epilogue // a copy: a pointer kept here would move the caller's to the heap
+	ends    bool     // whether there is one
 }
 
 func run(g *geometry, y, x, w, packed []float32, back bool, ep *Epilogue, ws []float32) {
 	if g.tiles == 0 {
 		return
 	}
-	p := product{g: *g, n: g.blockTiles(), kr: current(), y: y, x: x, u: packed, ep: ep}
+	p := product{g: *g, n: g.blockTiles(), kr: current(), y: y, x: x, u: packed, ends: ep != nil}
+	if ep != nil {
+		p.ep = *ep
+	}
 	p.filters = filters{*g, back, p.kr, nil, w}
 	if g.few() {
 		p.v = ws
@@ -202,9 +206,13 @@ func (p *product) panels(wk *worker, v, u []float32, k, t0, t1 int) {
 			}
 		}
 	}
+	var ep *Epilogue
+	if p.ends {
+		ep = &p.ep
+	}
 	for t := t0; t < t1; t++ {
 		for j := range np {
-			g.output(kr, wk, p.y, p.ep, t, k+j, m[j*36*ms:], ms, t-t0)
+			g.output(kr, wk, p.y, ep, t, k+j, m[j*36*ms:], ms, t-t0)
 		}
 	}
 }
