@@ -22,6 +22,9 @@ func Forward[T Float](s *Shape, y, x, w []T, ep *Epilogue[T], ws []T) {
 
 // ForwardPacked is Forward with filters that PackForward has laid out.
 func ForwardPacked[T Float](s *Shape, y, x, packed []T, ep *Epilogue[T]) {
+	if s.N*s.P*s.Q == 0 {
+		return
+	}
 	pl := planOf(s)
 	p := product[T]{
 		view: &pl.forward, offs: pl.offs, groups: s.Groups,
@@ -45,6 +48,9 @@ func ForwardPacked[T Float](s *Shape, y, x, packed []T, ep *Epilogue[T]) {
 // the transposed convolution. With strides it is computed phase by phase: input pixels of equal row and
 // column modulo the strides are reached through the same taps, so nothing is multiplied by inserted zeros.
 func InputGrad[T Float](s *Shape, dx, dy, w []T, ws []T) {
+	if s.N*s.H*s.W == 0 {
+		return
+	}
 	pl := planOf(s)
 	p := product[T]{
 		offs: pl.offs, groups: s.Groups,
@@ -75,6 +81,10 @@ func InputGrad[T Float](s *Shape, dx, dy, w []T, ws []T) {
 // WeightGrad computes dw [K, C/Groups, R, S], the gradient of the filters, from dy [N, P, Q, K] and x.
 func WeightGrad[T Float](s *Shape, dw, dy, x []T, ws []T) {
 	t := newWeightGrad[T](s)
+	if t.parts == 0 {
+		clear(dw)
+		return
+	}
 	t.x, t.dy, t.dw, t.partial = x, dy, dw, ws[:t.workspace()]
 	if RoadOf(s, PassWeightGrad) == Lanes {
 		t.runLanes()

@@ -79,9 +79,6 @@ func (p *product[T]) choose() (pieces int) {
 const maxSpans = 64
 
 func (p *product[T]) run() {
-	if p.n*p.view.p*p.view.q == 0 {
-		return
-	}
 	pieces := p.choose()
 	// A task is worth some tens of microseconds at least. Where there are many, neighbours go together, so
 	// that a worker knows what it will read next.

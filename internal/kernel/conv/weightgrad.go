@@ -39,6 +39,9 @@ func newWeightGrad[T Float](s *Shape) weightGrad[T] {
 		view: &pl.forward, offs: pl.offs, groups: s.Groups,
 		n: s.N, h: s.H, w: s.W, cg: s.C / s.Groups, kg: s.K / s.Groups,
 	}
+	if s.N*s.P*s.Q == 0 {
+		return t // no parts: the gradient is zero
+	}
 	t.band = t.view.band()
 	t.source = banded
 	pixelsAtOnce, limit := bandPixels, bandSize
