@@ -393,3 +393,26 @@ func TestAllocatesNothing(t *testing.T) {
 		}
 	}
 }
+
+// Packed filters are data that may be kept: every road must read what another has packed.
+func TestPackedOnAnotherRoad(t *testing.T) {
+	defer cpu.Force(cpu.Current())
+	rng := rand.New(rand.NewSource(10))
+	for i := range shapes {
+		s := &shapes[i]
+		in := newBuffers[float32](s, rng)
+		want := make([]float64, len(in.y.data))
+		naive(s, func(x, f, o int) { want[o] += float64(in.x.data[x]) * float64(in.w.data[f]) })
+		for _, pack := range cpu.Roads() {
+			cpu.Force(pack)
+			packed := make([]float32, PackedSize(s))
+			PackForward(s, packed, in.w.data)
+			for _, run := range cpu.Roads() {
+				cpu.Force(run)
+				y := make([]float32, len(want))
+				ForwardPacked(s, y, in.x.data, packed, nil)
+				compare(t, fmt.Sprintf("packed by %v, run by %v, %+v", pack, run, *s), y, want, tolerance[float32](s.C/s.Groups*s.R*s.S))
+			}
+		}
+	}
+}
