@@ -103,8 +103,8 @@ func (p *problem[T]) check(t *testing.T, tol float64) {
 	s := p.s
 	m := float64(s.count())
 	near := func(what string, i int, got T, want, size float64) {
-		t.Helper()
 		if !(math.Abs(float64(got)-want) <= tol*(size+math.Abs(want))) {
+			t.Helper()
 			t.Fatalf("%v: %s[%d] is %v, want %v", s, what, i, got, want)
 		}
 	}

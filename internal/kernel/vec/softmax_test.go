@@ -55,8 +55,8 @@ func testRows[T Float](t *testing.T, tol float64) {
 			for r := range rows {
 				row := func(v []T) []T { return v[r*cols : (r+1)*cols] }
 				near := func(what string, got T, want, scale float64) {
-					t.Helper()
 					if !(math.Abs(float64(got)-want) <= tol*scale) {
+						t.Helper()
 						t.Fatalf("%dx%d shift %v: %s of row %d is %v, want %v", rows, cols, shift, what, r, got, want)
 					}
 				}
