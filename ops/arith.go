@@ -30,14 +30,10 @@ func addRow[T exec.Float](y, a, b []T, sa, sb int) {
 	switch {
 	case sa == 1 && sb == 1:
 		vec.Add(y, a, b)
-	case sa == 1 && sb == 0:
+	case sa == 1:
 		vec.AddScalar(y, a, b[0])
-	case sa == 0 && sb == 1:
-		vec.AddScalar(y, b, a[0])
 	default:
-		for i := range y {
-			y[i] = a[i*sa] + b[i*sb]
-		}
+		vec.AddScalar(y, b, a[0])
 	}
 }
 
@@ -55,7 +51,7 @@ func subRow[T exec.Float](y, a, b []T, sa, sb int) {
 	switch {
 	case sa == 1 && sb == 1:
 		vec.Sub(y, a, b)
-	case sa == 1 && sb == 0:
+	case sa == 1:
 		vec.AddScalar(y, a, -b[0])
 	default:
 		for i := range y {
@@ -78,14 +74,10 @@ func mulRow[T exec.Float](y, a, b []T, sa, sb int) {
 	switch {
 	case sa == 1 && sb == 1:
 		vec.Mul(y, a, b)
-	case sa == 1 && sb == 0:
+	case sa == 1:
 		vec.Scale(y, a, b[0])
-	case sa == 0 && sb == 1:
-		vec.Scale(y, b, a[0])
 	default:
-		for i := range y {
-			y[i] = a[i*sa] * b[i*sb]
-		}
+		vec.Scale(y, b, a[0])
 	}
 }
 

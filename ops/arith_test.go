@@ -163,6 +163,36 @@ func TestWhereTakesAnyNumberButZeroForTrue(t *testing.T) {
 	}
 }
 
+func TestCastAndCompareTakeEveryType(t *testing.T) {
+	for _, x := range []any{
+		[]float32{0, 1, 2, 3}, []float64{0, 1, 2, 3}, []int{0, 1, 2, 3}, []int64{0, 1, 2, 3}, []int32{0, 1, 2, 3}, []uint8{0, 1, 2, 3},
+		[]bool{false, true, true, true},
+	} {
+		v := tensor.New(tensor.WithShape(2, 2), tensor.WithBacking(x))
+		for _, to := range []tensor.Dtype{tensor.Float32, tensor.Float64} {
+			y := valueOf(t, func(in []*gorgonia.Node) (*gorgonia.Node, error) {
+				return ops.Cast(gorgonia.Must(ops.Transpose(in[0])), to)
+			}, v)
+			want := []float64{0, 2, 1, 3}
+			if v.Dtype() == tensor.Bool {
+				want = []float64{0, 1, 1, 1}
+			}
+			golden.Compare(t, "cast", y, tensor.New(tensor.WithShape(2, 2), tensor.WithBacking(want)), 0)
+		}
+		if v.Dtype() == tensor.Bool {
+			continue
+		}
+		less := valueOf(t, func(in []*gorgonia.Node) (*gorgonia.Node, error) {
+			return ops.Less(in[0], gorgonia.Must(ops.Transpose(in[0])))
+		}, v)
+		for i, want := range []bool{false, true, false, false} {
+			if less.Data().([]bool)[i] != want {
+				t.Errorf("%v: less than the transpose gives %v", v.Dtype(), less)
+			}
+		}
+	}
+}
+
 // Accuracy is what comparisons are there for: the share of rows whose largest element is at the label.
 func TestAccuracyOfComparisons(t *testing.T) {
 	scores := tensor.New(tensor.WithShape(4, 2), tensor.WithBacking([]float32{1, 2, 3, 0, 5, 5, 0, 1}))

@@ -90,7 +90,8 @@ func sumTo(n *Node, s tensor.Shape) (*Node, error) {
 }
 
 // rowTask runs a function of two inputs over the rows of a walk. The function gets rows of the inputs and
-// their steps, 1 for neighbours in memory and 0 for one element that stands for all.
+// their steps: 1 for neighbours in memory, 0 for one element that stands for all. Flows see to it that there are
+// no others; one step at least is 1.
 type rowTask[Y, X exec.Element] struct {
 	w      walk
 	perRow int // blocks of a row

@@ -136,15 +136,10 @@ func (t *spreadTask[T]) Run(lo, hi int) {
 		from := i % t.perRow * blockSize
 		to := min(from+blockSize, cols)
 		y, x := t.y[c.off[0]+from:c.off[0]+to], t.x[c.off[1]+from*step:]
-		switch step {
-		case 0:
+		if step == 0 { // of what is repeated along the row; else the row is a copy
 			vec.Fill(y, t.factor*x[0])
-		case 1:
+		} else {
 			vec.Scale(y, x, t.factor)
-		default:
-			for j := range y {
-				y[j] = t.factor * x[j*step]
-			}
 		}
 		if to == cols {
 			t.w.next(&c)

@@ -34,6 +34,22 @@ func TestLinearGradients(t *testing.T) {
 	}
 }
 
+func TestMultiplyAddsOfProducts(t *testing.T) {
+	in := leaves(tensors([]int{4, 33}, []int{17, 33}, []int{17}, []int{2, 33, 5})...)
+	for _, c := range []struct {
+		y    *gorgonia.Node
+		want int64
+	}{
+		{gorgonia.Must(ops.Linear(in[0], in[1], in[2])), 4 * 33 * 17},
+		{gorgonia.Must(ops.MatMul(in[0], in[3], ops.Transposed{})), 2 * 4 * 33 * 5},
+		{gorgonia.Must(ops.Add(in[1], in[1])), 0},
+	} {
+		if got := ops.MultiplyAdds(c.y); got != c.want {
+			t.Errorf("%v: %d multiply-adds, want %d", c.y, got, c.want)
+		}
+	}
+}
+
 func TestLinearMistakes(t *testing.T) {
 	linear := func(in []*gorgonia.Node) (*gorgonia.Node, error) { return ops.Linear(in[0], in[1], in[2]) }
 	matmul := func(in []*gorgonia.Node) (*gorgonia.Node, error) { return ops.MatMul(in[0], in[1], ops.Transposed{}) }
