@@ -16,7 +16,7 @@ import (
 
 func benchCommand() *cobra.Command {
 	c := &cobra.Command{Use: "bench", Short: "Measure speed"}
-	c.AddCommand(benchOps())
+	c.AddCommand(benchOps(), benchModels())
 	return c
 }
 
@@ -76,6 +76,67 @@ func (o *opsOptions) run(w io.Writer) error {
 			share = fmt.Sprintf("%.0f %%", 100*r.Gflops/peak)
 		}
 		_, err := fmt.Fprintf(w, "%-22s %-10s %9.3f %9.1f %7s %8.1f %4d/%-3d  %s\n", r.Name, r.Pass, r.Ms, r.Gflops, share, r.GBs, r.Clean, r.All, r.Road)
+		return err
+	})
+}
+
+func benchModels() *cobra.Command {
+	var o bench.ModelOptions
+	var s bench.Sampling
+	var list, profile bool
+	var road string
+	c := &cobra.Command{
+		Use:   "models",
+		Short: "Measure training steps and inference of the zoo's networks",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := force(road); err != nil {
+				return err
+			}
+			if profile {
+				o.Profile = c.ErrOrStderr()
+			}
+			return printModelSpeeds(c.OutOrStdout(), s, o, list)
+		},
+	}
+	f := c.Flags()
+	f.BoolVar(&list, "json", false, "print a list instead of a table")
+	f.StringVar(&o.Only, "only", "", "measure one network")
+	f.StringVar(&o.Mode, "mode", "", "train or infer; both if empty")
+	f.IntVar(&o.Batch, "batch", 0, "pictures a step; 0 for the sizes of docs/bench")
+	f.StringVar(&road, "road", "", "force the instructions: generic, avx2 or avx512")
+	f.BoolVar(&profile, "profile", false, "print what each op costs to standard error")
+	f.BoolVar(&o.Options.NoFuse, "no-fuse", false, "leave every op an instruction of its own")
+	f.BoolVar(&o.Options.NoLayout, "no-layout", false, "keep pictures row-major between ops")
+	f.DurationVar(&s.MinSample, "sample", 150*time.Millisecond, "length of a sample")
+	f.IntVar(&s.Samples, "samples", 7, "undisturbed samples to take; the median is printed")
+	f.DurationVar(&s.Limit, "limit", 60*time.Second, "longest time for one measurement")
+	return c
+}
+
+func printModelSpeeds(w io.Writer, s bench.Sampling, o bench.ModelOptions, list bool) error {
+	if list {
+		rows := []bench.ModelRow{}
+		err := bench.Models(s, o, func(r bench.ModelRow) error {
+			rows = append(rows, r)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		e := json.NewEncoder(w)
+		e.SetIndent("", " ")
+		return errors.Wrap(e.Encode(rows), "bench")
+	}
+	peak := bench.Peak()
+	fmt.Fprintf(w, "road %v, measured peak %.0f GFLOP/s\n", cpu.Current(), peak)
+	fmt.Fprintf(w, "%-14s %-6s %5s %11s %9s %9s %7s %9s %9s %9s %10s %7s\n", "network", "mode", "batch", "pictures/s", "ms", "GFLOP/s", "peak", "plan MiB", "vars MiB", "RSS MiB", "compile ms", "clean")
+	return bench.Models(s, o, func(r bench.ModelRow) error {
+		share := "-"
+		if peak > 0 {
+			share = fmt.Sprintf("%.0f %%", 100*r.Gflops/peak)
+		}
+		_, err := fmt.Fprintf(w, "%-14s %-6s %5d %11.2f %9.2f %9.1f %7s %9.1f %9.1f %9.1f %10.1f %3d/%-3d\n", r.Name, r.Mode, r.Batch, r.Pictures, r.Ms, r.Gflops, share, r.Planned, r.Leaves+r.Slots, r.Resident, r.Compile, r.Clean, r.All)
 		return err
 	})
 }
