@@ -8,6 +8,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -39,16 +40,17 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, s); err != nil {
+	if flag.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "quickstart: argument %q: only flags are taken, see -help\n", flag.Arg(0))
+		os.Exit(2)
+	}
+	if err := run(ctx, s, os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "quickstart:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, s settings) error {
-	if flag.NArg() > 0 {
-		return errors.Errorf("argument %q: only flags are taken, see -help", flag.Arg(0))
-	}
+func run(ctx context.Context, s settings, out, progress io.Writer) error {
 	if err := os.MkdirAll(s.out, 0o755); err != nil {
 		return errors.Wrap(err, "output folder")
 	}
@@ -60,7 +62,7 @@ func run(ctx context.Context, s settings) error {
 	if err != nil {
 		return err
 	}
-	if err := model.Summary(os.Stdout); err != nil {
+	if err := model.Summary(out); err != nil {
 		return err
 	}
 	fit, err := train.Fit(ctx, model, digits, train.Config{
@@ -71,7 +73,7 @@ func run(ctx context.Context, s settings) error {
 		Schedule:  schedule.OneCycle{Peak: 0.1},
 		Validate:  test,
 		Callbacks: []train.Callback{
-			train.Progress(os.Stderr),
+			train.Progress(progress),
 			train.CSV(filepath.Join(s.out, "log.csv")),
 			train.Curves(filepath.Join(s.out, "curves.png")),
 		},
@@ -85,13 +87,13 @@ func run(ctx context.Context, s settings) error {
 		return err
 	}
 	if stopped {
-		fmt.Printf("stopped in epoch %d; the weights so far are in %s\n", fit.Epoch+1, path)
+		fmt.Fprintf(out, "stopped in epoch %d; the weights so far are in %s\n", fit.Epoch+1, path)
 		return nil
 	}
 	if err := sheet(ctx, model, test, filepath.Join(s.out, "predictions.png")); err != nil {
 		return err
 	}
-	fmt.Println("weights, curves, predictions and log are in", s.out)
-	fmt.Printf("test accuracy %.2f %%\n", 100*fit.History[len(fit.History)-1].ValAccuracy)
+	fmt.Fprintln(out, "weights, curves, predictions and log are in", s.out)
+	fmt.Fprintf(out, "test accuracy %.2f %%\n", 100*fit.History[len(fit.History)-1].ValAccuracy)
 	return nil
 }

@@ -131,7 +131,6 @@ func fill(s *graph.Store) {
 	}
 }
 
-
 func isScale(name string) bool    { return strings.HasSuffix(name, "bn.weight") }
 func isVariance(name string) bool { return strings.HasSuffix(name, "running_var") }
 
