@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"slices"
 
 	"github.com/pkg/errors"
 	"gorgonia.org/gorgonia"
@@ -10,6 +11,7 @@ import (
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/nn"
 	"github.com/stheno-ml/stheno/train/data"
+	"github.com/stheno-ml/stheno/train/metric"
 )
 
 // EvaluateConfig says how a model is evaluated. The zero value will do.
@@ -18,6 +20,7 @@ type EvaluateConfig struct {
 	Workers   int            // goroutines that prepare pictures; 0 means GOMAXPROCS
 	Loss      Loss           // nil means CrossEntropy
 	Transform data.Transform // nil means the data set's own
+	Metrics   []metric.Metric
 }
 
 // Result is what an evaluation found.
@@ -25,14 +28,17 @@ type Result struct {
 	Loss     float64 // mean over the examples
 	Accuracy float64
 	Examples int
+	Metrics  map[string]float64 // by name; nil when there are none
 }
 
 // Evaluator evaluates a model, in evaluation mode, on a data set; it keeps its graphs from run to run.
 type Evaluator struct {
-	model  *nn.Model
-	loader *data.Loader
-	loss   Loss
-	steps  map[int]*evalStep
+	model   *nn.Model
+	loader  *data.Loader
+	loss    Loss
+	metrics []metric.Metric
+	steps   map[int]*evalStep
+	scores  []float32 // of a batch, for the metrics
 }
 
 type evalStep struct {
@@ -52,7 +58,7 @@ func NewEvaluator(m *nn.Model, ds data.Dataset, c EvaluateConfig) (*Evaluator, e
 	if err != nil {
 		return nil, err
 	}
-	return &Evaluator{model: m, loader: l, loss: c.Loss, steps: make(map[int]*evalStep)}, nil
+	return &Evaluator{model: m, loader: l, loss: c.Loss, metrics: slices.Clone(c.Metrics), steps: make(map[int]*evalStep)}, nil
 }
 
 // Evaluate computes mean loss and accuracy of a model over a data set.
@@ -68,6 +74,9 @@ func Evaluate(ctx context.Context, m *nn.Model, ds data.Dataset, c EvaluateConfi
 func (e *Evaluator) Run(ctx context.Context) (Result, error) {
 	var r Result
 	correct := 0
+	for _, m := range e.metrics {
+		m.Reset()
+	}
 	for batch, err := range e.loader.Epoch(ctx, 0, 0) {
 		if err != nil {
 			return r, err
@@ -84,10 +93,39 @@ func (e *Evaluator) Run(ctx context.Context) (Result, error) {
 		r.Loss += loss * float64(n)
 		r.Examples += n
 		correct += right
+		if len(e.metrics) > 0 {
+			e.scores = narrow(e.scores[:0], s.built.Output.Value())
+		}
+		for _, m := range e.metrics {
+			if err := m.Add(e.scores, batch.Labels); err != nil {
+				return r, errors.Wrapf(err, "evaluate: %s", m.Name())
+			}
+		}
 	}
 	r.Loss /= float64(r.Examples)
 	r.Accuracy = float64(correct) / float64(r.Examples)
+	for _, m := range e.metrics {
+		if r.Metrics == nil {
+			r.Metrics = make(map[string]float64)
+		}
+		if m.Name() != "" {
+			r.Metrics[m.Name()] = m.Value()
+		}
+	}
 	return r, nil
+}
+
+// narrow appends the numbers of a tensor as float32.
+func narrow(dst []float32, v gorgonia.Value) []float32 {
+	switch x := v.Data().(type) {
+	case []float32:
+		return append(dst, x...)
+	case []float64:
+		for _, v := range x {
+			dst = append(dst, float32(v))
+		}
+	}
+	return dst
 }
 
 func (e *Evaluator) step(n int) (*evalStep, error) {

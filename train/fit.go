@@ -7,11 +7,14 @@ import (
 	"github.com/pkg/errors"
 	"gorgonia.org/tensor"
 
+	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/nn"
 	"github.com/stheno-ml/stheno/ops"
 	"github.com/stheno-ml/stheno/train/data"
+	"github.com/stheno-ml/stheno/train/metric"
 	"github.com/stheno-ml/stheno/train/optim"
 	"github.com/stheno-ml/stheno/train/schedule"
+	"github.com/stheno-ml/stheno/zoo/weights"
 )
 
 // Config says how Fit trains. Epochs and Optimizer must be set; the rest has useful zero values.
@@ -23,13 +26,33 @@ type Config struct {
 	Schedule  schedule.Schedule // learning rate
 
 	Updates optim.Config // parameter groups, clipping, accumulation; its Optimizer is the one above
+	EMA     EMA          // average of the weights; the zero value keeps none
 
-	Validate  data.Dataset   // examples to validate on after each epoch; nil for none
-	Transform data.Transform // of training pictures; nil means the data set's own
-	Seed      uint64         // of the order of examples, of transforms, of dropout
-	Workers   int            // goroutines that prepare pictures; 0 means GOMAXPROCS
+	Validate  data.Dataset    // examples to validate on after each epoch; nil for none
+	Metrics   []metric.Metric // measured on them, beside loss and accuracy
+	Transform data.Transform  // of training pictures; nil means the data set's own
+	Mix       data.Mixer      // of training batches, such as augment.MixUp; nil for none
+	Weights   []float64       // how often to draw each example, such as data.Balance gives; nil means each once an epoch
+	Seed      uint64          // of the order of examples, of transforms, of dropout
+	Workers   int             // goroutines that prepare pictures; 0 means GOMAXPROCS
+
+	// Skip is told of each example that cannot be read, for which another takes its place; when it is nil
+	// such an example ends the run with an error.
+	Skip func(name string, err error)
+
+	Checkpoint Checkpoint // kept in its Dir; the zero value keeps none
+	// Resume is the folder of an earlier run's checkpoints, to go on with the same bits; without any in
+	// it, the run starts anew. The rest of Config must be the same, but for Epochs, Workers and Callbacks.
+	Resume string
 
 	Callbacks []Callback
+}
+
+// EMA says how Fit averages the weights (see optim.EMA). Validation, the best weights of Config.Checkpoint
+// and, when Fit returns without an error, the model itself have the average.
+type EMA struct {
+	Decay  float64 // share that an update keeps, such as 0.999; 0 means no average
+	Warmup bool    // forget the first weights sooner
 }
 
 // Fit trains a model on a data set. When ctx ends it stops after the step in hand and returns ctx's error
@@ -40,6 +63,9 @@ func Fit(ctx context.Context, m *nn.Model, ds data.Dataset, c Config) (*Run, err
 		return nil, err
 	}
 	err = f.run(ctx)
+	if err == nil {
+		err = f.finish()
+	}
 	f.Err = err
 	for _, cb := range f.Config.Callbacks {
 		if e := cb.End(&f.Run); e != nil && err == nil {
@@ -54,12 +80,25 @@ type fit struct {
 	Run
 	loader   *data.Loader
 	validate *Evaluator
-	rng      *ops.RNG
+	rng      ops.RNG
 	steps    map[int]*Step // by batch size: the last batch of an epoch may be shorter
 	optim    *optim.State
 	index    map[string]int // place of a variable in optim
-	correct  int
-	lossSum  float64
+	average  *optim.EMA     // nil for none
+
+	done    int           // batches of the epoch that are over
+	spent   time.Duration // on the epoch, a part before a resume included
+	waited  time.Duration // for pictures, of this epoch since a resume
+	stepped time.Duration // in steps, likewise
+	correct int
+	lossSum float64
+
+	waiting bool // the optimiser has gradients that wait for more batches
+	torn    bool // a step or a callback failed half-way: what there is now is not a state to go on from
+
+	best    *bestValue
+	saved   int // step of the last checkpoint
+	savedAt time.Time
 }
 
 func newFit(m *nn.Model, ds data.Dataset, c Config) (*fit, error) {
@@ -75,9 +114,11 @@ func newFit(m *nn.Model, ds data.Dataset, c Config) (*fit, error) {
 	if c.Loss == nil {
 		c.Loss = CrossEntropy
 	}
-	f := &fit{Run: Run{Model: m, Config: c, Classes: data.Classes(ds)}, rng: &ops.RNG{Seed: c.Seed}, steps: make(map[int]*Step), index: make(map[string]int)}
+	f := &fit{Run: Run{Model: m, Config: c, Classes: data.Classes(ds)}, rng: ops.RNG{Seed: c.Seed}, steps: make(map[int]*Step), index: make(map[string]int)}
+	f.Run.fit = f
 	var err error
-	f.loader, err = data.NewLoader(ds, data.LoaderConfig{Batch: c.Batch, Shuffle: true, Seed: c.Seed, Workers: c.Workers, Transform: c.Transform})
+	f.loader, err = data.NewLoader(ds, data.LoaderConfig{Batch: c.Batch, Shuffle: !data.Ordered(ds), Seed: c.Seed, Workers: c.Workers,
+		Transform: c.Transform, Mix: c.Mix, Weights: c.Weights, Skip: c.Skip})
 	if err != nil {
 		return nil, errors.Wrap(err, "fit")
 	}
@@ -86,9 +127,11 @@ func newFit(m *nn.Model, ds data.Dataset, c Config) (*fit, error) {
 		return nil, errors.Errorf("fit: pictures have shape %v [C, H, W], the model wants %v", s, m.Input)
 	}
 	if c.Validate != nil {
-		if f.validate, err = NewEvaluator(m, c.Validate, EvaluateConfig{Batch: c.Batch, Workers: c.Workers, Loss: c.Loss}); err != nil {
+		if f.validate, err = NewEvaluator(m, c.Validate, EvaluateConfig{Batch: c.Batch, Workers: c.Workers, Loss: c.Loss, Metrics: c.Metrics}); err != nil {
 			return nil, errors.Wrap(err, "fit: validation")
 		}
+	} else if len(c.Metrics) > 0 {
+		return nil, errors.New("fit: Config.Metrics are measured in validation, and there is no Config.Validate")
 	}
 	if err := schedule.Check(c.Schedule); err != nil {
 		return nil, errors.Wrap(err, "fit")
@@ -96,11 +139,23 @@ func newFit(m *nn.Model, ds data.Dataset, c Config) (*fit, error) {
 	updates := c.Updates
 	updates.Optimizer = c.Optimizer
 	var params []optim.Param
-	for i, v := range m.Store().Trainable() {
-		params = append(params, optim.Param{Name: v.Name, Value: v.Value})
-		f.index[v.Name] = i
+	var live []weights.Named
+	for _, v := range m.Store().Variables() {
+		live = append(live, weights.Named{Name: v.Name, Value: v.Value})
+		if v.Role == graph.Parameter {
+			f.index[v.Name] = len(params)
+			params = append(params, optim.Param{Name: v.Name, Value: v.Value})
+		}
 	}
 	if f.optim, err = optim.New(updates, params); err != nil {
+		return nil, errors.Wrap(err, "fit")
+	}
+	if c.EMA.Decay != 0 {
+		if f.average, err = optim.NewEMA(c.EMA.Decay, c.EMA.Warmup, live); err != nil {
+			return nil, errors.Wrap(err, "fit")
+		}
+	}
+	if err := f.resume(); err != nil {
 		return nil, errors.Wrap(err, "fit")
 	}
 	return f, nil
@@ -112,41 +167,79 @@ func (f *fit) run(ctx context.Context) error {
 			return err
 		}
 	}
-	for f.Epoch = 0; f.Epoch < f.Config.Epochs && !f.stopped; f.Epoch++ {
+	for f.Epoch < f.Config.Epochs && !f.stopped {
 		if err := f.epoch(ctx); err != nil {
+			if ctx.Err() != nil && !f.torn && f.Config.Checkpoint.Dir != "" && f.Step > f.saved {
+				// The state is that of the last complete step: nothing of it is to be lost.
+				if e := f.save(); e != nil {
+					return errors.Wrapf(err, "%v; after", e)
+				}
+			}
 			return err
 		}
 	}
 	return nil
 }
 
+// finish leaves in the model what the run was for.
+func (f *fit) finish() error {
+	if f.Config.Checkpoint.LoadBest && f.best != nil {
+		return weights.LoadStore(f.Config.Checkpoint.bestPath(), f.Model.Store())
+	}
+	if f.average != nil {
+		f.average.Swap()
+	}
+	return nil
+}
+
 func (f *fit) epoch(ctx context.Context) error {
-	start := time.Now()
-	f.Seen, f.correct, f.lossSum = 0, 0, 0
-	for batch, err := range f.loader.Epoch(ctx, f.Epoch, 0) {
+	start := time.Now().Add(-f.spent)
+	asked := time.Now()
+	for batch, err := range f.loader.Epoch(ctx, f.Epoch, f.done) {
 		if err != nil {
 			return err
 		}
+		came := time.Now()
+		f.waited += came.Sub(asked)
 		if err := f.step(ctx, batch, start); err != nil {
 			return errors.Wrapf(err, "epoch %d, batch %d", f.Epoch+1, batch.Number+1)
 		}
+		f.stepped += time.Since(came)
 		for _, cb := range f.Config.Callbacks {
 			if err := cb.StepEnd(&f.Run); err != nil {
+				f.torn = true
 				return err
 			}
 		}
 		if f.stopped {
 			break
 		}
+		f.spent = time.Since(start)
+		if f.due() {
+			if err := f.save(); err != nil {
+				return err
+			}
+		}
+		asked = time.Now()
 	}
-	e := Epoch{Epoch: f.Epoch + 1, Loss: f.Mean, Accuracy: f.Accuracy, Rate: f.Rate, Speed: f.Speed}
+	whole := f.done == f.Batches
+	if !whole && f.Config.Checkpoint.Dir != "" {
+		// Stopped in mid-epoch: a resumed run goes on here, and not after what is said of the part.
+		if err := f.save(); err != nil {
+			return err
+		}
+	}
+	e := Epoch{Epoch: f.Epoch + 1, Loss: f.Mean, Accuracy: f.Accuracy, Rate: f.Rate, Speed: f.Speed, Wait: f.waited, Stepping: f.stepped}
+	began := time.Now()
 	if f.validate != nil {
-		v, err := f.validate.Run(ctx)
+		v, err := f.evaluate(ctx)
 		if err != nil {
 			return errors.Wrapf(err, "epoch %d: validation", f.Epoch+1)
 		}
-		e.Validated, e.ValLoss, e.ValAccuracy = true, v.Loss, v.Accuracy
+		e.Validated, e.ValLoss, e.ValAccuracy, e.Metrics = true, v.Loss, v.Accuracy, v.Metrics
 	}
+	e.Validating = time.Since(began)
+	f.torn = true // until all have seen the epoch
 	if err := f.observe(e); err != nil {
 		return err
 	}
@@ -157,7 +250,28 @@ func (f *fit) epoch(ctx context.Context) error {
 			return err
 		}
 	}
+	if whole {
+		if err := f.keepBest(e); err != nil {
+			return err
+		}
+	}
+	f.torn = false
+	f.Epoch++
+	f.done, f.spent, f.waited, f.stepped = 0, 0, 0, 0
+	f.Seen, f.correct, f.lossSum = 0, 0, 0
+	if whole && f.Config.Checkpoint.Dir != "" {
+		return f.save()
+	}
 	return nil
+}
+
+// evaluate validates with the averaged weights, if there are any.
+func (f *fit) evaluate(ctx context.Context) (Result, error) {
+	if f.average != nil {
+		f.average.Swap()
+		defer f.average.Swap()
+	}
+	return f.validate.Run(ctx)
 }
 
 // observe shows a schedule that goes by a measured value what the epoch gave.
@@ -166,13 +280,9 @@ func (f *fit) observe(e Epoch) error {
 	if p == nil {
 		return nil
 	}
-	values := map[string]float64{"loss": e.Loss, "accuracy": e.Accuracy}
-	if e.Validated {
-		values["val_loss"], values["val_accuracy"] = e.ValLoss, e.ValAccuracy
-	}
-	v, ok := values[p.Watches()]
-	if !ok {
-		return errors.Errorf("fit: the schedule watches %q; there is loss and accuracy and, with Config.Validate, val_loss and val_accuracy", p.Watches())
+	v, err := e.Value(p.Watches())
+	if err != nil {
+		return errors.Wrap(err, "fit: the schedule")
 	}
 	p.Observe(v)
 	return nil
@@ -183,44 +293,90 @@ func (f *fit) step(ctx context.Context, batch *data.Batch, start time.Time) erro
 	s := f.steps[n]
 	if s == nil {
 		var err error
-		if s, err = NewStep(f.Model, n, f.Config.Loss, f.rng); err != nil {
+		// Each graph has a generator of its own, so that its streams do not depend on which graph was
+		// made first, which after a resume may be another one.
+		if s, err = newStep(f.Model, n, f.Config.Loss, &ops.RNG{Seed: f.rng.Seed}, f.Config.Mix != nil); err != nil {
 			return err
 		}
 		f.steps[n] = s
 	}
-	loss, err := s.Run(ctx, batch.Images, batch.Labels)
+	s.rng.Step = f.rng.Step
+	loss, err := s.run(ctx, batch)
 	f.Loss = loss
 	if err != nil {
 		return err
 	}
-	if err := f.update(s); err != nil {
-		return err
-	}
-	f.rng.Step++
-	f.Step++
-	f.Batch = batch.Number
-	f.Seen += n
-	f.lossSum += loss * float64(n)
 	correct, err := countCorrect(s.Output(), batch.Labels)
 	if err != nil {
 		return err
 	}
+	if err := f.update(s, batch.Number+1 == f.Batches); err != nil {
+		f.torn = true
+		return err
+	}
+	f.rng.Step++
+	f.Step++
+	f.Batch, f.done = batch.Number, batch.Number+1
+	f.Seen += n
+	f.lossSum += loss * float64(n)
 	f.correct += correct
 	f.Mean, f.Accuracy = f.lossSum/float64(f.Seen), float64(f.correct)/float64(f.Seen)
 	f.Speed = float64(f.Seen) / time.Since(start).Seconds()
 	return nil
 }
 
-// update hands the step's gradients to the optimiser.
-func (f *fit) update(s *Step) error {
+// update hands the step's gradients to the optimiser. What accumulates does so within an epoch.
+func (f *fit) update(s *Step, last bool) error {
 	params := f.optim.Params()
+	for _, p := range params {
+		p.Grad = nil
+	}
 	vars, grads := s.Gradients()
 	for i, v := range vars {
 		params[f.index[v.Name]].Grad = grads[i]
 	}
-	f.Rate = f.Config.Schedule.Rate(schedule.At{Epoch: f.Epoch, Step: f.Step, PerEpoch: f.Batches, Epochs: f.Config.Epochs})
-	_, err := f.optim.Step(f.Rate)
-	return err
+	for _, v := range f.Model.Store().Variables() {
+		if i, ok := f.index[v.Name]; ok && params[i].Grad == nil && !f.optim.Frozen(i) {
+			// Frozen, or not in the training graph.
+			if err := f.optim.Freeze(true, v.Name); err != nil {
+				return err
+			}
+		}
+	}
+	each := max(f.Config.Updates.Accumulate, 1)
+	f.Rate = f.Config.Schedule.Rate(schedule.At{Epoch: f.Epoch, Step: f.Updates, PerEpoch: (f.Batches + each - 1) / each, Epochs: f.Config.Epochs})
+	updated, err := f.optim.Step(f.Rate)
+	if err != nil {
+		return err
+	}
+	f.waiting = !updated
+	switch {
+	case updated:
+		f.updated()
+	case last:
+		return f.flush()
+	}
+	return nil
+}
+
+func (f *fit) updated() {
+	f.waiting = false
+	f.Updates++
+	if f.average != nil {
+		f.average.Update()
+	}
+}
+
+// flush makes the update that gradients wait for.
+func (f *fit) flush() error {
+	if !f.waiting {
+		return nil
+	}
+	if err := f.optim.Flush(f.Rate); err != nil {
+		return err
+	}
+	f.updated()
+	return nil
 }
 
 // countCorrect counts the rows of logits whose largest element stands at the label. Of equal ones the first

@@ -11,15 +11,25 @@ import (
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/nn"
 	"github.com/stheno-ml/stheno/ops"
+	"github.com/stheno-ml/stheno/train/data"
 )
 
 // Loss adds a cost to the graph: a scalar, from the network's output and the labels of the batch [N].
-// Auxiliary outputs that the network marked are found with g.Marked.
+// Auxiliary outputs that the network marked are found with g.Marked. Where pictures are mixed (Config.Mix),
+// labels are distributions [N, classes] of the network's type.
 type Loss func(g *graph.Graph, output, labels *graph.Node) (*graph.Node, error)
 
 // CrossEntropy is the mean cross-entropy of softmax(output) [N, classes] and the labels.
 func CrossEntropy(_ *graph.Graph, output, labels *graph.Node) (*graph.Node, error) {
 	return ops.SoftmaxCrossEntropy(output, labels)
+}
+
+// SmoothCrossEntropy is CrossEntropy with label smoothing: ε of each label is spread over all classes
+// (Szegedy et al. 2016, section 7).
+func SmoothCrossEntropy(epsilon float64) Loss {
+	return func(_ *graph.Graph, output, labels *graph.Node) (*graph.Node, error) {
+		return ops.CrossEntropy(output, labels, ops.CrossEntropyConfig{Smoothing: epsilon})
+	}
 }
 
 // Step is a model compiled for training on batches of one size.
@@ -39,17 +49,35 @@ type Step struct {
 
 	wide  *tensor.Dense // images of the model's type, where that is not the batch's
 	index *tensor.Dense // labels as the graph wants them
+	soft  *tensor.Dense // [N, classes] in their place, for mixed pictures; else nil
+	rng   *ops.RNG
 }
 
 // NewStep builds the model in training mode with its loss and the gradient of every variable that is not
 // frozen, and compiles it.
 func NewStep(m *nn.Model, batch int, loss Loss, rng *ops.RNG) (*Step, error) {
+	return newStep(m, batch, loss, rng, false)
+}
+
+// newStep can make a step for mixed pictures.
+func newStep(m *nn.Model, batch int, loss Loss, rng *ops.RNG, mixed bool) (*Step, error) {
 	b, err := m.Build(graph.Train, batch, rng)
 	if err != nil {
 		return nil, errors.Wrap(err, "training step")
 	}
 	g := b.Graph
-	s := &Step{built: b, labels: g.Labels("labels", batch)}
+	s := &Step{built: b, rng: rng}
+	if mixed {
+		shape := b.Output.Shape()
+		if len(shape) != 2 {
+			return nil, errors.Errorf("training step: mixed pictures want an output [N, classes], it is %v", shape)
+		}
+		s.labels = g.Input("labels", shape...)
+		s.soft = tensor.New(tensor.Of(b.Output.Dtype()), tensor.WithShape(shape...))
+	} else {
+		s.labels = g.Labels("labels", batch)
+		s.index = tensor.New(tensor.WithShape(batch), tensor.Of(tensor.Int))
+	}
 	s.loss, err = loss(g, b.Output, s.labels)
 	if err != nil {
 		return nil, errors.Wrap(err, "training step: loss")
@@ -74,13 +102,17 @@ func NewStep(m *nn.Model, batch int, loss Loss, rng *ops.RNG) (*Step, error) {
 		return nil, errors.Wrap(err, "training step")
 	}
 	s.Plan = s.tape.Plan()
-	s.index = tensor.New(tensor.WithShape(batch), tensor.Of(tensor.Int))
 	return s, nil
 }
 
 // Run computes loss, output and gradients for a batch, and moves the network's running statistics. A loss
 // that is not finite is an error that names where in the network it came from.
 func (s *Step) Run(ctx context.Context, images *tensor.Dense, labels []int) (float64, error) {
+	return s.run(ctx, &data.Batch{Images: images, Labels: labels})
+}
+
+func (s *Step) run(ctx context.Context, batch *data.Batch) (float64, error) {
+	images := batch.Images
 	x, err := imagesFor(s.built.Input, images, s.wide)
 	if err != nil {
 		return 0, errors.Wrap(err, "training step")
@@ -91,11 +123,11 @@ func (s *Step) Run(ctx context.Context, images *tensor.Dense, labels []int) (flo
 	if err := gorgonia.Let(s.built.Input, x); err != nil {
 		return 0, errors.Wrap(err, "training step: images")
 	}
-	if len(labels) != s.index.Shape()[0] {
-		return 0, errors.Errorf("training step: %d labels, want %d", len(labels), s.index.Shape()[0])
+	target, err := s.target(batch)
+	if err != nil {
+		return 0, errors.Wrap(err, "training step")
 	}
-	copy(s.index.Ints(), labels)
-	if err := gorgonia.Let(s.labels, s.index); err != nil {
+	if err := gorgonia.Let(s.labels, target); err != nil {
 		return 0, errors.Wrap(err, "training step: labels")
 	}
 	if err := s.tape.Run(ctx); err != nil {
@@ -114,6 +146,39 @@ func (s *Step) Run(ctx context.Context, images *tensor.Dense, labels []int) (flo
 		}
 	}
 	return loss, nil
+}
+
+// target is the labels as the graph wants them.
+func (s *Step) target(batch *data.Batch) (*tensor.Dense, error) {
+	if n := s.labels.Shape()[0]; len(batch.Labels) != n {
+		return nil, errors.Errorf("%d labels, want %d", len(batch.Labels), n)
+	}
+	if s.soft == nil {
+		copy(s.index.Ints(), batch.Labels)
+		return s.index, nil
+	}
+	if s.soft.Dtype() == tensor.Float64 {
+		return s.soft, distributions(s.soft.Float64s(), batch)
+	}
+	return s.soft, distributions(s.soft.Float32s(), batch)
+}
+
+// distributions fills dst [N, classes] with what share of each picture is of which class.
+func distributions[T float32 | float64](dst []T, batch *data.Batch) error {
+	clear(dst)
+	classes := len(dst) / len(batch.Labels)
+	for i, label := range batch.Labels {
+		second, share := label, 1.0
+		if batch.Second != nil {
+			second, share = batch.Second[i], batch.Share[i]
+		}
+		if min(label, second) < 0 || max(label, second) >= classes {
+			return errors.Errorf("labels %d and %d of example %d, want 0 to %d: the network has %d classes", label, second, i, classes-1, classes)
+		}
+		dst[i*classes+label] += T(share)
+		dst[i*classes+second] += T(1 - share)
+	}
+	return nil
 }
 
 // imagesFor is the batch in the type of the graph's input; reuse, if it is not nil, is written over.

@@ -27,6 +27,13 @@ type LoaderConfig struct {
 	// else Pixels of the first picture's size.
 	Transform Transform
 
+	// Mix changes batches as a whole, after the transform of each picture; nil for none.
+	Mix Mixer
+
+	// Weights, an example each, are how often to draw it: an epoch has as many examples as the data set,
+	// drawn with replacement. nil means each once. It needs Shuffle.
+	Weights []float64
+
 	// Skip is called, in order, for each example that cannot be read; the next good one of the same
 	// batch takes its place, so that batches keep their size and all others their place. When Skip is
 	// nil, such an example ends the epoch with an error.
@@ -40,6 +47,18 @@ type Batch struct {
 	Labels []int         // [N]
 	Index  []int         // [N] places in the data set
 	Number int           // place in the epoch, from 0
+
+	// Of pictures that a Mixer has mixed: the label of the other picture, and the share of Labels. Both
+	// are nil when there is no Mixer.
+	Second []int     // [N]
+	Share  []float64 // [N] 0 to 1
+}
+
+// Mixer mixes the pictures of a batch with each other.
+type Mixer interface {
+	// Mix may change b.Images [N, C, H, W], b.Second and b.Share, which come as b.Labels and ones. All its
+	// chance comes from rnd, which is seeded by epoch and batch.
+	Mix(b *Batch, rnd *rand.Rand) error
 }
 
 // Loader makes batches of a data set. One epoch may run at a time.
@@ -48,6 +67,7 @@ type Loader struct {
 	cfg   LoaderConfig
 	shape [3]int // [C, H, W]
 	order []int
+	draw  []float64 // running sums of Weights; nil for none
 	slots []*slot
 	busy  atomic.Bool
 }
@@ -72,6 +92,13 @@ func NewLoader(ds Dataset, cfg LoaderConfig) (*Loader, error) {
 	if cfg.DropLast && ds.Len() < cfg.Batch {
 		return nil, errors.Errorf("loader: %d examples make no batch of %d, and shorter ones are left out", ds.Len(), cfg.Batch)
 	}
+	if cfg.Shuffle && Ordered(ds) {
+		return nil, errors.New("loader: the data set has an order of its own; it cannot be shuffled here")
+	}
+	draw, err := cumulate(cfg, ds)
+	if err != nil {
+		return nil, err
+	}
 	if cfg.Transform == nil {
 		cfg.Transform = transformOf(ds)
 	}
@@ -82,7 +109,7 @@ func NewLoader(ds Dataset, cfg LoaderConfig) (*Loader, error) {
 		}
 		cfg.Transform = p
 	}
-	l := &Loader{ds: ds, cfg: cfg, shape: cfg.Transform.Shape()}
+	l := &Loader{ds: ds, cfg: cfg, draw: draw, shape: cfg.Transform.Shape()}
 	for _, d := range l.shape {
 		if d <= 0 {
 			return nil, errors.Errorf("loader: the transform gives shape %v, want three sizes above 0", l.shape)
@@ -151,7 +178,16 @@ func (l *Loader) Epoch(ctx context.Context, epoch, first int) iter.Seq2[*Batch, 
 }
 
 func (l *Loader) run(ctx context.Context, epoch, first int, yield func(*Batch, error) bool) {
-	if l.cfg.Shuffle {
+	if s := sequential(l.ds); s != nil {
+		if err := s.Start(ctx, epoch, first*l.cfg.Batch); err != nil {
+			yield(nil, err)
+			return
+		}
+		defer s.Stop()
+	}
+	if l.draw != nil {
+		l.order = drawn(l.order, l.draw, l.cfg.Seed, uint64(epoch))
+	} else if l.cfg.Shuffle {
 		l.order = permutation(l.order, l.ds.Len(), l.cfg.Seed, uint64(epoch))
 	} else {
 		l.order = identity(l.order, l.ds.Len())
@@ -199,6 +235,10 @@ func (l *Loader) run(ctx context.Context, epoch, first int, yield func(*Batch, e
 			yield(nil, err)
 			return
 		}
+		if err := l.mix(s, epoch); err != nil {
+			yield(nil, err)
+			return
+		}
 		if !yield(&s.batch, nil) {
 			return
 		}
@@ -240,7 +280,7 @@ func (l *Loader) start(s *slot, number int, tasks chan<- task) {
 	}
 	index := l.order[number*l.cfg.Batch : min((number+1)*l.cfg.Batch, len(l.order))]
 	n := len(index)
-	s.batch = Batch{Images: l.images(s, n), Labels: s.labels[:n], Index: index, Number: number}
+	s.batch = Batch{Images: l.images(s, n), Labels: s.labels[:n], Index: index, Number: number, Second: s.batch.Second, Share: s.batch.Share}
 	// Parts small enough that all workers finish at about the same time; they do not show in the result.
 	size := (n + 4*l.cfg.Workers - 1) / (4 * l.cfg.Workers)
 	s.pending.Store(int64((n + size - 1) / size))
@@ -270,7 +310,11 @@ func (l *Loader) work(ctx context.Context, epoch uint64, tasks <-chan task) {
 	for t := range tasks {
 		for p := t.lo; p < t.hi && ctx.Err() == nil; p++ {
 			i := t.slot.batch.Index[p]
-			src.Seed(mix(l.cfg.Seed)^epoch, mix(uint64(i)))
+			chance := mix(uint64(i))
+			if l.draw != nil { // an example may come twice, and is to look different then
+				chance = mix(chance + uint64(t.slot.batch.Number*l.cfg.Batch+p))
+			}
+			src.Seed(mix(l.cfg.Seed)^epoch, chance)
 			t.slot.errs[p] = l.example(t.slot, p, i, rnd)
 		}
 		if t.slot.pending.Add(-1) == 0 {
@@ -296,6 +340,20 @@ func (l *Loader) example(s *slot, p, i int, rnd *rand.Rand) (err error) {
 	}
 	s.labels[p] = ex.Label
 	return l.cfg.Transform.Apply(s.whole.Float32s()[p*l.size():(p+1)*l.size()], ex.Image, rnd)
+}
+
+// mix lets the Mixer have the batch.
+func (l *Loader) mix(s *slot, epoch int) error {
+	if l.cfg.Mix == nil {
+		return nil
+	}
+	b := &s.batch
+	b.Second, b.Share = append(b.Second[:0], b.Labels...), b.Share[:0]
+	for range b.Labels {
+		b.Share = append(b.Share, 1)
+	}
+	rnd := rand.New(rand.NewPCG(mix(l.cfg.Seed^0x6d6978)^uint64(epoch), mix(uint64(b.Number)))) // "mix": apart from the transforms' chance
+	return errors.WithMessagef(l.cfg.Mix.Mix(b, rnd), "mixing batch %d", b.Number)
 }
 
 // mend puts the next good example in the place of each bad one, or returns the first error.
