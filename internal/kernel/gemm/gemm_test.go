@@ -60,6 +60,9 @@ func testTile[T Float](t *testing.T) {
 	rng := rand.New(rand.NewSource(1))
 	for rows := 1; rows <= 15; rows++ {
 		for _, cols := range []int{1, 3, 7, 8, 9, 15, 16, 17, 24, 25, 31, 32} {
+			if testing.Short() && (rows+cols)%4 != 0 {
+				continue // the race detector makes each call slow
+			}
 			for _, k := range []int{0, 1, 2, 5, 8} {
 				for _, add := range []bool{false, true} {
 					for form := range 3 {
@@ -149,6 +152,9 @@ func testGemm[T Float](t *testing.T) {
 	rng := rand.New(rand.NewSource(2))
 	for _, d := range sizes {
 		m, n, k := d[0], d[1], d[2]
+		if testing.Short() && m*n*k > 300_000 {
+			continue // the reference takes minutes under the race detector
+		}
 		for form := range 4 {
 			transA, transB := form&1 != 0, form&2 != 0
 			for _, s := range [][2]T{{1, 0}, {1, 1}, {0.5, 0}, {-2, 0.75}, {0, 2}} {
