@@ -40,6 +40,7 @@ type Store struct {
 	mu     sync.RWMutex
 	dtype  tensor.Dtype
 	seed   uint64
+	blank  bool
 	byName map[string]*Variable
 	order  []*Variable
 }
@@ -51,6 +52,14 @@ func NewStore(dt tensor.Dtype, seed uint64) (*Store, error) {
 		return nil, errors.Errorf("store: type %v, want float32 or float64", dt)
 	}
 	return &Store{dtype: dt, seed: seed, byName: make(map[string]*Variable)}, nil
+}
+
+// Blank makes variables begin at 0 from now on, whatever their initialisers say: for weights that are about to
+// be read from a file, and for counting.
+func (s *Store) Blank() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.blank = true
 }
 
 // Dtype is the type of all variables.
@@ -130,11 +139,16 @@ func (s *Store) get(name string, role Role, shape []int, init Init) (*Variable, 
 		}
 		n *= d
 	}
-	h := fnv.New64a()
-	h.Write([]byte(name))
-	values := make([]float64, n)
-	init.Fill(values, shape, rand.New(rand.NewPCG(s.seed, h.Sum64())))
-	v := &Variable{Name: name, Role: role, Value: dense(s.dtype, values, shape)}
+	v := &Variable{Name: name, Role: role}
+	if s.blank {
+		v.Value = tensor.New(tensor.Of(s.dtype), tensor.WithShape(shape...))
+	} else {
+		h := fnv.New64a()
+		h.Write([]byte(name))
+		values := make([]float64, n)
+		init.Fill(values, shape, rand.New(rand.NewPCG(s.seed, h.Sum64())))
+		v.Value = dense(s.dtype, values, shape)
+	}
 	s.byName[name] = v
 	s.order = append(s.order, v)
 	return v, nil

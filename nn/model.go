@@ -33,6 +33,7 @@ type ModelConfig struct {
 	Name  string
 	Seed  uint64
 	Dtype tensor.Dtype // float32 unless set to float64
+	Blank bool         // variables begin at 0: for weights that are about to be read from a file
 }
 
 // NewModel makes a model and its variables. input is the shape of one example; a shape that the network
@@ -47,6 +48,9 @@ func NewModel(net Layer, input []int, c ModelConfig) (*Model, error) {
 	store, err := graph.NewStore(c.Dtype, c.Seed)
 	if err != nil {
 		return nil, errors.Wrap(err, "model")
+	}
+	if c.Blank {
+		store.Blank()
 	}
 	m := &Model{Name: c.Name, Net: net, Input: append([]int(nil), input...), store: store, ready: make(map[string]*Predictor)}
 	if _, err := m.Build(graph.Eval, 1, nil); err != nil {

@@ -27,6 +27,7 @@ type Config struct {
 
 	Dtype tensor.Dtype // float32 unless set to float64
 	Seed  uint64       // of the first weights
+	Blank bool         // first weights are 0: quicker where weights are about to be read from a file
 }
 
 // Model is a network of the zoo.
@@ -62,7 +63,7 @@ func New(name string, c Config) (*Model, error) {
 	if info.latent > 0 {
 		input[0] = info.latent
 	}
-	m, err := nn.NewModel(n.net(c), input, nn.ModelConfig{Name: info.Name, Seed: c.Seed, Dtype: c.Dtype})
+	m, err := nn.NewModel(n.net(c), input, nn.ModelConfig{Name: info.Name, Seed: c.Seed, Dtype: c.Dtype, Blank: c.Blank})
 	if err != nil {
 		return nil, errors.Wrapf(err, "zoo: %s for pictures %v", info.Name, input)
 	}
@@ -166,6 +167,7 @@ func (m *Model) inAux(path string) bool {
 
 // Summary prints the layers of the published network of a name, as Config changes it.
 func Summary(w io.Writer, name string, c Config) error {
+	c.Blank = true
 	m, err := New(name, c)
 	if err != nil {
 		return err

@@ -16,7 +16,8 @@ func main() {
 		SilenceUsage:  true,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(benchCommand())
+	root.AddCommand(benchCommand(), modelsCommand(), summaryCommand())
+	root.SetArgs(longFlags(os.Args[1:]))
 	if err := root.Execute(); err != nil {
 		fmt.Fprintln(os.Stderr, "stheno:", err)
 		os.Exit(1)

@@ -1,0 +1,410 @@
+package zoo_test
+
+import (
+	"bufio"
+	"context"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/pkg/errors"
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/stheno-ml/stheno/graph"
+	"github.com/stheno-ml/stheno/ops"
+	"github.com/stheno-ml/stheno/zoo"
+	"github.com/stheno-ml/stheno/zoo/weights"
+)
+
+const (
+	// wide is the tolerance of float64: through hundreds of layers, sums in another order.
+	wide = 1e-8
+	// narrow is that of float32, of the output's scale: what the networks' authors can expect of another
+	// implementation, too.
+	narrow = 1e-3
+)
+
+// narrowGradients is the tolerance of gradients in float32, of their norm, sum and first value: rounding moves
+// single pixels over the edge of a ReLU or to another maximum of a pooling, and these weights make gradients
+// grow from layer to layer. PyTorch 1.13's own float32 is up to 6.3e-3, 9.2e-2 and 5.0e-2 away from these
+// references (inception_v3). Sums and single values, which cancel, are left to float64.
+var narrowGradients = [3]float64{5e-2, math.Inf(1), math.Inf(1)}
+
+// reference is a network's values as another implementation computed them: FILE.tensors.tsv and
+// FILE.expected.safetensors.
+type reference struct {
+	file   string
+	name   string // here
+	config zoo.Config
+	labels []int
+	quick  bool // in float64; the others run with STHENO_ZOO=all only
+}
+
+// published are the networks of ../shared/refs/arch, at their own sizes.
+var published = []reference{
+	{file: "dcgan_discriminator", name: "dcgan_discriminator", quick: true},
+	{file: "dcgan_generator", name: "dcgan_generator", quick: true},
+	{file: "resnet18", name: "resnet18", quick: true},
+	{file: "googlenet", name: "googlenet"},
+	{file: "inception_v3", name: "inception_v3"},
+	{file: "resnet50", name: "resnet50"},
+	{file: "resnet101", name: "resnet101"},
+	{file: "resnext50_32x4d", name: "resnext50_32x4d"},
+	{file: "timm_inception_resnet_v2", name: "inception_resnet_v2"},
+	{file: "timm_inception_v4", name: "inception_v4"},
+	{file: "timm_legacy_xception", name: "legacy_xception"},
+	{file: "timm_resnetv2_50", name: "resnetv2_50"},
+}
+
+// sized are networks of testdata (gen.py): other members, small sizes, odd and not square, ten classes.
+var sized = []reference{
+	atSize("resnet34", 49, 65, true),
+	atSize("resnet50", 65, 40, true),
+	atSize("googlenet", 97, 129, true),
+	atSize("squeezenet1_0", 65, 81, true),
+	atSize("squeezenet1_1", 64, 49, true),
+	atSize("mobilenet_v2", 97, 65, true),
+	atSize("vgg11_bn", 39, 64, false), // 129 million parameters
+}
+
+func atSize(name string, h, w int, quick bool) reference {
+	return reference{file: name + "_" + strconv.Itoa(h) + "x" + strconv.Itoa(w), name: name, labels: []int{7, 3}, quick: quick,
+		config: zoo.Config{Classes: 10, InputSize: [2]int{h, w}}}
+}
+
+func TestPublished64(t *testing.T) {
+	each(t, shared(t, "refs/arch"), published, tensor.Float64, wide)
+}
+
+func TestPublished32(t *testing.T) {
+	each(t, shared(t, "refs/arch"), published, tensor.Float32, narrow)
+}
+
+func TestOtherSizes64(t *testing.T) { each(t, "testdata", sized, tensor.Float64, wide) }
+func TestOtherSizes32(t *testing.T) { each(t, "testdata", sized, tensor.Float32, narrow) }
+
+func each(t *testing.T, dir string, rs []reference, dt tensor.Dtype, tolerance float64) {
+	all := os.Getenv("STHENO_ZOO") == "all"
+	for _, r := range rs {
+		t.Run(r.file, func(t *testing.T) {
+			if !all && (testing.Short() || dt == tensor.Float64 && !r.quick) {
+				t.Skip("slow; STHENO_ZOO=all runs it")
+			}
+			r.compare(t, dir, dt, tolerance)
+		})
+	}
+}
+
+// shared is a folder beside the repository, with references that are not part of it.
+func shared(t *testing.T, folder string) string {
+	t.Helper()
+	dir, err := filepath.Abs(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			break
+		}
+		up := filepath.Dir(dir)
+		if up == dir {
+			t.Fatal("no go.mod above the test")
+		}
+		dir = up
+	}
+	path := filepath.Join(dir, "..", "shared", folder)
+	if _, err := os.Stat(path); err != nil {
+		t.Skipf("skipped: the references in %s are not here", filepath.Join("..", "shared", folder))
+	}
+	return path
+}
+
+// row is a line of a tensors.tsv.
+type row struct {
+	t                   int
+	name, shape         string
+	l2, sum, first      float64 // of the gradient
+	after               float64 // first value of a running statistic after a step
+	gradient, statistic bool
+}
+
+func readRows(t *testing.T, path string) []row {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var rows []row
+	lines := bufio.NewScanner(f)
+	lines.Scan() // the heading
+	for lines.Scan() {
+		c := append(strings.Split(lines.Text(), "\t"), "", "", "", "")
+		r := row{name: c[1], shape: c[2], gradient: c[5] != "", statistic: c[8] != ""}
+		for _, p := range []struct {
+			text string
+			to   *float64
+		}{{c[5], &r.l2}, {c[6], &r.sum}, {c[7], &r.first}, {c[8], &r.after}} {
+			if p.text == "" {
+				continue
+			}
+			if *p.to, err = strconv.ParseFloat(p.text, 64); err != nil {
+				t.Fatalf("%s: %s: %v", path, r.name, err)
+			}
+		}
+		if r.t, err = strconv.Atoi(c[0]); err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		rows = append(rows, r)
+	}
+	return rows
+}
+
+// calm says whether the references have a fifth of the scale in this batch norm, which ends a residual branch.
+func calm(file, name string) bool {
+	switch {
+	case strings.HasPrefix(file, "resnet18"), strings.HasPrefix(file, "resnet34"):
+		return strings.HasSuffix(name, ".bn2.weight")
+	case strings.HasPrefix(file, "res"):
+		return strings.HasSuffix(name, ".bn3.weight")
+	case strings.Contains(file, "xception"):
+		return strings.HasSuffix(name, ".rep.8.weight")
+	}
+	return false
+}
+
+func (r reference) compare(t *testing.T, dir string, dt tensor.Dtype, tolerance float64) {
+	file := r.file
+	rows := readRows(t, filepath.Join(dir, file+".tensors.tsv"))
+	f, err := weights.Open(filepath.Join(dir, file+".expected.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	expected := func(what string) []float64 {
+		d, err := f.TensorAs(what, tensor.Float64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d.Float64s()
+	}
+	c := r.config
+	c.Aux, c.DropRate, c.Dtype, c.Blank = true, -1, dt, true
+	m, err := zoo.New(r.name, c)
+	if err != nil {
+		t.Fatalf("%+v", err)
+	}
+	fillRows(t, m, file, rows)
+	x := tensor.New(tensor.Of(dt), tensor.WithShape(append([]int{2}, m.Input...)...))
+	set(x, func(i int) float64 { return 2*u01(inputNumber, uint64(i)) - 1 })
+	y, err := m.Predict(context.Background(), x)
+	if err != nil {
+		t.Fatalf("%+v", err)
+	}
+	closeTo(t, "output in evaluation", values(y), expected("eval_output"), tolerance)
+
+	loss := m.Loss
+	if strings.HasPrefix(file, "dcgan") {
+		loss = sumWithNoise
+	}
+	labels := []int{7, 123}
+	if r.labels != nil {
+		labels = r.labels
+	}
+	got, err := step(m, x, labels, loss, m.AuxScopes())
+	if err != nil {
+		t.Fatalf("%+v", err)
+	}
+	closeTo(t, "output in training", got.output, expected("train_output"), tolerance)
+	closeTo(t, "loss", []float64{got.loss}, expected("train_loss"), tolerance)
+	for i, a := range got.marked {
+		if _, ok := f.Info("train_aux" + strconv.Itoa(i)); !ok {
+			continue // then the loss stands for them
+		}
+		closeTo(t, m.AuxScopes()[i], a, expected("train_aux"+strconv.Itoa(i)), tolerance)
+	}
+	gradients := [3]float64{tolerance, tolerance, tolerance}
+	if dt == tensor.Float32 {
+		gradients = narrowGradients
+	}
+	compareGradients(t, rows, got, tolerance, gradients)
+}
+
+// fillRows gives the variables the formula's values; names and shapes must be the reference's.
+func fillRows(t *testing.T, m *zoo.Model, file string, rows []row) {
+	t.Helper()
+	if n := len(m.Store().Variables()); n != len(rows) {
+		t.Errorf("%d variables, want %d", n, len(rows))
+	}
+	for _, r := range rows {
+		v := m.Store().Get(r.name)
+		if v == nil {
+			t.Fatalf("no variable %s", r.name)
+		}
+		var shape []string
+		for _, d := range v.Value.Shape() {
+			shape = append(shape, strconv.Itoa(d))
+		}
+		if s := strings.Join(shape, "x"); s != r.shape {
+			t.Fatalf("%s has shape %s, want %s", r.name, s, r.shape)
+		}
+		stride := 0
+		if file == "dcgan_generator" && len(shape) == 4 {
+			stride = 2
+			if r.t == 0 {
+				stride = 1
+			}
+		}
+		set(v.Value, formula(v, r.t, stride, calm(file, r.name)))
+	}
+}
+
+func compareGradients(t *testing.T, rows []row, got *result, statistics float64, tolerance [3]float64) {
+	t.Helper()
+	largest := 0.0
+	for _, r := range rows {
+		largest = math.Max(largest, r.l2)
+	}
+	var worst [3]float64 // of norms, sums, first values
+	for _, r := range rows {
+		if r.statistic {
+			a := got.after[r.name]
+			if len(a) == 0 {
+				t.Errorf("%s has no value after a step", r.name)
+			} else if !(math.Abs(a[0]-r.after) <= statistics*math.Max(math.Abs(r.after), 0.1)) {
+				t.Errorf("%s after a step begins with %g, want %g", r.name, a[0], r.after)
+			}
+		}
+		if !r.gradient {
+			continue
+		}
+		g := got.grads[r.name]
+		if len(g) == 0 {
+			t.Errorf("%s has no gradient", r.name)
+			continue
+		}
+		sum, squares := 0.0, 0.0
+		for _, v := range g {
+			sum += v
+			squares += v * v
+		}
+		if r.l2 < 1e-12*largest {
+			// A bias in front of a batch norm: its gradient is 0 but for rounding.
+			if !(math.Sqrt(squares) <= statistics*largest) {
+				t.Errorf("gradient of %s has norm %g, want 0 where the largest is %g", r.name, math.Sqrt(squares), largest)
+			}
+			continue
+		}
+		// Sums and single values are small where terms cancel: then rounding is relative to the norm and to
+		// its share in one value.
+		off := [3]float64{
+			math.Abs(math.Sqrt(squares)-r.l2) / r.l2,
+			math.Abs(sum-r.sum) / math.Max(math.Abs(r.sum), r.l2),
+			math.Abs(g[0]-r.first) / math.Max(math.Abs(r.first), r.l2/math.Sqrt(float64(len(g)))),
+		}
+		bad := false
+		for i := range off {
+			worst[i] = math.Max(worst[i], off[i])
+			bad = bad || !(off[i] <= tolerance[i])
+		}
+		if bad {
+			t.Errorf("gradient of %s has norm, sum and first value %g, %g, %g, want %g, %g, %g", r.name, math.Sqrt(squares), sum, g[0], r.l2, r.sum, r.first)
+		}
+	}
+	t.Logf("norms, sums and first values of gradients agree to %.2g", worst)
+}
+
+// result is what one training step gives.
+type result struct {
+	loss   float64
+	output []float64
+	marked [][]float64
+	grads  map[string][]float64 // by variable
+	after  map[string][]float64 // running statistics
+}
+
+// step runs one training step of a model, and looks at what the network marked.
+func step(m *zoo.Model, x *tensor.Dense, labels []int, loss func(g *graph.Graph, output, labels *graph.Node) (*graph.Node, error), marks []string) (*result, error) {
+	b, err := m.Build(graph.Train, x.Shape()[0], nil)
+	if err != nil {
+		return nil, err
+	}
+	l := b.Graph.Labels("labels", len(labels))
+	cost, err := loss(b.Graph, b.Output, l)
+	if err != nil {
+		return nil, err
+	}
+	vars, leaves := b.Graph.Trainable()
+	grads, err := graph.Differentiate(cost, leaves...)
+	if err != nil {
+		return nil, err
+	}
+	outputs := append(gorgonia.Nodes{cost, b.Output}, grads...)
+	for _, name := range marks {
+		n := b.Graph.Marked(name)
+		if n == nil {
+			return nil, errors.Errorf("no output %q", name)
+		}
+		outputs = append(outputs, n)
+	}
+	assigns := b.Graph.Assigns()
+	for _, a := range assigns {
+		outputs = append(outputs, a.From)
+	}
+	tape, err := graph.Compile(outputs, graph.Options{})
+	if err != nil {
+		return nil, err
+	}
+	if err := gorgonia.Let(b.Input, x); err != nil {
+		return nil, err
+	}
+	if err := gorgonia.Let(l, tensor.New(tensor.WithBacking(append([]int(nil), labels...)))); err != nil {
+		return nil, err
+	}
+	if err := tape.Run(context.Background()); err != nil {
+		return nil, err
+	}
+	r := &result{grads: make(map[string][]float64), after: make(map[string][]float64)}
+	of := func(n *graph.Node) []float64 {
+		if d, ok := n.Value().(*tensor.Dense); ok {
+			return values(d)
+		}
+		switch s := n.Value().Data().(type) {
+		case float32:
+			return []float64{float64(s)}
+		case float64:
+			return []float64{s}
+		}
+		return nil
+	}
+	r.loss, r.output = of(cost)[0], of(b.Output)
+	for i, v := range vars {
+		r.grads[v.Name] = of(grads[i])
+	}
+	for _, name := range marks {
+		r.marked = append(r.marked, of(b.Graph.Marked(name)))
+	}
+	for _, a := range assigns {
+		r.after[a.To.Name()] = of(a.From)
+	}
+	return r, nil
+}
+
+// sumWithNoise is the references' loss of DCGAN: Σ out·r / elements.
+func sumWithNoise(g *graph.Graph, output, _ *graph.Node) (*graph.Node, error) {
+	r := tensor.New(tensor.Of(output.Dtype()), tensor.WithShape(output.Shape()...))
+	set(r, func(i int) float64 { return 2*u01(otherNumber, uint64(i)) - 1 })
+	c, err := ops.Constant(g.Expr(), r)
+	if err != nil {
+		return nil, err
+	}
+	product, err := ops.Mul(output, c)
+	if err != nil {
+		return nil, err
+	}
+	return ops.Mean(product, ops.Over{})
+}
