@@ -59,6 +59,9 @@ var shapes = []Shape{
 	same3x3(1, 19, 33),
 	same3x3(2, 9, 104),
 	shape(1, 7, 30, 17, 1, 3, 3, 1, 1, 0, 0, 0, 0, 1, 1),
+	shape(1, 4, 3, 17, 1, 3, 3, 1, 1, 2, 2, 2, 2, 1, 1),
+	shape(1, 9, 5, 35, 1, 2, 3, 2, 1, 0, 0, 0, 0, 3, 1),
+	{N: 1, H: 5, W: 12, C: 18, M: 1, R: 3, S: 3, P: 4, Q: 5, StrideH: 1, StrideW: 1, PadTop: 1, PadLeft: 1, DilationH: 1, DilationW: 1}, // part of the result
 	shape(2, 9, 12, 40, 1, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1),
 	shape(1, 12, 9, 24, 1, 3, 3, 2, 2, 0, 0, 1, 1, 1, 1), // TensorFlow's "same"
 	shape(1, 11, 14, 18, 1, 5, 5, 1, 1, 2, 2, 2, 2, 1, 1),
@@ -190,6 +193,29 @@ func TestNaN(t *testing.T) {
 		for i, v := range y {
 			if (v != v) != hit[i] {
 				t.Fatalf("y[%d] is %v", i, v)
+			}
+		}
+	})
+}
+
+// One in the gradient of the filter reaches just the taps that read it.
+func TestNaNInWeightGrad(t *testing.T) {
+	eachRoad(t, func(t *testing.T) {
+		s := same3x3(1, 6, 20)
+		for _, at := range []int{0, 5 * 20, 17 * 20, 35 * 20} {
+			x, dy, df := random[float32](1, s.inputSize()), random[float32](2, s.outputSize()), guarded[float32](s.filterSize())
+			x[at] = float32(math.NaN())
+			WeightGrad(df, dy, x, s, make([]float32, s.WeightGradWorkspace()))
+			hit := map[int]bool{}
+			taps(s, func(out, k, in int) {
+				if in == at {
+					hit[k] = true
+				}
+			})
+			for i, v := range df {
+				if (v != v) != hit[i] {
+					t.Fatalf("NaN at %d: df[%d] is %v", at, i, v)
+				}
 			}
 		}
 	})

@@ -184,6 +184,9 @@ type gradCall struct {
 	xLines  int
 
 	taps *[9]tapOffsets
+
+	xRow, sumTap int // bytes from one row of the picture, or one tap of the sums, to the next
+	pad, tail    int // gradients before the first pixel's, pixels after the last gradient
 }
 
 // tapOffsets are the places of one tap in bytes: in the picture, from the first pixel's first tap, and in the sums.
@@ -274,7 +277,9 @@ func (k *weightGrad[T]) fast(lo, hi int) bool {
 	parts, total := s.parts(), s.N*s.P
 	wide, lanes := blockSize()
 	turns := (s.C + wide - 1) / wide
-	call := gradCall{dyStep: pixel, xStep: s.StrideW * pixel}
+	call := gradCall{dyStep: pixel, xStep: s.StrideW * pixel, xRow: s.DilationH * s.W * pixel, sumTap: pixel, pad: s.PadLeft}
+	slides := s.S == 3 && s.StrideW == 1 && s.DilationW == 1 && s.PadLeft >= 0 && s.PadLeft <= 2 && s.Q >= 3 && s.W >= 3
+	columns := min(s.W, s.Q-s.PadLeft) // pixels whose first tap has a result
 	for part := lo; part < hi; part++ {
 		sum := k.sums[part*s.filterSize() : (part+1)*s.filterSize()]
 		clear(sum)
@@ -299,6 +304,14 @@ func (k *weightGrad[T]) fast(lo, hi int) bool {
 				call.nextX, call.xLines = nextX.take()
 				call.nextDy, call.dyLines = nextDy.take()
 				call.sum = unsafe.Add(pointer(sum), 4*c)
+				if slides && taps.N > 0 && taps.N <= 3 {
+					call.dy, call.x = unsafe.Add(dy, 4*c), unsafe.Add(x, 4*c)
+					call.sum = unsafe.Add(call.sum, taps.Tap*s.S*pixel)
+					call.pixels, call.tail = columns, s.W-columns
+					slideKernel(taps.N, call.lanes == wide, (*byte)(unsafe.Pointer(&call)))
+					c += call.lanes
+					continue
+				}
 				for j := range plan.groups {
 					g := &plan.groups[j]
 					call.dy, call.x = unsafe.Add(dy, g.dy+4*c), unsafe.Add(x, g.x+4*c)
@@ -360,4 +373,35 @@ func blockSize() (wide, lanes int) {
 		return 32, 16
 	}
 	return 16, 8
+}
+
+// slideKernel runs the kernel for so many rows of a filter three taps wide.
+func slideKernel(rows int, wide bool, c *byte) {
+	avx512 := cpu.Current() == cpu.AVX512
+	switch {
+	case rows == 3 && avx512 && wide:
+		slideGrad3AVX512(c)
+	case rows == 3 && avx512:
+		narrowSlideGrad3AVX512(c)
+	case rows == 3 && wide:
+		slideGrad3AVX2(c)
+	case rows == 3:
+		narrowSlideGrad3AVX2(c)
+	case rows == 2 && avx512 && wide:
+		slideGrad2AVX512(c)
+	case rows == 2 && avx512:
+		narrowSlideGrad2AVX512(c)
+	case rows == 2 && wide:
+		slideGrad2AVX2(c)
+	case rows == 2:
+		narrowSlideGrad2AVX2(c)
+	case avx512 && wide:
+		slideGrad1AVX512(c)
+	case avx512:
+		narrowSlideGrad1AVX512(c)
+	case wide:
+		slideGrad1AVX2(c)
+	default:
+		narrowSlideGrad1AVX2(c)
+	}
 }

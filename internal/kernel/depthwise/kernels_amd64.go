@@ -93,3 +93,63 @@ func grad1AVX512(c *byte)
 //
 //go:noescape
 func narrowGrad1AVX512(c *byte)
+
+// slideGrad1AVX2 adds a row of pixels to the gradients of 1×3 taps; c points to a gradCall.
+//
+//go:noescape
+func slideGrad1AVX2(c *byte)
+
+// narrowSlideGrad1AVX2 adds a row of pixels to the gradients of 1×3 taps; c points to a gradCall.
+//
+//go:noescape
+func narrowSlideGrad1AVX2(c *byte)
+
+// slideGrad1AVX512 adds a row of pixels to the gradients of 1×3 taps; c points to a gradCall.
+//
+//go:noescape
+func slideGrad1AVX512(c *byte)
+
+// narrowSlideGrad1AVX512 adds a row of pixels to the gradients of 1×3 taps; c points to a gradCall.
+//
+//go:noescape
+func narrowSlideGrad1AVX512(c *byte)
+
+// slideGrad2AVX2 adds a row of pixels to the gradients of 2×3 taps; c points to a gradCall.
+//
+//go:noescape
+func slideGrad2AVX2(c *byte)
+
+// narrowSlideGrad2AVX2 adds a row of pixels to the gradients of 2×3 taps; c points to a gradCall.
+//
+//go:noescape
+func narrowSlideGrad2AVX2(c *byte)
+
+// slideGrad2AVX512 adds a row of pixels to the gradients of 2×3 taps; c points to a gradCall.
+//
+//go:noescape
+func slideGrad2AVX512(c *byte)
+
+// narrowSlideGrad2AVX512 adds a row of pixels to the gradients of 2×3 taps; c points to a gradCall.
+//
+//go:noescape
+func narrowSlideGrad2AVX512(c *byte)
+
+// slideGrad3AVX2 adds a row of pixels to the gradients of 3×3 taps; c points to a gradCall.
+//
+//go:noescape
+func slideGrad3AVX2(c *byte)
+
+// narrowSlideGrad3AVX2 adds a row of pixels to the gradients of 3×3 taps; c points to a gradCall.
+//
+//go:noescape
+func narrowSlideGrad3AVX2(c *byte)
+
+// slideGrad3AVX512 adds a row of pixels to the gradients of 3×3 taps; c points to a gradCall.
+//
+//go:noescape
+func slideGrad3AVX512(c *byte)
+
+// narrowSlideGrad3AVX512 adds a row of pixels to the gradients of 3×3 taps; c points to a gradCall.
+//
+//go:noescape
+func narrowSlideGrad3AVX512(c *byte)

@@ -315,6 +315,7 @@ const (
 	gradDyStep, gradXStep, gradLanes               = 32, 40, 48
 	gradNextDy, gradDyLines, gradNextX, gradXLines = 56, 64, 72, 80
 	gradTaps                                       = 88
+	gradXRow, gradSumTap, gradPad, gradTail        = 96, 104, 112, 120
 )
 
 // grad emits the kernel of the weight gradient: for one run of pixels, taps taps and a block of nv vectors of
@@ -403,6 +404,127 @@ func grad(w Width, nv, taps int, narrow bool) {
 	Done()
 }
 
+// slideGrad emits the weight gradient of rows rows of a filter three taps wide, for stride and dilation 1, over
+// a whole row of the picture: the sums stay in registers, and each pixel x is loaded once for the three results
+// that read it, whose gradients roll through three registers.
+func slideGrad(w Width, nv, rows int, narrow bool) {
+	name := fmt.Sprintf("slideGrad%d%v", rows, w)
+	if narrow {
+		name = fmt.Sprintf("narrowSlideGrad%d%v", rows, w)
+	}
+	TEXT(name, NOSPLIT, "func(c *byte)")
+	Pragma("noescape")
+	Doc(fmt.Sprintf("%s adds a row of pixels to the gradients of %d×3 taps; c points to a gradCall.", name, rows))
+	c := Load(Param("c"), GP64()).(reg.GPVirtual)
+	prefetch(c, name+"dy", gradNextDy, gradDyLines)
+	prefetch(c, name+"x", gradNextX, gradXLines)
+	var mask Mask
+	if narrow {
+		mask = w.First(get(c, gradLanes))
+	}
+	load := func(m Mem) Vec {
+		if narrow {
+			return mask.Load(m)
+		}
+		return w.Load(m)
+	}
+	dyStep, xStep, sumTap := get(c, gradDyStep), get(c, gradXStep), get(c, gradSumTap)
+	for j := range nv {
+		label := fmt.Sprintf("%sv%d", name, j)
+		disp := j * int(w)
+		sum := get(c, gradSum)
+		acc := make([][3]Vec, rows)
+		for r := range acc {
+			for t := range acc[r] {
+				acc[r][t] = load(Mem{Base: sum, Disp: disp})
+				ADDQ(sumTap, sum)
+			}
+		}
+		x := []reg.GPVirtual{get(c, gradX)}
+		for r := 1; r < rows; r++ {
+			p := GP64()
+			MOVQ(x[r-1], p)
+			ADDQ(field(c, gradXRow), p)
+			x = append(x, p)
+		}
+		// d[t] is the gradient of the result that reads the pixel by tap t.
+		dy := get(c, gradDy)
+		d := [3]Vec{w.Zero(), w.Zero(), w.Zero()}
+		pad := get(c, gradPad)
+		Label(label + "lead")
+		TESTQ(pad, pad)
+		JZ(LabelRef(label + "start"))
+		VMOVAPS(d[1], d[2])
+		VMOVUPS(load(Mem{Base: dy, Disp: disp}), d[1])
+		ADDQ(dyStep, dy)
+		DECQ(pad)
+		JMP(LabelRef(label + "lead"))
+		Label(label + "start")
+		// Taps without a result are left out, since 0 times a pixel that is not finite would be NaN.
+		column := func(taps ...int) {
+			for r := range acc {
+				v := load(Mem{Base: x[r], Disp: disp})
+				for _, t := range taps {
+					w.AddMul(acc[r][t], v, d[t])
+				}
+				ADDQ(xStep, x[r])
+			}
+			VMOVAPS(d[1], d[2])
+			VMOVAPS(d[0], d[1])
+		}
+		next := func() {
+			VMOVUPS(load(Mem{Base: dy, Disp: disp}), d[0])
+			ADDQ(dyStep, dy)
+		}
+		n := get(c, gradPixels)
+		for pad := range 2 { // the first pixels, which some taps do not reach
+			CMPQ(field(c, gradPad), U32(pad))
+			JG(LabelRef(fmt.Sprintf("%sreached%d", label, pad)))
+			next()
+			if pad == 0 {
+				column(0)
+			} else {
+				column(0, 1)
+			}
+			DECQ(n)
+			Label(fmt.Sprintf("%sreached%d", label, pad))
+		}
+		Label(label + "column")
+		TESTQ(n, n)
+		JZ(LabelRef(label + "tail"))
+		next()
+		column(0, 1, 2)
+		DECQ(n)
+		JMP(LabelRef(label + "column"))
+		Label(label + "tail")
+		MOVQ(field(c, gradTail), n)
+		for gone := 1; gone <= 2; gone++ {
+			TESTQ(n, n)
+			JZ(LabelRef(label + "done"))
+			if gone == 1 {
+				column(1, 2)
+			} else {
+				column(2)
+			}
+			DECQ(n)
+		}
+		Label(label + "done")
+		MOVQ(field(c, gradSum), sum)
+		for r := range acc {
+			for t := range acc[r] {
+				m := Mem{Base: sum, Disp: disp}
+				if narrow {
+					mask.Store(acc[r][t], m)
+				} else {
+					VMOVUPS(acc[r][t], m)
+				}
+				ADDQ(sumTap, sum)
+			}
+		}
+	}
+	Done()
+}
+
 func main() {
 	ConstraintExpr("amd64,!noasm")
 	row(AVX2, "row", 2, false, 8, []int{6, 3, 1})
@@ -416,6 +538,12 @@ func main() {
 		}
 		grad(AVX512, 2, taps, false)
 		grad(AVX512, 1, taps, true)
+	}
+	for rows := 1; rows <= 3; rows++ {
+		for _, w := range []Width{AVX2, AVX512} {
+			slideGrad(w, 2, rows, false)
+			slideGrad(w, 1, rows, true)
+		}
 	}
 	Generate()
 }
