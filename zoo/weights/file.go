@@ -5,22 +5,23 @@ import (
 	"io"
 	"math"
 	"os"
+	"strings"
 
 	"github.com/pkg/errors"
 	"gorgonia.org/tensor"
 )
 
-// File is an open safetensors file. Several goroutines may read from one at the same time.
+// File is an open file of named tensors. Several goroutines may read from one at the same time.
 type File struct {
-	// Metadata holds the strings that the writer of the file attached to it; nil when there are none.
+	// Metadata holds the strings that the writer of a safetensors file attached to it; nil when there are none.
 	Metadata map[string]string
 
 	name   string
 	r      io.ReaderAt
 	closer io.Closer
-	infos  []Info // in the order of their bytes
+	infos  []Info
 	byName map[string]int
-	data   int64 // where the tensors' bytes start
+	data   int64 // where the bytes start of tensors that have no storage of their own
 }
 
 // Named is a tensor with its name.
@@ -29,7 +30,8 @@ type Named struct {
 	Value *tensor.Dense
 }
 
-// Open opens and checks a file. It reads the header alone; the file stays open for the tensors until Close.
+// Open opens and checks a file, whose format it finds out from the first bytes. It reads the list of tensors
+// alone; the file stays open for the tensors until Close.
 func Open(path string) (*File, error) {
 	r, err := os.Open(path)
 	if err != nil {
@@ -55,16 +57,42 @@ func Open(path string) (*File, error) {
 
 // NewFile is Open for bytes that are not in a file of their own.
 func NewFile(r io.ReaderAt, size int64) (*File, error) {
-	infos, metadata, data, err := readHeader(r, size)
+	f := &File{name: "weights", r: r, byName: make(map[string]int)}
+	var head [32]byte
+	n, err := r.ReadAt(head[:min(size, int64(len(head)))], 0)
+	if err != nil && err != io.EOF {
+		return nil, errors.WithStack(err)
+	}
+	switch start := string(head[:n]); {
+	case strings.HasPrefix(start, "PK\x03\x04"):
+		f.infos, err = readZip(r, size)
+	case legacyTorch(start):
+		f.infos, err = readLegacyTorch(r, size)
+	case strings.HasPrefix(start, "\x89HDF\r\n"):
+		err = errors.New("HDF5 is not read: in Python, write the model's variables with numpy.savez, by their names")
+	default:
+		f.infos, f.Metadata, f.data, err = readHeader(r, size)
+	}
 	if err != nil {
 		return nil, err
 	}
-	f := &File{Metadata: metadata, name: "safetensors", r: r, infos: infos, byName: make(map[string]int, len(infos)), data: data}
-	for i, info := range infos {
+	var total int64
+	for i, info := range f.infos {
+		if _, ok := f.byName[info.Name]; ok {
+			return nil, errors.Errorf("two tensors have the name %q", info.Name)
+		}
 		f.byName[info.Name] = i
+		// No overflow: each tensor is at most 1100 times the file, and there are fewer than its bytes.
+		if total += int64(info.Elements()) * dtypes[info.DType].size; total/spread > size {
+			return nil, errors.Errorf("the tensors take more than %d times the file's %d bytes", spread, size)
+		}
 	}
 	return f, nil
 }
+
+// spread is how many bytes of tensors a byte of a file may make: honest weights hardly compress, and few of them
+// share their elements, but a hostile file could ask for all memory.
+const spread = 64
 
 // Close closes the file that Open opened.
 func (f *File) Close() error {
@@ -220,15 +248,29 @@ func convertible(from DType, to tensor.Dtype) bool {
 	return dtypes[from].in == to
 }
 
-// decode reads the elements of info chunk by chunk.
+// decode reads the elements of info into dst.
 func decode[T any](f *File, info Info, dst []T, one func([]byte) T) error {
-	const chunk = 1 << 16 // bytes; a multiple of every element's size
+	if len(dst) == 0 {
+		return nil
+	}
+	r, err := f.bytes(info)
+	if err != nil {
+		return err
+	}
 	size := int(dtypes[info.DType].size)
-	buf := make([]byte, min(chunk, int64(len(dst))*int64(size)))
-	at := f.data + info.begin
-	for len(dst) > 0 {
+	if info.layout != nil {
+		all := make([]byte, info.end-info.begin)
+		if err := readAt(r, all, 0); err != nil {
+			return err
+		}
+		gather(dst, all, info.layout, size, one)
+		return nil
+	}
+	const chunk = 1 << 16 // bytes; a multiple of every element's size
+	buf := make([]byte, min(chunk, len(dst)*size))
+	for at := int64(0); len(dst) > 0; {
 		n := min(len(dst), len(buf)/size)
-		if err := readAt(f.r, buf[:n*size], at); err != nil {
+		if err := readAt(r, buf[:n*size], at); err != nil {
 			return err
 		}
 		for i := range dst[:n] {
@@ -238,6 +280,18 @@ func decode[T any](f *File, info Info, dst []T, one func([]byte) T) error {
 		at += int64(n * size)
 	}
 	return nil
+}
+
+// gather walks over elements of size bytes and returns what is left of dst.
+func gather[T any](dst []T, from []byte, layout []axis, size int, one func([]byte) T) []T {
+	if len(layout) == 0 {
+		dst[0] = one(from)
+		return dst[1:]
+	}
+	for i := range layout[0].size {
+		dst = gather(dst, from[i*layout[0].stride*size:], layout[1:], size, one)
+	}
+	return dst
 }
 
 // scalar makes a tensor of rank 0.

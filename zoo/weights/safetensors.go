@@ -12,7 +12,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/pkg/errors"
-	"gorgonia.org/tensor"
 )
 
 const (
@@ -20,18 +19,6 @@ const (
 	maxRank     = 32          // axes; NumPy's limit for many years
 	metadataKey = "__metadata__"
 )
-
-// Info is what the header says of one tensor.
-type Info struct {
-	Name  string
-	DType DType
-	Shape tensor.Shape // nil for a scalar
-
-	begin, end int64 // offsets into the data, which starts after the header
-}
-
-// Elements is the number of elements: 1 for a scalar, 0 when an axis is empty.
-func (i Info) Elements() int { return int((i.end - i.begin) / dtypes[i.DType].size) }
 
 // readHeader parses and checks everything but the tensors' bytes. data is where those start.
 func readHeader(r io.ReaderAt, size int64) (infos []Info, metadata map[string]string, data int64, err error) {
@@ -44,7 +31,7 @@ func readHeader(r io.ReaderAt, size int64) (infos []Info, metadata map[string]st
 	}
 	n := binary.LittleEndian.Uint64(prefix[:])
 	if n > uint64(size-8) || n > maxHeader {
-		return nil, nil, 0, errors.Errorf("header of %d bytes in a file of %d bytes (limit %d): truncated, or not a safetensors file", n, size, maxHeader)
+		return nil, nil, 0, errors.Errorf("header of %d bytes in a file of %d bytes (limit %d): truncated, or neither a safetensors nor a PyTorch nor a NumPy file", n, size, maxHeader)
 	}
 	header := make([]byte, n)
 	if err := readAt(r, header, 8); err != nil {
@@ -210,19 +197,29 @@ func (p parser) info(name string) (Info, error) {
 	if !ok {
 		return info, errors.Errorf("dtype %q is not known", info.DType)
 	}
-	bytes := dt.size
+	bytes, err := byteCount(shape, dt.size)
+	if err != nil {
+		return info, err
+	}
 	for _, d := range shape {
-		hi, lo := bits.Mul64(uint64(bytes), uint64(d))
-		if hi != 0 || lo > math.MaxInt64 || d > math.MaxInt {
-			return info, errors.Errorf("shape %v has more elements than can be counted", shape)
-		}
-		bytes = int64(lo)
 		info.Shape = append(info.Shape, int(d))
 	}
 	if bytes != info.end-info.begin {
 		return info, errors.Errorf("shape %v of %s takes %d bytes, data_offsets %v give it %d", shape, info.DType, bytes, offsets, info.end-info.begin)
 	}
 	return info, nil
+}
+
+// byteCount is the bytes that a shape takes, for elements of a size.
+func byteCount(shape []int64, size int64) (int64, error) {
+	for _, d := range shape {
+		hi, lo := bits.Mul64(uint64(size), uint64(d))
+		if d < 0 || hi != 0 || lo > math.MaxInt64 || d > math.MaxInt {
+			return 0, errors.Errorf("shape %v has more elements than can be counted", shape)
+		}
+		size = int64(lo)
+	}
+	return size, nil
 }
 
 // checkPlaces sorts the tensors by their place and checks that they fill size bytes exactly.
