@@ -54,7 +54,7 @@ func Sqrt[T Float](y, x []T) { apply(opSqrt, y, x, nil, 0, 0) }
 // SqrtGrad sets dx[i] = dy[i] / (2·y[i]), where y = √x.
 func SqrtGrad[T Float](dx, dy, y []T) { apply(opSqrtGrad, dx, dy, y, 0, 0) }
 
-// Exp sets y[i] = e^x[i]. In float32 the error is at most 1 ulp.
+// Exp sets y[i] = e^x[i]. In float32 the error is at most 1.01 ulp.
 func Exp[T Float](y, x []T) { apply(opExp, y, x, nil, 0, 0) }
 
 // Log sets y[i] = ln x[i]. In float32 the error is at most 2 ulp.

@@ -98,7 +98,7 @@ var ops = []struct {
 	{"eluGrad", opELUGrad, "ab", 1.5, 1.25, 2, func(a, b float64) float64 { return a }},
 	{"sigmoidGrad", opSigmoidGrad, "ab", 0, 0, 3, func(a, b float64) float64 { return a * b }},
 	{"tanhGrad", opTanhGrad, "ab", 0, 0, 3, func(a, b float64) float64 { return a }},
-	{"exp", opExp, "a", 0, 0, 1, nil},
+	{"exp", opExp, "a", 0, 0, 1.01, nil},
 	{"exp shifted", opExp, "a", 0.5, 0, 2, func(a, b float64) float64 { return a * math.Exp(a) }},
 	{"log", opLog, "a", 0, 0, 2, nil},
 	{"pow", opPow, "a", 2.5, 0, 0.5, nil},

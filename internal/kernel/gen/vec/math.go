@@ -23,7 +23,7 @@ func reduceExp(w Width, x Vec) (n, e Vec) {
 	return n, w.MulAdd(q, w.Mul(r, r), r)
 }
 
-// exp is e^x, at most 1 ulp off; overflow is +Inf, underflow goes through the denormals to 0.
+// exp is e^x, at most 1.01 ulp off; overflow is +Inf, underflow goes through the denormals to 0.
 func exp(w Width, x Vec) Vec {
 	x = w.Max(w.Load(Const(-104)), w.Min(w.Load(Const(89)), x)) // beyond, the result is 0 or +Inf; NaN stays
 	n, e := reduceExp(w, x)
