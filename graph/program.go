@@ -63,6 +63,9 @@ type instr struct {
 }
 
 func (i *instr) name() string {
+	if _, ok := i.run.(*useRunner); ok {
+		return "use"
+	}
 	if i.op == nil {
 		return "convert"
 	}

@@ -21,6 +21,10 @@ type Options struct {
 
 	// Assign copies values into variables after a complete run: running statistics, for one.
 	Assign []Assign
+	// Use hands values to functions during the run; Guard does so before any of Use gets its value, so that it
+	// can end a run whose loss is not finite before an optimiser has moved anything.
+	Use   []Use
+	Guard *Use
 	// Constant lists inputs and variables whose values stay as they are at the first run: the weights of a
 	// network in use. What is computed from them alone is computed once, and filters are packed once.
 	Constant []*Node
@@ -100,6 +104,13 @@ func (t *Tape) compile(outputs gorgonia.Nodes) error {
 		}
 		wanted = append(wanted, a.From)
 	}
+	results := len(wanted)
+	for _, u := range t.opts.Use {
+		wanted = append(wanted, u.Node)
+	}
+	if t.opts.Guard != nil {
+		wanted = append(wanted, t.opts.Guard.Node)
+	}
 	for i, n := range wanted {
 		if n == nil {
 			return errors.Errorf("tape: output %d is nil", i)
@@ -111,6 +122,10 @@ func (t *Tape) compile(outputs gorgonia.Nodes) error {
 	p, err := build(wanted)
 	if err != nil {
 		return errors.Wrap(err, "tape")
+	}
+	p.outputs = p.outputs[:results]
+	if err := p.addUses(t.opts.Guard, t.opts.Use); err != nil {
+		return err
 	}
 	if err := p.setAside(t.opts.Constant); err != nil {
 		return err
