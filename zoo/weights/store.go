@@ -2,6 +2,7 @@ package weights
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pkg/errors"
@@ -47,48 +48,112 @@ func (m *Mismatch) Error() string {
 	return fmt.Sprintf("%s does not fit the network; %s", m.File, strings.Join(parts, "; "))
 }
 
-// LoadStore reads all variables of a store from a file. Unless names and shapes agree it changes nothing and
+// LoadStore reads the variables of a store from a file. Unless names and shapes agree it changes nothing and
 // returns a *Mismatch. Floating-point types are converted. PyTorch's counters of batches, which no network
 // here has a use for, are passed over.
-func LoadStore(path string, s *graph.Store) error {
+func LoadStore(path string, s *graph.Store, options ...Option) error {
 	f, err := Open(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	m := &Mismatch{File: path}
+	return f.LoadStore(s, options...)
+}
+
+// LoadStore is the function of the same name for an open file.
+func (f *File) LoadStore(s *graph.Store, options ...Option) error {
+	var l loading
+	for _, o := range options {
+		o(&l)
+	}
+	source, err := l.names(f)
+	if err != nil {
+		return errors.WithMessage(err, f.name)
+	}
+	variables := s.Variables()
+	if l.head {
+		var all []string
+		for _, v := range variables {
+			all = append(all, v.Name)
+		}
+		for name := range source {
+			all = append(all, name)
+		}
+		scopes := headScopes(all)
+		if len(scopes) == 0 {
+			return errors.Errorf("%s: the network has no head by a known name; name it with Skip", f.name)
+		}
+		l.skip = append(l.skip, scopes...)
+	}
+	m := &Mismatch{File: f.name}
 	wanted := make(map[string]bool)
-	for _, v := range s.Variables() {
+	var matched []*graph.Variable
+	for _, v := range variables {
 		wanted[v.Name] = true
-		info, ok := f.Info(v.Name)
+		info, ok := source[v.Name]
+		if ok && l.keras != nil && sameButOnes(info.Shape, v.Value.Shape()) {
+			info.Shape = v.Value.Shape().Clone()
+			source[v.Name] = info
+		}
 		switch {
+		case l.skips(v.Name):
 		case !ok:
 			m.Missing = append(m.Missing, v.Name)
 		case !sameShape(info.Shape, v.Value.Shape()):
 			m.Shapes = append(m.Shapes, fmt.Sprintf("%s: file %v, network %v", v.Name, info.Shape, v.Value.Shape()))
+		default:
+			matched = append(matched, v)
 		}
 	}
-	for _, name := range f.Names() {
-		if !wanted[name] && !strings.HasSuffix(name, ".num_batches_tracked") {
+	for name := range source {
+		if !wanted[name] && !l.skips(name) && !strings.HasSuffix(name, ".num_batches_tracked") {
 			m.Surplus = append(m.Surplus, name)
 		}
 	}
-	if len(m.Missing)+len(m.Surplus)+len(m.Shapes) > 0 {
+	slices.Sort(m.Surplus)
+	if len(m.Shapes) > 0 || !l.partial && len(m.Missing)+len(m.Surplus) > 0 {
 		return m
 	}
+	if len(matched) == 0 {
+		return errors.Errorf("%s: nothing of it has the name of a variable of the network that is not skipped", f.name)
+	}
 	// Everything is read before anything is changed: a file may still be damaged further on.
-	read := make([]*tensor.Dense, 0, len(wanted))
-	for _, v := range s.Variables() {
-		t, err := f.TensorAs(v.Name, s.Dtype())
-		if err != nil {
+	read := make([]*tensor.Dense, len(matched))
+	for i, v := range matched {
+		if read[i], err = f.tensor(source[v.Name], s.Dtype()); err != nil {
 			return err
 		}
-		read = append(read, t)
 	}
-	for i, v := range s.Variables() {
+	for i, v := range matched {
 		if err := tensor.Copy(v.Value, read[i]); err != nil {
-			return errors.Wrapf(err, "%s: %s", path, v.Name)
+			return errors.Wrapf(err, "%s: %s", f.name, v.Name)
 		}
 	}
 	return nil
+}
+
+// names gives the file's tensors their names and places in the network.
+func (l *loading) names(f *File) (map[string]Info, error) {
+	infos := f.infos
+	if l.keras != nil {
+		var err error
+		if infos, err = fromKeras(infos, l.keras); err != nil {
+			return nil, err
+		}
+	}
+	source := make(map[string]Info, len(infos))
+	for _, info := range infos {
+		name := info.Name
+		for _, rename := range l.rename {
+			name = rename(name)
+		}
+		if name == "" {
+			continue
+		}
+		if _, ok := source[name]; ok {
+			return nil, errors.Errorf("two tensors are renamed to %q", name)
+		}
+		source[name] = info
+	}
+	return source, nil
 }
