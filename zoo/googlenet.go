@@ -1,8 +1,6 @@
 package zoo
 
-import (
-	"github.com/stheno-ml/stheno/nn"
-)
+import "github.com/stheno-ml/stheno/nn"
 
 const szegedyDeeper = "Szegedy et al. 2014, Going Deeper with Convolutions, arXiv:1409.4842"
 
@@ -14,15 +12,8 @@ type googlenet struct {
 }
 
 var googlenets = []googlenet{
-	{v1("googlenet", 6624904, 6379984, 1498376192, 69.778), false},
-	{v1("googlenet_bvlc", 6998552, 6379728, 1582671872, 68.7), true},
-}
-
-func v1(name string, params, aux, macs int64, top1 float64) Info {
-	i := imagenet(name, 224, params, macs, top1, szegedyDeeper)
-	i.AuxParams = aux
-	i.aux = []auxHead{{"aux1", 0.3}, {"aux2", 0.3}}
-	return i
+	{withAux(imagenet("googlenet", 224, 6624904, 1498376192, 69.778, szegedyDeeper), 6379984, auxHead{"aux1", 0.3}, auxHead{"aux2", 0.3}), false},
+	{withAux(imagenet("googlenet_bvlc", 224, 6998552, 1582671872, 68.7, szegedyDeeper), 6379728, auxHead{"aux1", 0.3}, auxHead{"aux2", 0.3}), true},
 }
 
 // v1Block is the widths of an Inception block: 1×1; 3×3 and its reduction; 5×5 and its; pooling's projection.

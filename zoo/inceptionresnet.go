@@ -20,7 +20,7 @@ const (
 )
 
 var inceptionResnets = []inceptionResnet{
-	{imagenet("inception_resnet_v1", 299, 24357096, 0, 78.7, szegedyV4), irV1},
+	{imagenet("inception_resnet_v1", 299, 24357096, 6308597856, 78.7, szegedyV4), irV1},
 	{facenet(), irFacenet},
 	{imagenet("inception_resnet_v2", 299, 55843464, 13155794016, 80.459, szegedyV4), irV2},
 	{imagenet("inception_resnet_v2_keras", 299, 55813192, 13155794016, 80.3, szegedyV4), irV2Keras},

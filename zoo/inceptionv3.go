@@ -5,22 +5,15 @@ import "github.com/stheno-ml/stheno/nn"
 const szegedyRethinking = "Szegedy et al. 2015, Rethinking the Inception Architecture for Computer Vision, arXiv:1512.00567"
 
 // inceptionV3 is a row of Inception v3. Names are torchvision's. Keras's version, with the same names, has batch
-// norms without γ and leaves padding out of the means in its pooling branches.
+// norms without γ, leaves padding out of the means in its pooling branches and has no auxiliary head.
 type inceptionV3 struct {
 	Info
 	style style
 }
 
 var inceptionV3s = []inceptionV3{
-	{v3("inception_v3", 23834568, 3326696, 77.294), torch},
-	{v3("inception_v3_keras", 23817352, 3325800, 77.9), keras},
-}
-
-func v3(name string, params, aux int64, top1 float64) Info {
-	i := imagenet(name, 299, params, 5713216096, top1, szegedyRethinking)
-	i.AuxParams = aux
-	i.aux = []auxHead{{"AuxLogits", 0.4}}
-	return i
+	{withAux(imagenet("inception_v3", 299, 23834568, 5713216096, 77.294, szegedyRethinking), 3326696, auxHead{"AuxLogits", 0.4}), torch},
+	{imagenet("inception_v3_keras", 299, 23817352, 5713216096, 77.9, szegedyRethinking), keras},
 }
 
 func (r inceptionV3) net(c Config) nn.Layer {
@@ -43,7 +36,7 @@ func (r inceptionV3) net(c Config) nn.Layer {
 		f.a("Mixed_5b", 32), f.a("Mixed_5c", 64), f.a("Mixed_5d", 64),
 		f.b("Mixed_6a"), // [N, 768, 17, 17]
 		f.c("Mixed_6b", 128), f.c("Mixed_6c", 160), f.c("Mixed_6d", 160), f.c("Mixed_6e", 192),
-		f.aux(c),
+		f.aux(c, r.aux != nil),
 		f.d("Mixed_7a"), // [N, 1280, 8, 8]
 		f.e("Mixed_7b"), f.e("Mixed_7c"),
 	)
@@ -114,7 +107,8 @@ func (f v3Blocks) e(scope string) nn.Layer {
 }
 
 // aux is the auxiliary classifier on [N, 768, 17, 17].
-func (f v3Blocks) aux(c Config) nn.Layer {
+func (f v3Blocks) aux(c Config, has bool) nn.Layer {
+	c.Aux = c.Aux && has
 	narrow := f.convs
 	narrow.init = nn.TruncatedNormal{Std: 0.01}
 	return c.aux("AuxLogits", nn.AvgPool2D{Kernel: 5, Stride: 3}, f.valid("conv0", 128, 1, 1), narrow.valid("conv1", 768, 5, 1),

@@ -40,6 +40,12 @@ func imagenet(name string, input int, params, macs int64, top1 float64, paper st
 	return Info{Name: name, Params: params, MACs: macs, Input: input, Top1: top1, Paper: paper, classes: 1000}
 }
 
+// withAux adds auxiliary heads of so many parameters.
+func withAux(i Info, params int64, heads ...auxHead) Info {
+	i.AuxParams, i.aux = params, heads
+	return i
+}
+
 // table is all networks, family by family.
 func table() []network {
 	return slices.Concat(
