@@ -8,10 +8,12 @@ import (
 
 // fuse joins ops that can be one pass over the data. First an op takes in the only reader of its result, as
 // long as it can: convolution, batch norm, residual add, activation. Then ops take in a producer that is cheap
-// to compute again, where all its readers can: the gradient of an activation in batch norm's gradients.
+// to compute again, where all its readers can: the gradient of an activation in batch norm's gradients. At last
+// ops do without an input that they can tell from others: batch norm's gradients know the sign of its result.
 func (p *program) fuse() {
 	p.fuseReaders()
 	p.absorbProducers()
+	p.bypassInputs()
 }
 
 // readers counts how often each value is read, and says by whom last; outputs count as read twice.
@@ -99,6 +101,35 @@ func (p *program) absorbProducers() {
 		p.fused++
 	}
 	p.drop(gone)
+}
+
+func (p *program) bypassInputs() {
+	maker := make(map[*value]*instr, len(p.instrs))
+	for _, i := range p.instrs {
+		maker[i.out] = i
+		b, ok := i.run.(exec.Bypasser)
+		if !ok {
+			continue
+		}
+		for at, v := range i.in {
+			m := maker[v]
+			if m == nil {
+				continue
+			}
+			r, take, ok := b.Bypass(m.run, at, func(own, producers int) bool { return i.in[own] == m.in[producers] })
+			if !ok {
+				continue
+			}
+			in := append([]*value(nil), i.in[:at]...)
+			in = append(in, i.in[at+1:]...)
+			for _, k := range take {
+				in = append(in, m.in[k])
+			}
+			i.in = in
+			i.become(r)
+			break
+		}
+	}
 }
 
 // become gives the instruction another op.

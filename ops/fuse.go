@@ -9,7 +9,8 @@ import (
 	"github.com/stheno-ml/stheno/internal/exec"
 )
 
-// What a rule may say about its neighbours on the tape; exec.Fuser, exec.Absorber and exec.Freezer say more.
+// What a rule may say about its neighbours on the tape; exec.Fuser, exec.Absorber, exec.Bypasser and
+// exec.Freezer say more.
 // Fused rules stand on tapes only, never in graphs, and have no gradient.
 type (
 	fuser interface {
@@ -17,6 +18,9 @@ type (
 	}
 	absorber interface {
 		absorb(producer rule, at int) (rule, bool)
+	}
+	bypasser interface {
+		bypass(producer rule, at int, same func(own, producers int) bool) (r rule, take []int, ok bool)
 	}
 	freezer interface {
 		freeze(c *exec.Call, constant []bool) (rule, bool)
@@ -26,6 +30,7 @@ type (
 var (
 	_ exec.Fuser    = &op{}
 	_ exec.Absorber = &op{}
+	_ exec.Bypasser = &op{}
 	_ exec.Freezer  = &op{}
 )
 
@@ -58,6 +63,19 @@ func (o *op) Absorb(producer any, at int) (any, bool) {
 		return nil, false
 	}
 	return o.with(r), true
+}
+
+func (o *op) Bypass(producer any, at int, same func(own, producers int) bool) (any, []int, bool) {
+	b, ok := o.rule.(bypasser)
+	p, ours := producer.(*op)
+	if !ok || !ours {
+		return nil, nil, false
+	}
+	r, take, ok := b.bypass(p.rule, at, same)
+	if !ok {
+		return nil, nil, false
+	}
+	return o.with(r), take, true
 }
 
 func (o *op) Freeze(c *exec.Call, constant []bool) (exec.Runner, bool) {

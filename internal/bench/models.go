@@ -20,18 +20,26 @@ import (
 // modelCase is a network that is measured: batch sizes as docs/bench and its peers use them.
 type modelCase struct {
 	name  string
+	zoo   string // its name in the zoo, where that is another
 	train int
 	infer []int
 	aux   bool
 }
 
 var modelCases = []modelCase{
-	{"resnet20", 128, []int{1, 128}, false},
-	{"resnet18", 8, []int{1, 32}, false},
-	{"resnet50", 8, []int{1, 16}, false},
-	{"googlenet", 8, []int{1, 32}, true},
-	{"inception_v3", 4, []int{1, 16}, true},
-	{"xception", 4, []int{1, 16}, false},
+	{"resnet20", "cifar_resnet20", 128, []int{1, 128}, false},
+	{"resnet18", "", 8, []int{1, 32}, false},
+	{"resnet50", "", 8, []int{1, 16}, false},
+	{"googlenet", "", 8, []int{1, 32}, true},
+	{"inception_v3", "", 4, []int{1, 16}, true},
+	{"xception", "", 4, []int{1, 16}, false},
+}
+
+func (c modelCase) network() string {
+	if c.zoo != "" {
+		return c.zoo
+	}
+	return c.name
 }
 
 // ModelRow is one measurement of a network.
@@ -116,7 +124,7 @@ func report(each func(ModelRow) error) func(ModelRow, error) error {
 }
 
 func (c modelCase) measureTrain(s Sampling, batch int, o ModelOptions) (ModelRow, error) {
-	m, err := zoo.New(c.name, zoo.Config{Aux: c.aux})
+	m, err := zoo.New(c.network(), zoo.Config{Aux: c.aux})
 	if err != nil {
 		return ModelRow{}, err
 	}
@@ -135,45 +143,41 @@ func (c modelCase) measureTrain(s Sampling, batch int, o ModelOptions) (ModelRow
 	if err != nil {
 		return r, err
 	}
-	opts := o.Options
-	opts.Assign, opts.Profile = b.Graph.Assigns(), o.Profile != nil
-	compiling := time.Now()
-	tape, err := graph.Compile(append(gorgonia.Nodes{loss}, grads...), opts)
-	if err != nil {
-		return r, err
-	}
-	r.Compile = ms(time.Since(compiling))
-	x := pictures(batch, m.Input)
-	y := tensor.New(tensor.WithShape(batch), tensor.Of(tensor.Int))
-	for i := range y.Ints() {
-		y.Ints()[i] = i % m.Config.Classes
-	}
-	for n, v := range map[*graph.Node]*tensor.Dense{b.Input: x, labels: y} {
-		if err := gorgonia.Let(n, v); err != nil {
-			return r, err
-		}
-	}
 	var params []optim.Param
 	for _, v := range vars {
 		params = append(params, optim.Param{Name: v.Name, Value: v.Value})
+		r.Slots += float64(v.Value.Shape().TotalSize()) * 4 / (1 << 20)
 	}
 	state, err := optim.New(optim.Config{Optimizer: optim.SGD{Momentum: 0.9}}, params)
 	if err != nil {
 		return r, err
 	}
-	if err := tape.RunAll(); err != nil {
+	opts := o.Options
+	opts.Assign, opts.Profile = b.Graph.Assigns(), o.Profile != nil
+	for i, n := range grads { // parameters move as their gradients come
+		opts.Use = append(opts.Use, graph.Use{Node: n, Func: func(v gorgonia.Value) error {
+			state.Params()[i].Grad = v.(*tensor.Dense)
+			return state.Update(i, 0.01)
+		}})
+	}
+	compiling := time.Now()
+	tape, err := graph.Compile(gorgonia.Nodes{loss}, opts)
+	if err != nil {
 		return r, err
 	}
-	for i, p := range state.Params() {
-		p.Grad = grads[i].Value().(*tensor.Dense)
-		r.Slots += float64(p.Value.Shape().TotalSize()) * 4 / (1 << 20)
+	r.Compile = ms(time.Since(compiling))
+	y := tensor.New(tensor.WithShape(batch), tensor.Of(tensor.Int))
+	for i := range y.Ints() {
+		y.Ints()[i] = i % m.Config.Classes
+	}
+	for n, v := range map[*graph.Node]*tensor.Dense{b.Input: pictures(batch, m.Input), labels: y} {
+		if err := gorgonia.Let(n, v); err != nil {
+			return r, err
+		}
 	}
 	var failed error
 	t := s.Measure(func() {
 		if err := tape.RunAll(); err != nil {
-			failed = err
-		}
-		if _, err := state.Step(0.01); err != nil {
 			failed = err
 		}
 	})
@@ -185,7 +189,7 @@ func (c modelCase) measureTrain(s Sampling, batch int, o ModelOptions) (ModelRow
 }
 
 func (c modelCase) measureInfer(s Sampling, batch int, o ModelOptions) (ModelRow, error) {
-	m, err := zoo.New(c.name, zoo.Config{})
+	m, err := zoo.New(c.network(), zoo.Config{})
 	if err != nil {
 		return ModelRow{}, err
 	}

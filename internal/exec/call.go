@@ -125,3 +125,10 @@ type Absorber interface {
 type Freezer interface {
 	Freeze(c *Call, constant []bool) (frozen Runner, ok bool)
 }
+
+// Bypasser is an op that can do without an input by looking at what that was computed from. same tells whether
+// one of its own inputs is one of the producer's. The op that does without takes its own inputs but input at,
+// and then those inputs of the producer that take lists.
+type Bypasser interface {
+	Bypass(producer any, at int, same func(own, producers int) bool) (op any, take []int, ok bool)
+}
