@@ -167,7 +167,7 @@ func compare[T Float](t *testing.T, name string, got []T, want []float64, tol fl
 	}
 }
 
-type buffers[T Float] struct{ x, w, y, ws guarded[T] }
+type buffers[T Float] struct{ x, w, y guarded[T] }
 
 func newBuffers[T Float](s *Shape, rng *rand.Rand) buffers[T] {
 	return buffers[T]{
