@@ -47,6 +47,7 @@ type builder struct {
 	marks   map[string]*Node    // outputs by name
 	names   []string            // of marks, in order
 	assigns []Assign
+	blocks  [][]*Node // see Checkpoint
 	layers  []Layer
 	layerOf map[*Node]int // index into layers
 }
@@ -329,6 +330,27 @@ func (g *Graph) Apply(kind, name string, f func(g *Graph) (*Node, error), in ...
 	g.layers[index].finish(g, index, in, out, first, vars)
 	return out
 }
+
+// Checkpoint builds a block whose inner values are computed again in the backward pass instead of being kept.
+// It matters in training only: Options.Recompute wants what Checkpoints lists.
+func (g *Graph) Checkpoint(f func() *Node) *Node {
+	first := len(g.expr.AllNodes())
+	out := f()
+	if g.err != nil || out == nil {
+		return nil
+	}
+	var block []*Node
+	for _, n := range g.expr.AllNodes()[first:] {
+		if n.Op() != nil && n != out {
+			block = append(block, n)
+		}
+	}
+	g.blocks = append(g.blocks, append(block, out))
+	return out
+}
+
+// Checkpoints lists the blocks that Checkpoint built.
+func (g *Graph) Checkpoints() [][]*Node { return append([][]*Node(nil), g.blocks...) }
 
 // free is the first of "conv", "conv2", "conv3", … that the scope has not used.
 func (g *Graph) free(kind string) string {

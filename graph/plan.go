@@ -205,17 +205,18 @@ type Plan struct {
 	InPlace      int // results that lie over an input
 	Merged       int // nodes computed once for several equal ones
 	Fused        int // ops that are computed within another one
+	Repeated     int // ops computed twice, so that their results need not be kept
 	Dead         int // nodes of the graph that are not computed
 }
 
 func (p Plan) String() string {
 	mib := func(b int) float64 { return float64(b) / (1 << 20) }
-	return fmt.Sprintf("%d instructions, arena %.1f MiB (fullest moment %.1f, unshared %.1f), inputs and variables %.1f MiB, %d in place, %d merged, %d fused, %d dead",
-		p.Instructions, mib(p.Arena), mib(p.Live), mib(p.Unshared), mib(p.Leaves), p.InPlace, p.Merged, p.Fused, p.Dead)
+	return fmt.Sprintf("%d instructions, arena %.1f MiB (fullest moment %.1f, unshared %.1f), inputs and variables %.1f MiB, %d in place, %d merged, %d fused, %d repeated, %d dead",
+		p.Instructions, mib(p.Arena), mib(p.Live), mib(p.Unshared), mib(p.Leaves), p.InPlace, p.Merged, p.Fused, p.Repeated, p.Dead)
 }
 
 func (p *program) plan() Plan {
-	plan := Plan{Instructions: len(p.instrs), Arena: p.arena, Live: p.fullest(), Merged: p.merged, Fused: p.fused, Dead: p.dead}
+	plan := Plan{Instructions: len(p.instrs), Arena: p.arena, Live: p.fullest(), Merged: p.merged, Fused: p.fused, Repeated: p.repeated, Dead: p.dead}
 	for _, v := range p.leaves {
 		plan.Leaves += v.bytes()
 	}

@@ -85,6 +85,8 @@ type program struct {
 	merged  int // nodes found equal to another one
 	fused   int // ops taken in by another one
 
+	repeated int // ops computed twice, so that their results need not be kept
+
 	aside []*instr        // run once: their inputs are constant
 	fixed map[*value]bool // constants, and what is computed from them
 

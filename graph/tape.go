@@ -25,6 +25,9 @@ type Options struct {
 	// can end a run whose loss is not finite before an optimiser has moved anything.
 	Use   []Use
 	Guard *Use
+	// Recompute lists blocks of forward nodes, each with its result last, whose inner values are computed again
+	// for the backward pass instead of being kept: more time, less memory. See Graph.Checkpoint.
+	Recompute [][]*Node
 	// Constant lists inputs and variables whose values stay as they are at the first run: the weights of a
 	// network in use. What is computed from them alone is computed once, and filters are packed once.
 	Constant []*Node
@@ -138,6 +141,7 @@ func (t *Tape) compile(outputs gorgonia.Nodes) error {
 	}{
 		{"prune", false, func() {}},
 		{"merge", t.opts.NoMerge, p.merge},
+		{"recompute", len(t.opts.Recompute) == 0, func() { p.recompute(t.opts.Recompute) }},
 		{"fuse", t.opts.NoFuse, p.fuse},
 		{"orders", t.opts.NoLayout, p.chooseOrders},
 		{"scratch", false, p.prepare},
