@@ -266,7 +266,20 @@ func TestTar(t *testing.T) {
 }
 
 func FuzzTar(f *testing.F) {
-	f.Add([]byte("x"))
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for _, name := range []string{"a.png", "a.cls", "b.json", "b.jpg"} {
+		if err := w.WriteHeader(&tar.Header{Name: name, Size: 1, Typeflag: tar.TypeReg}); err != nil {
+			f.Fatal(err)
+		}
+		if _, err := w.Write([]byte("1")); err != nil {
+			f.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b.Bytes())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for g, err := range members(bytes.NewReader(b), true) {
 			if err == nil && int64(len(g.picture)) != g.size {

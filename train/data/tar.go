@@ -158,16 +158,16 @@ func (g *group) take(in *tar.Reader, r io.Reader, h *tar.Header, ext string, con
 		if h.Size > maxMember {
 			return errors.Errorf("%d bytes, want at most %d", h.Size, maxMember)
 		}
+		for k := range h.PAXRecords {
+			if strings.HasPrefix(k, "GNU.sparse") {
+				return errors.New("a sparse file; pack it anew without holes")
+			}
+		}
 		g.hasPicture, g.size = true, h.Size
 		if content {
 			b, err := readGrowing(in, h.Size)
 			g.picture = b
 			return err
-		}
-		for k := range h.PAXRecords {
-			if strings.HasPrefix(k, "GNU.sparse") {
-				return errors.New("a sparse file; pack it anew")
-			}
 		}
 		at, err := r.(io.Seeker).Seek(0, io.SeekCurrent) // tar.Reader reads no further than the header
 		g.offset = at
