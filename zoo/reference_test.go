@@ -45,8 +45,8 @@ var published = []reference{
 	{file: "dcgan_discriminator", name: "dcgan_discriminator", quick: true},
 	{file: "dcgan_generator", name: "dcgan_generator", quick: true},
 	{file: "resnet18", name: "resnet18", quick: true},
-	{file: "googlenet", name: "googlenet"},
-	{file: "inception_v3", name: "inception_v3"},
+	{file: "googlenet", name: "googlenet", config: zoo.Config{Aux: true}},
+	{file: "inception_v3", name: "inception_v3", config: zoo.Config{Aux: true}},
 	{file: "resnet50", name: "resnet50"},
 	{file: "resnet101", name: "resnet101"},
 	{file: "resnext50_32x4d", name: "resnext50_32x4d"},
@@ -60,7 +60,12 @@ var published = []reference{
 var sized = []reference{
 	atSize("resnet34", 49, 65, true),
 	atSize("resnet50", 65, 40, true),
+	atSize("resnet50_v1", 65, 40, true),
+	atSize("cifar_resnet20", 31, 20, true),
 	atSize("googlenet", 97, 129, true),
+	atSize("googlenet_bvlc", 97, 129, true),
+	atSize("inception_v3", 139, 155, true), // too small for its auxiliary head
+	atSize("inception_v3_keras", 139, 155, true),
 	atSize("squeezenet1_0", 65, 81, true),
 	atSize("squeezenet1_1", 64, 49, true),
 	atSize("mobilenet_v2", 97, 65, true),
@@ -69,7 +74,7 @@ var sized = []reference{
 
 func atSize(name string, h, w int, quick bool) reference {
 	return reference{file: name + "_" + strconv.Itoa(h) + "x" + strconv.Itoa(w), name: name, labels: []int{7, 3}, quick: quick,
-		config: zoo.Config{Classes: 10, InputSize: [2]int{h, w}}}
+		config: zoo.Config{Classes: 10, InputSize: [2]int{h, w}, Aux: strings.HasPrefix(name, "googlenet")}}
 }
 
 func TestPublished64(t *testing.T) {
@@ -163,7 +168,7 @@ func readRows(t *testing.T, path string) []row {
 // calm says whether the references have a fifth of the scale in this batch norm, which ends a residual branch.
 func calm(file, name string) bool {
 	switch {
-	case strings.HasPrefix(file, "resnet18"), strings.HasPrefix(file, "resnet34"):
+	case strings.HasPrefix(file, "resnet18"), strings.HasPrefix(file, "resnet34"), strings.HasPrefix(file, "cifar"):
 		return strings.HasSuffix(name, ".bn2.weight")
 	case strings.HasPrefix(file, "res"):
 		return strings.HasSuffix(name, ".bn3.weight")
@@ -189,7 +194,7 @@ func (r reference) compare(t *testing.T, dir string, dt tensor.Dtype, tolerance 
 		return d.Float64s()
 	}
 	c := r.config
-	c.Aux, c.DropRate, c.Dtype, c.Blank = true, -1, dt, true
+	c.DropRate, c.Dtype, c.Blank = -1, dt, true
 	m, err := zoo.New(r.name, c)
 	if err != nil {
 		t.Fatalf("%+v", err)
@@ -211,7 +216,11 @@ func (r reference) compare(t *testing.T, dir string, dt tensor.Dtype, tolerance 
 	if r.labels != nil {
 		labels = r.labels
 	}
-	got, err := step(m, x, labels, loss, m.AuxScopes())
+	var heads []string
+	if c.Aux {
+		heads = m.AuxScopes()
+	}
+	got, err := step(m, x, labels, loss, heads)
 	if err != nil {
 		t.Fatalf("%+v", err)
 	}
@@ -221,7 +230,7 @@ func (r reference) compare(t *testing.T, dir string, dt tensor.Dtype, tolerance 
 		if _, ok := f.Info("train_aux" + strconv.Itoa(i)); !ok {
 			continue // then the loss stands for them
 		}
-		closeTo(t, m.AuxScopes()[i], a, expected("train_aux"+strconv.Itoa(i)), tolerance)
+		closeTo(t, heads[i], a, expected("train_aux"+strconv.Itoa(i)), tolerance)
 	}
 	gradients := [3]float64{tolerance, tolerance, tolerance}
 	if dt == tensor.Float32 {

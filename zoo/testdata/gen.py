@@ -1,6 +1,7 @@
-"""References from torchvision for sizes other than the networks' own: python3 gen.py, in this folder.
+"""References for other networks and sizes than their own: python3 gen.py, in this folder.
 
-Written with PyTorch 1.13.1 and torchvision 0.14.1, float64. Each case has a NAME_HxW.tensors.tsv and a
+Written with PyTorch 1.13.1 and torchvision 0.14.1, float64. What torchvision lacks is its networks with other
+strides, paddings or blocks. Each case has a NAME_HxW.tensors.tsv and a
 NAME_HxW.expected.safetensors, as reference_test.go reads them. Values come from u01(t, i), as in fill_test.go.
 """
 import json
@@ -10,19 +11,12 @@ import warnings
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch import nn
 from torchvision import models
+from torchvision.models.googlenet import Inception
 
 warnings.simplefilter("ignore")
 
-CASES = [  # name, height, width, batch norms that end a residual branch
-    ("resnet34", 49, 65, ".bn2.weight"),
-    ("resnet50", 65, 40, ".bn3.weight"),
-    ("googlenet", 97, 129, None),
-    ("squeezenet1_0", 65, 81, None),
-    ("squeezenet1_1", 64, 49, None),
-    ("mobilenet_v2", 97, 65, None),
-    ("vgg11_bn", 39, 64, None),
-]
 CLASSES = 10
 
 
@@ -68,13 +62,16 @@ def save(path, tensors):
         f.write(struct.pack("<Q", len(text)) + text + data)
 
 
-def run(name, height, width, calm):
-    options = {"aux_logits": True} if name == "googlenet" else {}
-    model = getattr(models, name)(num_classes=CLASSES, **options).double()
+def run(name, height, width, calm=None, make=None, skip=()):
+    """skip: ends of names of tensors that the network here lacks; they are 1."""
+    model = make() if make else getattr(models, name)(num_classes=CLASSES)
+    model = model.double()
     state = {k: v for k, v in model.state_dict().items() if not k.endswith("num_batches_tracked")}
+    for k in [k for k in state if is_norm(k, state) and k.endswith(skip)]:
+        state.pop(k).fill_(1)
     fill(state, calm)
     for m in model.modules():
-        if isinstance(m, torch.nn.Dropout):
+        if isinstance(m, nn.Dropout):
             m.p = 0
     x = torch.from_numpy((2 * u01(1000003, 2 * 3 * height * width) - 1).reshape(2, 3, height, width))
     tensors = {}
@@ -96,11 +93,109 @@ def run(name, height, width, calm):
             if k in grads:
                 g = grads[k]
                 row[5:8] = ["%.12g" % a for a in (np.sqrt((g * g).sum()), g.sum(), g[0])]
-            else:
+            elif not (skip and k.endswith("running_var")):  # Keras's variance is biased
                 row[8] = "%.12g" % v.reshape(-1)[0].item()
             f.write("\t".join(map(str, row)) + "\n")
     print(stem, float(loss))
 
 
-for case in CASES:
-    run(*case)
+def resnet50_v1():
+    """The paper's placement of strides."""
+    model = models.resnet50(num_classes=CLASSES)
+    for m in model.modules():
+        if hasattr(m, "conv3"):
+            m.conv1.stride, m.conv2.stride = m.conv2.stride, (1, 1)
+    return model
+
+
+class Plain(nn.Module):
+    def __init__(self, in_channels, out_channels, **kwargs):
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, out_channels, **kwargs)
+
+    def forward(self, x):
+        return F.relu(self.conv(x))
+
+
+class PlainInception(Inception):
+    def __init__(self, cin, one, three0, three, five0, five, pool):
+        super().__init__(cin, one, three0, three, five0, five, pool, Plain)
+        self.branch3[1] = Plain(five0, five, kernel_size=5, padding=2)
+
+
+class PlainAux(nn.Module):
+    def __init__(self, cin, classes, dropout=0.7):
+        super().__init__()
+        self.conv = Plain(cin, 128, kernel_size=1)
+        self.fc1 = nn.Linear(128 * 2 * 2, 1024)  # for pictures of 97 by 129
+        self.fc2 = nn.Linear(1024, classes)
+
+    def forward(self, x):
+        x = self.conv(F.avg_pool2d(x, 5, 3, ceil_mode=True))
+        return self.fc2(F.relu(self.fc1(x.flatten(1))))
+
+
+def googlenet_bvlc():
+    """As published: biases, 5x5, local response norms, 3x3 in the last pooling."""
+    model = models.GoogLeNet(CLASSES, init_weights=False, blocks=[Plain, PlainInception, PlainAux])
+    model.maxpool1 = nn.Sequential(model.maxpool1, nn.LocalResponseNorm(5))
+    model.maxpool2 = nn.Sequential(nn.LocalResponseNorm(5), model.maxpool2)
+    model.maxpool4 = nn.MaxPool2d(3, 2, ceil_mode=True)
+    return model
+
+
+def inception_v3(keras=False):
+    model = models.Inception3(CLASSES, aux_logits=False, init_weights=False)
+    if keras:
+        models.inception.F.avg_pool2d = lambda x, **k: mean_pool(x, count_include_pad=False, **k)
+        for m in model.modules():
+            if isinstance(m, nn.BatchNorm2d):
+                m.momentum = 0.01
+    return model
+
+
+mean_pool = F.avg_pool2d
+
+
+class OptionA(nn.Module):
+    """Block of the paper's section 4.2."""
+
+    def __init__(self, cin, planes, stride):
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(cin, planes, 3, stride, 1, bias=False), nn.BatchNorm2d(planes)
+        self.conv2, self.bn2 = nn.Conv2d(planes, planes, 3, 1, 1, bias=False), nn.BatchNorm2d(planes)
+        self.stride, self.side = stride, (planes - cin) // 2
+
+    def forward(self, x):
+        y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        short = F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, self.side, self.side))
+        return F.relu(y + short)
+
+
+class CifarResNet20(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16)
+        self.layer1 = nn.Sequential(*[OptionA(16, 16, 1) for _ in range(3)])
+        self.layer2 = nn.Sequential(OptionA(16, 32, 2), OptionA(32, 32, 1), OptionA(32, 32, 1))
+        self.layer3 = nn.Sequential(OptionA(32, 64, 2), OptionA(64, 64, 1), OptionA(64, 64, 1))
+        self.linear = nn.Linear(64, CLASSES)
+
+    def forward(self, x):
+        x = self.layer3(self.layer2(self.layer1(F.relu(self.bn1(self.conv1(x))))))
+        return self.linear(x.mean((2, 3)))
+
+
+run("resnet34", 49, 65, ".bn2.weight")
+run("resnet50", 65, 40, ".bn3.weight")
+run("resnet50_v1", 65, 40, ".bn3.weight", resnet50_v1)
+run("cifar_resnet20", 31, 20, ".bn2.weight", CifarResNet20)
+run("googlenet", 97, 129, make=lambda: models.GoogLeNet(CLASSES, init_weights=False))
+run("googlenet_bvlc", 97, 129, make=googlenet_bvlc)
+run("inception_v3", 139, 155, make=inception_v3)
+run("squeezenet1_0", 65, 81)
+run("squeezenet1_1", 64, 49)
+run("mobilenet_v2", 97, 65)
+run("vgg11_bn", 39, 64)
+# Last, as it changes avg_pool2d for all.
+run("inception_v3_keras", 139, 155, make=lambda: inception_v3(True), skip=(".weight",))
