@@ -98,7 +98,7 @@ func newStep(m *nn.Model, batch int, loss Loss, rng *ops.RNG, mixed bool) (*Step
 	for _, a := range s.assigns {
 		outputs = append(outputs, a.From)
 	}
-	if s.tape, err = graph.Compile(outputs, graph.Options{}); err != nil {
+	if s.tape, err = graph.Compile(outputs, graph.Options{Recompute: g.Checkpoints()}); err != nil {
 		return nil, errors.Wrap(err, "training step")
 	}
 	s.Plan = s.tape.Plan()
