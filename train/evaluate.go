@@ -21,6 +21,7 @@ type EvaluateConfig struct {
 	Loss      Loss           // nil means CrossEntropy
 	Transform data.Transform // nil means the data set's own
 	Metrics   []metric.Metric
+	Skip      func(name string, err error) // as data.LoaderConfig's; nil means that an unreadable example is an error
 }
 
 // Result is what an evaluation found.
@@ -54,7 +55,7 @@ func NewEvaluator(m *nn.Model, ds data.Dataset, c EvaluateConfig) (*Evaluator, e
 	if c.Loss == nil {
 		c.Loss = CrossEntropy
 	}
-	l, err := data.NewLoader(ds, data.LoaderConfig{Batch: c.Batch, Workers: c.Workers, Transform: c.Transform})
+	l, err := data.NewLoader(ds, data.LoaderConfig{Batch: c.Batch, Workers: c.Workers, Transform: c.Transform, Skip: c.Skip})
 	if err != nil {
 		return nil, err
 	}

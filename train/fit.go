@@ -36,8 +36,9 @@ type Config struct {
 	Seed      uint64          // of the order of examples, of transforms, of dropout
 	Workers   int             // goroutines that prepare pictures; 0 means GOMAXPROCS
 
-	// Skip is told of each example that cannot be read, for which another takes its place; when it is nil
-	// such an example ends the run with an error.
+	// Skip is told of each example that cannot be read, in training or validation, for which another of its
+	// batch takes its place; data.SkipList lists them. When it is nil such an example ends the run with an
+	// error.
 	Skip func(name string, err error)
 
 	Checkpoint Checkpoint // kept in its Dir; the zero value keeps none
@@ -127,7 +128,7 @@ func newFit(m *nn.Model, ds data.Dataset, c Config) (*fit, error) {
 		return nil, errors.Errorf("fit: pictures have shape %v [C, H, W], the model wants %v", s, m.Input)
 	}
 	if c.Validate != nil {
-		if f.validate, err = NewEvaluator(m, c.Validate, EvaluateConfig{Batch: c.Batch, Workers: c.Workers, Loss: c.Loss, Metrics: c.Metrics}); err != nil {
+		if f.validate, err = NewEvaluator(m, c.Validate, EvaluateConfig{Batch: c.Batch, Workers: c.Workers, Loss: c.Loss, Metrics: c.Metrics, Skip: c.Skip}); err != nil {
 			return nil, errors.Wrap(err, "fit: validation")
 		}
 	} else if len(c.Metrics) > 0 {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -18,6 +19,7 @@ import (
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/nn"
 	"github.com/stheno-ml/stheno/train"
+	"github.com/stheno-ml/stheno/train/checkpoint"
 	"github.com/stheno-ml/stheno/train/data"
 	"github.com/stheno-ml/stheno/train/metric"
 	"github.com/stheno-ml/stheno/train/optim"
@@ -344,4 +346,56 @@ func TestBest(t *testing.T) {
 	if !same(m.Store(), other.Store()) {
 		t.Error("best.safetensors has other weights")
 	}
+}
+
+// A checkpoint whose sum is right but whose state makes no sense is an error, and the model stays as it was.
+func TestHostileState(t *testing.T) {
+	dir := t.TempDir()
+	if _, _, err := bigRun(context.Background(), t, dir, func(c *train.Config) { c.Epochs = 1 }); err != nil {
+		t.Fatalf("%+v", err)
+	}
+	kept := filepath.Join(dir, "kept")
+	good, _, err := checkpoint.Latest(kept)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(c *checkpoint.Checkpoint){
+		"not an object": func(c *checkpoint.Checkpoint) { c.State = []byte(`[1]`) },
+		"batch":         func(c *checkpoint.Checkpoint) { c.State = replace(c.State, `"Done":0`, `"Done":99`) },
+		"history":       func(c *checkpoint.Checkpoint) { c.State = replace(c.State, `"Epoch":1,"Done"`, `"Epoch":3,"Done"`) },
+		"negative":      func(c *checkpoint.Checkpoint) { c.State = replace(c.State, `"Step":`, `"Step":-`) },
+		"callback":      func(c *checkpoint.Checkpoint) { c.State = replace(c.State, `"Bad":0,"Over"`, `"Bad":-5,"Over"`) },
+		"frozen":        func(c *checkpoint.Checkpoint) { c.State = replace(c.State, `"Still":[`, `"Still":["nobody",`) },
+		"plateau": func(c *checkpoint.Checkpoint) {
+			c.State = replace(c.State, `"Cooldown":0`, `"Cooldown":-1`)
+		},
+		"no variable": func(c *checkpoint.Checkpoint) { c.Tensors = without(c.Tensors, "model/conv.weight") },
+		"no slot":     func(c *checkpoint.Checkpoint) { c.Tensors = without(c.Tensors, "optim/step/fc.weight") },
+		"no average":  func(c *checkpoint.Checkpoint) { c.Tensors = without(c.Tensors, "average/ema_updates") },
+	} {
+		c := *good
+		c.Tensors = append([]weights.Named(nil), good.Tensors...)
+		change(&c)
+		if string(c.State) == string(good.State) && len(c.Tensors) == len(good.Tensors) {
+			t.Errorf("%s: nothing was changed in %s", name, good.State)
+		}
+		if _, err := checkpoint.Save(kept, &c, 1); err != nil {
+			t.Fatal(err)
+		}
+		m, _, err := bigRun(context.Background(), t, dir, nil)
+		if err == nil {
+			t.Errorf("%s: no error", name)
+		}
+		if before := newModel(t, nn.ModelConfig{Seed: 3}); !same(m.Store(), before.Store()) {
+			t.Errorf("%s: the model was changed", name)
+		}
+	}
+}
+
+func replace(b []byte, from, to string) []byte {
+	return []byte(strings.Replace(string(b), from, to, 1))
+}
+
+func without(tensors []weights.Named, name string) []weights.Named {
+	return slices.DeleteFunc(tensors, func(t weights.Named) bool { return t.Name == name })
 }

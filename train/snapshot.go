@@ -216,6 +216,16 @@ func (f *fit) restore(c *checkpoint.Checkpoint) error {
 			return err
 		}
 	}
+	err = f.stateful(func(key string, cb Stateful) error {
+		b, ok := s.Callbacks[key]
+		if !ok {
+			return nil
+		}
+		return cb.Restore(b)
+	})
+	if err != nil {
+		return err
+	}
 	if err := f.restoreFrozen(&s); err != nil {
 		return err
 	}
@@ -225,13 +235,7 @@ func (f *fit) restore(c *checkpoint.Checkpoint) error {
 		}
 	}
 	f.restoreProgress(&s)
-	return f.stateful(func(key string, cb Stateful) error {
-		b, ok := s.Callbacks[key]
-		if !ok {
-			return nil
-		}
-		return cb.Restore(b)
-	})
+	return nil
 }
 
 // fits compares the checkpoint's run with this one.
@@ -284,13 +288,6 @@ func (f *fit) match(tensors []weights.Named) ([]*tensor.Dense, error) {
 }
 
 func (f *fit) restoreFrozen(s *state) error {
-	frozen := make(map[string]bool)
-	for _, name := range s.Frozen {
-		frozen[name] = true
-	}
-	for _, v := range f.Model.Store().Variables() {
-		v.Frozen = frozen[v.Name]
-	}
 	if err := f.optim.Freeze(true, s.Still...); err != nil {
 		return err
 	}
@@ -304,6 +301,13 @@ func (f *fit) restoreFrozen(s *state) error {
 				return err
 			}
 		}
+	}
+	frozen := make(map[string]bool)
+	for _, name := range s.Frozen {
+		frozen[name] = true
+	}
+	for _, v := range f.Model.Store().Variables() {
+		v.Frozen = frozen[v.Name]
 	}
 	return nil
 }
