@@ -137,6 +137,36 @@ func TestFrom(t *testing.T) {
 	}
 }
 
+// A pipeline that begins with RandomResizedCrop converts the piece alone, and gives the same picture.
+func TestCropFirst(t *testing.T) {
+	for _, ratio := range []image.YCbCrSubsampleRatio{image.YCbCrSubsampleRatio420, image.YCbCrSubsampleRatio444, image.YCbCrSubsampleRatio422, image.YCbCrSubsampleRatio410, image.YCbCrSubsampleRatio440, image.YCbCrSubsampleRatio411} {
+		img := image.NewYCbCr(image.Rect(0, 0, 33, 27), ratio)
+		rnd := random(8)
+		for _, plane := range [][]uint8{img.Y, img.Cb, img.Cr} {
+			for i := range plane {
+				plane[i] = uint8(rnd.IntN(256))
+			}
+		}
+		crop := RandomResizedCrop{Height: 8, Width: 9}
+		for seed := range uint64(40) {
+			whole, err := From(img, 3)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, err := crop.Apply(whole, random(seed))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, in := range []image.Image{img, struct{ image.Image }{img}} {
+				got, err := Pipeline{Channels: 3, Height: 8, Width: 9, Ops: []Op{crop}}.Picture(in, random(seed))
+				if err != nil || !reflect.DeepEqual(got, want) {
+					t.Fatalf("%v, seed %d: error %v, or another picture", ratio, seed, err)
+				}
+			}
+		}
+	}
+}
+
 // What random operations draw lies where it should.
 func TestDraws(t *testing.T) {
 	rnd := random(9)
@@ -157,7 +187,10 @@ func TestDraws(t *testing.T) {
 	}
 	var corners [4]bool
 	for range 300 {
-		y, x, h, w := resizedCropBox(sample(20, 30, 1), [2]float64{0.08, 1}, [2]float64{3. / 4, 4. / 3}, rnd)
+		y, x, h, w, err := RandomResizedCrop{}.box(20, 30, rnd)
+		if err != nil {
+			t.Fatal(err)
+		}
 		if y < 0 || x < 0 || h < 1 || w < 1 || y+h > 20 || x+w > 30 {
 			t.Fatalf("box %d %d %d %d", y, x, h, w)
 		}
@@ -173,7 +206,7 @@ func TestDraws(t *testing.T) {
 		t.Error("300 crops never touch some side")
 	}
 	// A strip from which no such piece can be cut gives its middle.
-	if y, x, h, w := resizedCropBox(sample(4, 100, 1), [2]float64{1, 1}, [2]float64{1, 1}, rnd); y != 0 || x != 48 || h != 4 || w != 4 {
+	if y, x, h, w, err := (RandomResizedCrop{Scale: [2]float64{1, 1}, Ratio: [2]float64{1, 1}}).box(4, 100, rnd); err != nil || y != 0 || x != 48 || h != 4 || w != 4 {
 		t.Errorf("strip: %d %d %d %d, want the middle 4×4", y, x, h, w)
 	}
 	// Erasing: a rectangle of the asked share.

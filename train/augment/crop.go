@@ -130,38 +130,41 @@ type RandomResizedCrop struct {
 
 // Apply crops and scales.
 func (o RandomResizedCrop) Apply(p *Picture, rnd *rand.Rand) (*Picture, error) {
-	scale, ratio := def(o.Scale, [2]float64{0.08, 1}), def(o.Ratio, [2]float64{3. / 4, 4. / 3})
-	if !(scale[0] > 0 && scale[1] >= scale[0] && ratio[0] > 0 && ratio[1] >= ratio[0]) {
-		return nil, errors.Errorf("random resized crop: scale %v, ratio %v, want rising ranges above 0", scale, ratio)
-	}
-	y, x, h, w := resizedCropBox(p, scale, ratio, rnd)
-	p, err := p.Crop(y, x, h, w)
+	y, x, h, w, err := o.box(p.H, p.W, rnd)
 	if err != nil {
+		return nil, err
+	}
+	if p, err = p.Crop(y, x, h, w); err != nil {
 		return nil, err
 	}
 	return p.Resize(o.Height, o.Width, o.By)
 }
 
-func resizedCropBox(p *Picture, scale, ratio [2]float64, rnd *rand.Rand) (y, x, h, w int) {
-	area := float64(p.H * p.W)
+// box draws a piece of a picture.
+func (o RandomResizedCrop) box(height, width int, rnd *rand.Rand) (y, x, h, w int, err error) {
+	scale, ratio := def(o.Scale, [2]float64{0.08, 1}), def(o.Ratio, [2]float64{3. / 4, 4. / 3})
+	if !(scale[0] > 0 && scale[1] >= scale[0] && ratio[0] > 0 && ratio[1] >= ratio[0]) {
+		return 0, 0, 0, 0, errors.Errorf("random resized crop: scale %v, ratio %v, want rising ranges above 0", scale, ratio)
+	}
+	area := float64(height * width)
 	for range 10 {
 		target := area * uniform(scale[0], scale[1], rnd)
 		r := math.Exp(uniform(math.Log(ratio[0]), math.Log(ratio[1]), rnd))
 		w = int(math.RoundToEven(math.Sqrt(target * r)))
 		h = int(math.RoundToEven(math.Sqrt(target / r)))
-		if w > 0 && w <= p.W && h > 0 && h <= p.H {
-			return rnd.IntN(p.H - h + 1), rnd.IntN(p.W - w + 1), h, w
+		if w > 0 && w <= width && h > 0 && h <= height {
+			return rnd.IntN(height - h + 1), rnd.IntN(width - w + 1), h, w, nil
 		}
 	}
 	// No piece fitted: the middle, as near to the proportions as can be.
-	h, w = p.H, p.W
-	switch in := float64(p.W) / float64(p.H); {
+	h, w = height, width
+	switch in := float64(width) / float64(height); {
 	case in < ratio[0]:
 		h = max(int(math.RoundToEven(float64(w)/ratio[0])), 1)
 	case in > ratio[1]:
 		w = max(int(math.RoundToEven(float64(h)*ratio[1])), 1)
 	}
-	return (p.H - h) / 2, (p.W - w) / 2, h, w
+	return (height - h) / 2, (width - w) / 2, h, w, nil
 }
 
 // FlipHorizontal mirrors left and right, in place.

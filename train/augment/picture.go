@@ -39,6 +39,10 @@ func From(img image.Image, channels int) (*Picture, error) {
 		}
 		return p, nil
 	}
+	if ycc, ok := img.(*image.YCbCr); ok && channels == 3 {
+		p.fromYCbCr(ycc)
+		return p, nil
+	}
 	pix, stride := rgba(img)
 	for y := range p.H {
 		row := pix[y*stride:][:4*p.W]
@@ -79,6 +83,38 @@ func rgba(img image.Image) (pix []uint8, stride int) {
 	return flat.Pix, flat.Stride
 }
 
+// fromYCbCr is what color.YCbCrToRGB makes of each pixel, without a call for each.
+func (p *Picture) fromYCbCr(img *image.YCbCr) {
+	b := img.Rect
+	for y := range p.H {
+		luma := img.Y[img.YOffset(b.Min.X, b.Min.Y+y):][:p.W]
+		row := p.Pix[3*y*p.W:][:3*p.W]
+		first := img.COffset(b.Min.X, b.Min.Y+y)
+		shift, odd := 0, 0 // columns that share a colour are 2^shift
+		switch img.SubsampleRatio {
+		case image.YCbCrSubsampleRatio420, image.YCbCrSubsampleRatio422:
+			shift, odd = 1, b.Min.X&1
+		case image.YCbCrSubsampleRatio410, image.YCbCrSubsampleRatio411:
+			shift, odd = 2, b.Min.X&3
+		}
+		for x, v := range luma {
+			c := first + (x+odd)>>shift
+			yy, cb, cr := int32(v)*0x10101, int32(img.Cb[c])-128, int32(img.Cr[c])-128
+			r, g, bl := yy+91881*cr, yy-22554*cb-46802*cr, yy+116130*cb
+			o := row[3*x:][:3]
+			o[0], o[1], o[2] = top8(r), top8(g), top8(bl)
+		}
+	}
+}
+
+// top8 is v/2¹⁶, clipped to 8 bits.
+func top8(v int32) uint8 {
+	if uint32(v)&0xff000000 == 0 {
+		return uint8(v >> 16)
+	}
+	return uint8(^(v >> 31)) // 0 below, 255 above
+}
+
 // luma is the grey level of a colour, with PIL's weights and rounding.
 func luma(r, g, b uint8) uint8 {
 	return uint8((19595*uint32(r) + 38470*uint32(g) + 7471*uint32(b) + 1<<15) >> 16)
@@ -111,4 +147,9 @@ func (p *Picture) Floats(dst []float32) {
 	}
 }
 
-func clip8(v int) uint8 { return uint8(min(max(v, 0), 255)) }
+func clip8(v int) uint8 {
+	if uint(v) <= 255 {
+		return uint8(v)
+	}
+	return uint8(^(v >> 63)) // 0 below, 255 above
+}

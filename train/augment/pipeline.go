@@ -63,11 +63,31 @@ func (l Pipeline) Apply(dst []float32, img image.Image, rnd *rand.Rand) error {
 
 // Picture is what Ops make of a picture: what a sheet can show.
 func (l Pipeline) Picture(img image.Image, rnd *rand.Rand) (*Picture, error) {
+	ops := l.Ops
+	if len(ops) > 0 {
+		if first, ok := ops[0].(RandomResizedCrop); ok { // only the piece need be converted
+			b := img.Bounds()
+			y, x, h, w, err := first.box(b.Dy(), b.Dx(), rnd)
+			if err != nil {
+				return nil, err
+			}
+			piece := image.Rect(x, y, x+w, y+h).Add(b.Min)
+			if s, ok := img.(interface {
+				SubImage(image.Rectangle) image.Image
+			}); ok {
+				img = s.SubImage(piece)
+				ops = append([]Op{Resize{first.Height, first.Width, first.By}}, ops[1:]...)
+			} else {
+				cut := func(p *Picture, _ *rand.Rand) (*Picture, error) { return p.Crop(y, x, h, w) }
+				ops = append([]Op{Func(cut), Resize{first.Height, first.Width, first.By}}, ops[1:]...)
+			}
+		}
+	}
 	p, err := From(img, l.Channels)
 	if err != nil {
 		return nil, err
 	}
-	return apply(l.Ops, p, rnd)
+	return apply(ops, p, rnd)
 }
 
 func apply(ops []Op, p *Picture, rnd *rand.Rand) (*Picture, error) {
