@@ -202,7 +202,7 @@ func (r reference) compare(t *testing.T, dir string, dt tensor.Dtype, tolerance 
 	fillRows(t, m, file, rows)
 	x := tensor.New(tensor.Of(dt), tensor.WithShape(append([]int{2}, m.Input...)...))
 	set(x, func(i int) float64 { return 2*u01(inputNumber, uint64(i)) - 1 })
-	y, err := m.Predict(context.Background(), x)
+	y, err := m.Model.Predict(context.Background(), x)
 	if err != nil {
 		t.Fatalf("%+v", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/nn"
 	"github.com/stheno-ml/stheno/ops"
+	"github.com/stheno-ml/stheno/zoo/preprocess"
 )
 
 // Config says how a network differs from the published one. The zero value is the published one, for
@@ -35,6 +36,11 @@ type Model struct {
 	*nn.Model
 	Info   Info   // the published network
 	Config Config // with what was 0 filled in
+
+	// Preprocess makes the network's input of pictures, and Labels names its classes where their names are known.
+	// Both belong to the weights: New gives those of the published ones, Load what the file was saved with.
+	Preprocess preprocess.Config
+	Labels     []string
 }
 
 // New makes a network with fresh weights. Names of variables are those of the implementation that Info's table
@@ -67,7 +73,9 @@ func New(name string, c Config) (*Model, error) {
 	if err != nil {
 		return nil, errors.Wrapf(err, "zoo: %s for pictures %v", info.Name, input)
 	}
-	return &Model{Model: m, Info: info, Config: c}, nil
+	z := &Model{Model: m, Info: info, Config: c}
+	z.Preprocess, z.Labels = z.published()
+	return z, nil
 }
 
 // Loss is the mean cross-entropy of the output and, in training, of each auxiliary head with the weight that

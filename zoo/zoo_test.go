@@ -193,7 +193,7 @@ func TestSaveAndLoad(t *testing.T) {
 		other := build(t, info.Name, c)
 		x := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(append([]int{1}, m.Input...)...))
 		set(x, func(i int) float64 { return 2*u01(inputNumber, uint64(i)) - 1 })
-		want, err := m.Predict(ctx, x)
+		want, err := m.Model.Predict(ctx, x)
 		if err != nil {
 			t.Fatalf("%s: %+v", info.Name, err)
 		}
@@ -204,7 +204,7 @@ func TestSaveAndLoad(t *testing.T) {
 		if err := weights.LoadStore(path, other.Store()); err != nil {
 			t.Fatalf("%s: %+v", info.Name, err)
 		}
-		got, err := other.Predict(ctx, x)
+		got, err := other.Model.Predict(ctx, x)
 		if err != nil {
 			t.Fatalf("%s: %+v", info.Name, err)
 		}
@@ -273,7 +273,7 @@ func TestStages(t *testing.T) {
 		t.Errorf("layer2 has shape %v", out[0].Shape())
 	}
 	headless := build(t, "resnet50", zoo.Config{InputSize: [2]int{64, 96}, Headless: true})
-	pooled, err := headless.Predict(ctx, x)
+	pooled, err := headless.Model.Predict(ctx, x)
 	if err != nil {
 		t.Fatalf("%+v", err)
 	}

@@ -3,6 +3,9 @@ package resample
 import (
 	"fmt"
 	"math"
+	"slices"
+
+	"github.com/pkg/errors"
 )
 
 // Filter is the kernel of the interpolation.
@@ -25,6 +28,24 @@ func (f Filter) String() string {
 		return filterNames[f]
 	}
 	return fmt.Sprintf("Filter(%d)", uint8(f))
+}
+
+// MarshalText writes the filter's name, so that a file does not hang on the order of the constants.
+func (f Filter) MarshalText() ([]byte, error) {
+	if int(f) >= len(filterNames) {
+		return nil, errors.Errorf("resample: no filter %v", f)
+	}
+	return []byte(f.String()), nil
+}
+
+// UnmarshalText reads the filter's name.
+func (f *Filter) UnmarshalText(text []byte) error {
+	i := slices.Index(filterNames, string(text))
+	if i < 0 {
+		return errors.Errorf("resample: no filter %.20q; there are %v", text, filterNames)
+	}
+	*f = Filter(i)
+	return nil
 }
 
 // kernels gives for each filter the function and half its width in source pixels, without reduction.

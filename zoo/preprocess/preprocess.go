@@ -37,7 +37,7 @@ type Config struct {
 
 	// Background shows through transparent pixels. Where it is nil their colour counts as if they were not
 	// transparent, as in Pillow's convert("RGB").
-	Background color.Color
+	Background *color.NRGBA
 }
 
 // For is the preprocessing for a network that takes pictures of another size. It cuts out the same part.
@@ -180,8 +180,7 @@ func (c Config) flatten(m *resample.Image) *resample.Image {
 	out := resample.New(m.Width, m.Height, 3)
 	var back [3]uint32
 	if c.Background != nil {
-		n := color.NRGBAModel.Convert(c.Background).(color.NRGBA)
-		back = [3]uint32{uint32(n.R), uint32(n.G), uint32(n.B)}
+		back = [3]uint32{uint32(c.Background.R), uint32(c.Background.G), uint32(c.Background.B)}
 	}
 	for y := range m.Height {
 		from, to := m.Row(y), out.Row(y)

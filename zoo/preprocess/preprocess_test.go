@@ -130,12 +130,12 @@ func TestAlpha(t *testing.T) {
 	img.SetNRGBA(1, 0, color.NRGBA{10, 20, 30, 255})
 	c := preprocess.Config{Size: [2]int{1, 2}, Scale: 1}
 	for name, k := range map[string]struct {
-		background color.Color
+		background *color.NRGBA
 		channels   int
 		want       []float32
 	}{
 		"dropped":  {nil, 3, []float32{200, 10, 100, 20, 50, 30}},
-		"on white": {color.White, 3, []float32{227, 10, 177, 20, 152, 30}}, // (200·128 + 255·127) / 255 = 227.4
+		"on white": {&color.NRGBA{255, 255, 255, 255}, 3, []float32{227, 10, 177, 20, 152, 30}}, // (200·128 + 255·127) / 255 = 227.4
 		"kept":     {nil, 4, []float32{200, 10, 100, 20, 50, 30, 128, 255}},
 		"grey":     {nil, 1, []float32{124, 18}}, // 0.299·200 + 0.587·100 + 0.114·50 = 124.2
 	} {
