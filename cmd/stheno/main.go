@@ -16,7 +16,7 @@ func main() {
 		SilenceUsage:  true,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(benchCommand(), modelsCommand(), summaryCommand())
+	root.AddCommand(benchCommand(), modelsCommand(), summaryCommand(), drawCommand())
 	root.SetArgs(longFlags(os.Args[1:]))
 	if err := root.Execute(); err != nil {
 		fmt.Fprintln(os.Stderr, "stheno:", err)
