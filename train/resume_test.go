@@ -82,7 +82,13 @@ func bigRun(ctx context.Context, t *testing.T, dir string, change func(*train.Co
 	return m, r, err
 }
 
-// outcome is what a run leaves: its weights, its best weights, and its log without the times.
+func drawCurves(dir string) func(*train.Config) {
+	return func(c *train.Config) {
+		c.Callbacks = append(c.Callbacks, train.Curves(filepath.Join(dir, "curves.png")))
+	}
+}
+
+// outcome is what a run leaves: its weights, its best weights, its curves if any, and its log without the times.
 func outcome(t *testing.T, dir string, m *nn.Model) string {
 	t.Helper()
 	var b strings.Builder
@@ -97,6 +103,9 @@ func outcome(t *testing.T, dir string, m *nn.Model) string {
 		t.Fatal(err)
 	}
 	fmt.Fprintf(&b, "%x\n", best)
+	if curves, err := os.ReadFile(filepath.Join(dir, "curves.png")); err == nil {
+		fmt.Fprintf(&b, "%x\n", curves)
+	}
 	f, err := os.Open(filepath.Join(dir, "log.csv"))
 	if err != nil {
 		t.Fatal(err)
@@ -120,7 +129,8 @@ func TestKilledChild(t *testing.T) {
 		t.Skip("only TestKill runs it")
 	}
 	m, _, err := bigRun(context.Background(), t, dir, func(c *train.Config) {
-		c.Callbacks = append(c.Callbacks, train.Curves(filepath.Join(dir, "curves.png")), train.Hooks{OnStepEnd: func(*train.Run) error {
+		drawCurves(dir)(c)
+		c.Callbacks = append(c.Callbacks, train.Hooks{OnStepEnd: func(*train.Run) error {
 			time.Sleep(time.Millisecond) // so that a kill finds the run at any place in it
 			return nil
 		}})
@@ -143,7 +153,7 @@ func TestKill(t *testing.T) {
 		}
 	}
 	whole := t.TempDir()
-	m, r, err := bigRun(context.Background(), t, whole, nil)
+	m, r, err := bigRun(context.Background(), t, whole, drawCurves(whole))
 	if err != nil {
 		t.Fatalf("%+v", err)
 	}
