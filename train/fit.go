@@ -89,7 +89,7 @@ type fit struct {
 
 	done    int           // batches of the epoch that are over
 	spent   time.Duration // on the epoch, a part before a resume included
-	waited  time.Duration // for pictures, of this epoch since a resume
+	waited  time.Duration // for pictures, of this epoch
 	stepped time.Duration // in steps, likewise
 	correct int
 	lossSum float64

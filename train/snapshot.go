@@ -36,6 +36,8 @@ type state struct {
 	Accuracy      number
 	Rate          number
 	Spent         time.Duration
+	Waited        time.Duration
+	Stepped       time.Duration
 
 	Frozen    []string // variables
 	Still     []string // parameters that the optimiser leaves alone
@@ -94,6 +96,7 @@ func (f *fit) snapshot() (*checkpoint.Checkpoint, error) {
 	s := f.identity()
 	s.Epoch, s.Done, s.Step, s.Updates, s.RNGStep, s.Waiting = f.Epoch, f.done, f.Step, f.Updates, f.rng.Step, f.waiting
 	s.Seen, s.Correct, s.Loss, s.LossSum, s.Rate, s.Spent = f.Seen, f.correct, number(f.Loss), number(f.lossSum), number(f.Rate), f.spent
+	s.Waited, s.Stepped = f.waited, f.stepped
 	s.Mean, s.Accuracy, s.Best = number(f.Mean), number(f.Accuracy), f.best
 	if p := schedule.PlateauOf(f.Config.Schedule); p != nil {
 		ps := p.State()
@@ -315,6 +318,7 @@ func (f *fit) restoreFrozen(s *state) error {
 func (f *fit) restoreProgress(s *state) {
 	f.Epoch, f.done, f.Step, f.Updates, f.rng.Step, f.waiting = s.Epoch, s.Done, s.Step, s.Updates, s.RNGStep, s.Waiting
 	f.Seen, f.correct, f.Loss, f.lossSum, f.Rate, f.spent = s.Seen, s.Correct, float64(s.Loss), float64(s.LossSum), float64(s.Rate), s.Spent
+	f.waited, f.stepped = s.Waited, s.Stepped
 	f.Mean, f.Accuracy, f.best = float64(s.Mean), float64(s.Accuracy), s.Best
 	f.Batch = max(s.Done-1, 0)
 	f.saved, f.Resumed = s.Step, true

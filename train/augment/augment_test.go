@@ -278,6 +278,10 @@ func TestFits(t *testing.T) {
 	if math.Abs(sum) > 1e-5 || math.Abs(squares-1) > 1e-5 { // float32 rounding of 1620 terms
 		t.Errorf("normalised: mean %v, mean square %v, want 0 and 1", sum, squares)
 	}
+	centred := []float32{0.5, 0.25}
+	if err := (Normalize{Mean: []float32{0.25}}).ApplyFloats(centred, [3]int{1, 1, 2}, nil); err != nil || centred[0] != 0.25 || centred[1] != 0 {
+		t.Errorf("centred: error %v, %v", err, centred)
+	}
 	f, err := FitFancyPCA(ds, 0)
 	if err != nil {
 		t.Fatal(err)

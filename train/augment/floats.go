@@ -11,6 +11,7 @@ import (
 )
 
 // Normalize subtracts the mean of each channel and divides by its deviation, both for pixels from 0 to 1.
+// Without Std it centres on zero alone.
 type Normalize struct{ Mean, Std []float32 }
 
 // ImageNet is the mean and deviation of ImageNet's pictures, as most published networks want them.
@@ -18,21 +19,24 @@ var ImageNet = Normalize{[]float32{0.485, 0.456, 0.406}, []float32{0.229, 0.224,
 
 // ApplyFloats normalises.
 func (o Normalize) ApplyFloats(x []float32, shape [3]int, _ *rand.Rand) error {
-	if len(o.Mean) != shape[0] || len(o.Std) != shape[0] {
+	if len(o.Mean) != shape[0] || o.Std != nil && len(o.Std) != shape[0] {
 		return errors.Errorf("normalize: %d means and %d deviations for %d channels", len(o.Mean), len(o.Std), shape[0])
 	}
 	n := shape[1] * shape[2]
 	for c := range shape[0] {
+		std := float32(1)
+		if o.Std != nil {
+			std = o.Std[c]
+		}
 		for i, v := range x[c*n : (c+1)*n] {
-			x[c*n+i] = (v - o.Mean[c]) / o.Std[c]
+			x[c*n+i] = (v - o.Mean[c]) / std
 		}
 	}
 	return nil
 }
 
-// FitNormalize measures mean and deviation of each channel over the pictures of a data set; with zero
-// deviations kept at 1 and Std left at ones it would be zero-centring alone. At most limit pictures are read,
-// evenly spread; 0 means all.
+// FitNormalize measures mean and deviation of each channel over the pictures of a data set; a deviation of 0
+// counts as 1. At most limit pictures are read, evenly spread; 0 means all.
 func FitNormalize(ds data.Dataset, channels, limit int) (Normalize, error) {
 	m, err := measure(ds, channels, limit)
 	if err != nil {
