@@ -54,6 +54,9 @@ func TestSaveLoad(t *testing.T) {
 	}
 	b := little(t, zoo.Config{Classes: 3, Seed: 2})
 	before := b.Preprocess
+	if _, err := b.Predict(picture(90, 70, 9)); err != nil { // what is kept ready must see the new weights
+		t.Fatal(err)
+	}
 	if err := b.Load(path); err != nil {
 		t.Fatal(err)
 	}
