@@ -262,7 +262,10 @@ func (e *Epilogue[T]) apply(y []T) {
 	}
 	for o, v := range y {
 		v = v*e.Scale[o] + e.Shift[o]
-		if v <= 0 {
+		switch {
+		case v <= 0 && e.Slope == 0: // −Inf·0 would be NaN
+			v = 0
+		case v <= 0:
 			v *= e.Slope
 		}
 		y[o] = v

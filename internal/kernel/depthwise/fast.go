@@ -3,6 +3,7 @@
 package depthwise
 
 import (
+	"math"
 	"sync"
 	"unsafe"
 
@@ -23,8 +24,8 @@ type rowCall struct {
 	n                int            // segments; the kernel counts it down
 	scale, shift     unsafe.Pointer // epilogue; nil: none
 	slope            float32
-	_                uint32
-	lanes            int // channels of a narrow block
+	lo               float32 // what values are raised to before the slope: 0 for a slope of 0, else −Inf
+	lanes            int     // channels of a narrow block
 
 	// What the next row will read first and write: this block's share of their cache lines.
 	nextSrc  unsafe.Pointer
@@ -43,7 +44,7 @@ type rows struct {
 	dstRow, srcRow, srcImage int // strides in bytes
 	c, s                     int // channels, taps in a row of the filter
 	scale, shift             unsafe.Pointer
-	slope                    float32
+	slope, lo                float32
 }
 
 func (k *rows) run(lo, hi int) {
@@ -53,7 +54,7 @@ func (k *rows) run(lo, hi int) {
 		srcRow: k.height.SrcStep() * k.srcRow, fRow: k.height.TapStep() * k.s * pixel,
 		srcTap: k.width.SrcStep() * pixel, fTap: k.width.TapStep() * pixel,
 		dstStep: k.width.DstStep() * pixel, srcStep: k.width.Advance() * pixel,
-		segs: &list.Segs[0], slope: k.slope, pixel: pixel,
+		segs: &list.Segs[0], slope: k.slope, lo: k.lo, pixel: pixel,
 	}
 	avx512 := cpu.Current() == cpu.AVX512
 	wide, lanes := blockSize()
@@ -147,6 +148,9 @@ func (k *forward[T]) fast(lo, hi int) bool {
 	}
 	if k.e.Scale != nil {
 		r.scale, r.shift, r.slope = pointer(k.e.Scale), pointer(k.e.Shift), float32(k.e.Slope)
+		if k.e.Slope != 0 {
+			r.lo = float32(math.Inf(-1))
+		}
 	}
 	r.run(lo, hi)
 	return true

@@ -3,6 +3,7 @@
 package norm
 
 import (
+	"math"
 	"unsafe"
 
 	"github.com/stheno-ml/stheno/internal/kernel/cpu"
@@ -15,7 +16,7 @@ type call struct {
 	rows, stride, channels int // stride: bytes from one row to the next
 	step                   int // bytes from one vector's parameters to the next's; 0 when all share one
 	slope                  float32
-	_                      uint32
+	lo                     float32 // what values are raised to before the slope: 0 for a slope of 0, else −Inf
 	arrays                 [5]unsafe.Pointer
 	params                 [6]unsafe.Pointer
 	sums                   unsafe.Pointer // for each vector: the doubles of the first sum, then those of the second
@@ -246,6 +247,9 @@ func (k *forwardTask[T]) fast(lo, hi int) bool {
 		v = doNormalizeAct
 	}
 	c := call{slope: float32(k.post.Slope)}
+	if k.post.Slope != 0 {
+		c.lo = float32(math.Inf(-1))
+	}
 	set := func(i int) {
 		c.arrays[arrayY], c.arrays[arrayX], c.arrays[arrayAdd] = at(k.y, i), at(k.x, i), at(k.post.Add, i)
 	}

@@ -1304,6 +1304,8 @@ normalizeActAVX23vector:
 	VMOVUPS      (BX), Y3
 	VSUBPS       Y0, Y3, Y3
 	VFMADD213PS  Y2, Y1, Y3
+	VBROADCASTSS 36(AX), Y4
+	VMAXPS       Y3, Y4, Y3
 	VCMPPS       $0x12, lane00000000<>+0(SB), Y3, Y4
 	VBROADCASTSS 32(AX), Y5
 	VMULPS       Y5, Y3, Y5
@@ -1312,6 +1314,8 @@ normalizeActAVX23vector:
 	VMOVUPS      (BX)(CX*1), Y3
 	VSUBPS       Y0, Y3, Y3
 	VFMADD213PS  Y2, Y1, Y3
+	VBROADCASTSS 36(AX), Y4
+	VMAXPS       Y3, Y4, Y3
 	VCMPPS       $0x12, lane00000000<>+0(SB), Y3, Y4
 	VBROADCASTSS 32(AX), Y5
 	VMULPS       Y5, Y3, Y5
@@ -1320,6 +1324,8 @@ normalizeActAVX23vector:
 	VMOVUPS      (BX)(CX*2), Y3
 	VSUBPS       Y0, Y3, Y0
 	VFMADD213PS  Y2, Y1, Y0
+	VBROADCASTSS 36(AX), Y1
+	VMAXPS       Y0, Y1, Y0
 	VCMPPS       $0x12, lane00000000<>+0(SB), Y0, Y1
 	VBROADCASTSS 32(AX), Y2
 	VMULPS       Y2, Y0, Y2
@@ -1345,6 +1351,8 @@ normalizeActAVX23tail:
 	VMASKMOVPS   (BX), Y0, Y4
 	VSUBPS       Y1, Y4, Y4
 	VFMADD213PS  Y3, Y2, Y4
+	VBROADCASTSS 36(AX), Y5
+	VMAXPS       Y4, Y5, Y4
 	VCMPPS       $0x12, lane00000000<>+0(SB), Y4, Y5
 	VBROADCASTSS 32(AX), Y6
 	VMULPS       Y6, Y4, Y6
@@ -1353,6 +1361,8 @@ normalizeActAVX23tail:
 	VMASKMOVPS   (BX)(CX*1), Y0, Y4
 	VSUBPS       Y1, Y4, Y4
 	VFMADD213PS  Y3, Y2, Y4
+	VBROADCASTSS 36(AX), Y5
+	VMAXPS       Y4, Y5, Y4
 	VCMPPS       $0x12, lane00000000<>+0(SB), Y4, Y5
 	VBROADCASTSS 32(AX), Y6
 	VMULPS       Y6, Y4, Y6
@@ -1361,6 +1371,8 @@ normalizeActAVX23tail:
 	VMASKMOVPS   (BX)(CX*2), Y0, Y4
 	VSUBPS       Y1, Y4, Y1
 	VFMADD213PS  Y3, Y2, Y1
+	VBROADCASTSS 36(AX), Y2
+	VMAXPS       Y1, Y2, Y1
 	VCMPPS       $0x12, lane00000000<>+0(SB), Y1, Y2
 	VBROADCASTSS 32(AX), Y3
 	VMULPS       Y3, Y1, Y3
@@ -1397,6 +1409,8 @@ normalizeActAVX21vector:
 	VMOVUPS      (BX), Y3
 	VSUBPS       Y0, Y3, Y0
 	VFMADD213PS  Y2, Y1, Y0
+	VBROADCASTSS 36(AX), Y1
+	VMAXPS       Y0, Y1, Y0
 	VCMPPS       $0x12, lane00000000<>+0(SB), Y0, Y1
 	VBROADCASTSS 32(AX), Y2
 	VMULPS       Y2, Y0, Y2
@@ -1422,6 +1436,8 @@ normalizeActAVX21tail:
 	VMASKMOVPS   (BX), Y0, Y4
 	VSUBPS       Y1, Y4, Y1
 	VFMADD213PS  Y3, Y2, Y1
+	VBROADCASTSS 36(AX), Y2
+	VMAXPS       Y1, Y2, Y1
 	VCMPPS       $0x12, lane00000000<>+0(SB), Y1, Y2
 	VBROADCASTSS 32(AX), Y3
 	VMULPS       Y3, Y1, Y3
@@ -1617,6 +1633,8 @@ normalizeAddActAVX23vector:
 	VFMADD213PS  Y2, Y1, Y3
 	VMOVUPS      (SI), Y4
 	VADDPS       Y4, Y3, Y3
+	VBROADCASTSS 36(AX), Y4
+	VMAXPS       Y3, Y4, Y3
 	VCMPPS       $0x12, lane00000000<>+0(SB), Y3, Y4
 	VBROADCASTSS 32(AX), Y5
 	VMULPS       Y5, Y3, Y5
@@ -1627,6 +1645,8 @@ normalizeAddActAVX23vector:
 	VFMADD213PS  Y2, Y1, Y3
 	VMOVUPS      (SI)(CX*1), Y4
 	VADDPS       Y4, Y3, Y3
+	VBROADCASTSS 36(AX), Y4
+	VMAXPS       Y3, Y4, Y3
 	VCMPPS       $0x12, lane00000000<>+0(SB), Y3, Y4
 	VBROADCASTSS 32(AX), Y5
 	VMULPS       Y5, Y3, Y5
@@ -1637,6 +1657,8 @@ normalizeAddActAVX23vector:
 	VFMADD213PS  Y2, Y1, Y0
 	VMOVUPS      (SI)(CX*2), Y1
 	VADDPS       Y1, Y0, Y0
+	VBROADCASTSS 36(AX), Y1
+	VMAXPS       Y0, Y1, Y0
 	VCMPPS       $0x12, lane00000000<>+0(SB), Y0, Y1
 	VBROADCASTSS 32(AX), Y2
 	VMULPS       Y2, Y0, Y2
@@ -1665,6 +1687,8 @@ normalizeAddActAVX23tail:
 	VFMADD213PS  Y3, Y2, Y4
 	VMASKMOVPS   (SI), Y0, Y5
 	VADDPS       Y5, Y4, Y4
+	VBROADCASTSS 36(AX), Y5
+	VMAXPS       Y4, Y5, Y4
 	VCMPPS       $0x12, lane00000000<>+0(SB), Y4, Y5
 	VBROADCASTSS 32(AX), Y6
 	VMULPS       Y6, Y4, Y6
@@ -1675,6 +1699,8 @@ normalizeAddActAVX23tail:
 	VFMADD213PS  Y3, Y2, Y4
 	VMASKMOVPS   (SI)(CX*1), Y0, Y5
 	VADDPS       Y5, Y4, Y4
+	VBROADCASTSS 36(AX), Y5
+	VMAXPS       Y4, Y5, Y4
 	VCMPPS       $0x12, lane00000000<>+0(SB), Y4, Y5
 	VBROADCASTSS 32(AX), Y6
 	VMULPS       Y6, Y4, Y6
@@ -1685,6 +1711,8 @@ normalizeAddActAVX23tail:
 	VFMADD213PS  Y3, Y2, Y1
 	VMASKMOVPS   (SI)(CX*2), Y0, Y2
 	VADDPS       Y2, Y1, Y1
+	VBROADCASTSS 36(AX), Y2
+	VMAXPS       Y1, Y2, Y1
 	VCMPPS       $0x12, lane00000000<>+0(SB), Y1, Y2
 	VBROADCASTSS 32(AX), Y3
 	VMULPS       Y3, Y1, Y3
@@ -1727,6 +1755,8 @@ normalizeAddActAVX21vector:
 	VFMADD213PS  Y2, Y1, Y0
 	VMOVUPS      (SI), Y1
 	VADDPS       Y1, Y0, Y0
+	VBROADCASTSS 36(AX), Y1
+	VMAXPS       Y0, Y1, Y0
 	VCMPPS       $0x12, lane00000000<>+0(SB), Y0, Y1
 	VBROADCASTSS 32(AX), Y2
 	VMULPS       Y2, Y0, Y2
@@ -1755,6 +1785,8 @@ normalizeAddActAVX21tail:
 	VFMADD213PS  Y3, Y2, Y1
 	VMASKMOVPS   (SI), Y0, Y2
 	VADDPS       Y2, Y1, Y1
+	VBROADCASTSS 36(AX), Y2
+	VMAXPS       Y1, Y2, Y1
 	VCMPPS       $0x12, lane00000000<>+0(SB), Y1, Y2
 	VBROADCASTSS 32(AX), Y3
 	VMULPS       Y3, Y1, Y3
@@ -4414,65 +4446,77 @@ normalizeActAVX5123:
 	MOVQ 16(AX), R9
 
 normalizeActAVX5123vector:
-	CMPQ        R9, $0x00000010
-	JL          normalizeActAVX5123tail
-	VMOVUPS     (SI), Z0
-	VMOVUPS     (DI), Z1
-	VMOVUPS     (R8), Z2
-	VMOVUPS     (BX), Z3
-	VSUBPS      Z0, Z3, Z3
-	VFMADD213PS Z2, Z1, Z3
-	VCMPPS      $0x12, lane00000000<>+0(SB), Z3, K1
-	VMULPS.BCST 32(AX), Z3, K1, Z3
-	VMOVUPS     Z3, (DX)
-	VMOVUPS     (BX)(CX*1), Z3
-	VSUBPS      Z0, Z3, Z3
-	VFMADD213PS Z2, Z1, Z3
-	VCMPPS      $0x12, lane00000000<>+0(SB), Z3, K1
-	VMULPS.BCST 32(AX), Z3, K1, Z3
-	VMOVUPS     Z3, (DX)(CX*1)
-	VMOVUPS     (BX)(CX*2), Z3
-	VSUBPS      Z0, Z3, Z0
-	VFMADD213PS Z2, Z1, Z0
-	VCMPPS      $0x12, lane00000000<>+0(SB), Z0, K1
-	VMULPS.BCST 32(AX), Z0, K1, Z0
-	VMOVUPS     Z0, (DX)(CX*2)
-	ADDQ        $0x00000040, DX
-	ADDQ        $0x00000040, BX
-	ADDQ        24(AX), SI
-	ADDQ        24(AX), DI
-	ADDQ        24(AX), R8
-	SUBQ        $0x00000010, R9
-	JMP         normalizeActAVX5123vector
+	CMPQ         R9, $0x00000010
+	JL           normalizeActAVX5123tail
+	VMOVUPS      (SI), Z0
+	VMOVUPS      (DI), Z1
+	VMOVUPS      (R8), Z2
+	VMOVUPS      (BX), Z3
+	VSUBPS       Z0, Z3, Z3
+	VFMADD213PS  Z2, Z1, Z3
+	VBROADCASTSS 36(AX), Z4
+	VMAXPS       Z3, Z4, Z3
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z3, K1
+	VMULPS.BCST  32(AX), Z3, K1, Z3
+	VMOVUPS      Z3, (DX)
+	VMOVUPS      (BX)(CX*1), Z3
+	VSUBPS       Z0, Z3, Z3
+	VFMADD213PS  Z2, Z1, Z3
+	VBROADCASTSS 36(AX), Z4
+	VMAXPS       Z3, Z4, Z3
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z3, K1
+	VMULPS.BCST  32(AX), Z3, K1, Z3
+	VMOVUPS      Z3, (DX)(CX*1)
+	VMOVUPS      (BX)(CX*2), Z3
+	VSUBPS       Z0, Z3, Z0
+	VFMADD213PS  Z2, Z1, Z0
+	VBROADCASTSS 36(AX), Z1
+	VMAXPS       Z0, Z1, Z0
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z0, K1
+	VMULPS.BCST  32(AX), Z0, K1, Z0
+	VMOVUPS      Z0, (DX)(CX*2)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	ADDQ         24(AX), SI
+	ADDQ         24(AX), DI
+	ADDQ         24(AX), R8
+	SUBQ         $0x00000010, R9
+	JMP          normalizeActAVX5123vector
 
 normalizeActAVX5123tail:
-	TESTQ       R9, R9
-	JZ          normalizeActAVX5123next
-	XORL        R10, R10
-	BTSL        R9, R10
-	DECL        R10
-	KMOVW       R10, K1
-	VMOVUPS.Z   (SI), K1, Z0
-	VMOVUPS.Z   (DI), K1, Z1
-	VMOVUPS.Z   (R8), K1, Z2
-	VMOVUPS.Z   (BX), K1, Z3
-	VSUBPS      Z0, Z3, Z3
-	VFMADD213PS Z2, Z1, Z3
-	VCMPPS      $0x12, lane00000000<>+0(SB), Z3, K2
-	VMULPS.BCST 32(AX), Z3, K2, Z3
-	VMOVUPS     Z3, K1, (DX)
-	VMOVUPS.Z   (BX)(CX*1), K1, Z3
-	VSUBPS      Z0, Z3, Z3
-	VFMADD213PS Z2, Z1, Z3
-	VCMPPS      $0x12, lane00000000<>+0(SB), Z3, K2
-	VMULPS.BCST 32(AX), Z3, K2, Z3
-	VMOVUPS     Z3, K1, (DX)(CX*1)
-	VMOVUPS.Z   (BX)(CX*2), K1, Z3
-	VSUBPS      Z0, Z3, Z0
-	VFMADD213PS Z2, Z1, Z0
-	VCMPPS      $0x12, lane00000000<>+0(SB), Z0, K2
-	VMULPS.BCST 32(AX), Z0, K2, Z0
-	VMOVUPS     Z0, K1, (DX)(CX*2)
+	TESTQ        R9, R9
+	JZ           normalizeActAVX5123next
+	XORL         R10, R10
+	BTSL         R9, R10
+	DECL         R10
+	KMOVW        R10, K1
+	VMOVUPS.Z    (SI), K1, Z0
+	VMOVUPS.Z    (DI), K1, Z1
+	VMOVUPS.Z    (R8), K1, Z2
+	VMOVUPS.Z    (BX), K1, Z3
+	VSUBPS       Z0, Z3, Z3
+	VFMADD213PS  Z2, Z1, Z3
+	VBROADCASTSS 36(AX), Z4
+	VMAXPS       Z3, Z4, Z3
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z3, K2
+	VMULPS.BCST  32(AX), Z3, K2, Z3
+	VMOVUPS      Z3, K1, (DX)
+	VMOVUPS.Z    (BX)(CX*1), K1, Z3
+	VSUBPS       Z0, Z3, Z3
+	VFMADD213PS  Z2, Z1, Z3
+	VBROADCASTSS 36(AX), Z4
+	VMAXPS       Z3, Z4, Z3
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z3, K2
+	VMULPS.BCST  32(AX), Z3, K2, Z3
+	VMOVUPS      Z3, K1, (DX)(CX*1)
+	VMOVUPS.Z    (BX)(CX*2), K1, Z3
+	VSUBPS       Z0, Z3, Z0
+	VFMADD213PS  Z2, Z1, Z0
+	VBROADCASTSS 36(AX), Z1
+	VMAXPS       Z0, Z1, Z0
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z0, K2
+	VMULPS.BCST  32(AX), Z0, K2, Z0
+	VMOVUPS      Z0, K1, (DX)(CX*2)
 
 normalizeActAVX5123next:
 	ADDQ CX, 40(AX)
@@ -4496,41 +4540,45 @@ normalizeActAVX5121:
 	MOVQ 16(AX), R9
 
 normalizeActAVX5121vector:
-	CMPQ        R9, $0x00000010
-	JL          normalizeActAVX5121tail
-	VMOVUPS     (SI), Z0
-	VMOVUPS     (DI), Z1
-	VMOVUPS     (R8), Z2
-	VMOVUPS     (BX), Z3
-	VSUBPS      Z0, Z3, Z0
-	VFMADD213PS Z2, Z1, Z0
-	VCMPPS      $0x12, lane00000000<>+0(SB), Z0, K1
-	VMULPS.BCST 32(AX), Z0, K1, Z0
-	VMOVUPS     Z0, (DX)
-	ADDQ        $0x00000040, DX
-	ADDQ        $0x00000040, BX
-	ADDQ        24(AX), SI
-	ADDQ        24(AX), DI
-	ADDQ        24(AX), R8
-	SUBQ        $0x00000010, R9
-	JMP         normalizeActAVX5121vector
+	CMPQ         R9, $0x00000010
+	JL           normalizeActAVX5121tail
+	VMOVUPS      (SI), Z0
+	VMOVUPS      (DI), Z1
+	VMOVUPS      (R8), Z2
+	VMOVUPS      (BX), Z3
+	VSUBPS       Z0, Z3, Z0
+	VFMADD213PS  Z2, Z1, Z0
+	VBROADCASTSS 36(AX), Z1
+	VMAXPS       Z0, Z1, Z0
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z0, K1
+	VMULPS.BCST  32(AX), Z0, K1, Z0
+	VMOVUPS      Z0, (DX)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	ADDQ         24(AX), SI
+	ADDQ         24(AX), DI
+	ADDQ         24(AX), R8
+	SUBQ         $0x00000010, R9
+	JMP          normalizeActAVX5121vector
 
 normalizeActAVX5121tail:
-	TESTQ       R9, R9
-	JZ          normalizeActAVX5121next
-	XORL        R10, R10
-	BTSL        R9, R10
-	DECL        R10
-	KMOVW       R10, K1
-	VMOVUPS.Z   (SI), K1, Z0
-	VMOVUPS.Z   (DI), K1, Z1
-	VMOVUPS.Z   (R8), K1, Z2
-	VMOVUPS.Z   (BX), K1, Z3
-	VSUBPS      Z0, Z3, Z0
-	VFMADD213PS Z2, Z1, Z0
-	VCMPPS      $0x12, lane00000000<>+0(SB), Z0, K2
-	VMULPS.BCST 32(AX), Z0, K2, Z0
-	VMOVUPS     Z0, K1, (DX)
+	TESTQ        R9, R9
+	JZ           normalizeActAVX5121next
+	XORL         R10, R10
+	BTSL         R9, R10
+	DECL         R10
+	KMOVW        R10, K1
+	VMOVUPS.Z    (SI), K1, Z0
+	VMOVUPS.Z    (DI), K1, Z1
+	VMOVUPS.Z    (R8), K1, Z2
+	VMOVUPS.Z    (BX), K1, Z3
+	VSUBPS       Z0, Z3, Z0
+	VFMADD213PS  Z2, Z1, Z0
+	VBROADCASTSS 36(AX), Z1
+	VMAXPS       Z0, Z1, Z0
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z0, K2
+	VMULPS.BCST  32(AX), Z0, K2, Z0
+	VMOVUPS      Z0, K1, (DX)
 
 normalizeActAVX5121next:
 	ADDQ CX, 40(AX)
@@ -4713,78 +4761,90 @@ normalizeAddActAVX5123:
 	MOVQ 16(AX), R10
 
 normalizeAddActAVX5123vector:
-	CMPQ        R10, $0x00000010
-	JL          normalizeAddActAVX5123tail
-	VMOVUPS     (DI), Z0
-	VMOVUPS     (R8), Z1
-	VMOVUPS     (R9), Z2
-	VMOVUPS     (BX), Z3
-	VSUBPS      Z0, Z3, Z3
-	VFMADD213PS Z2, Z1, Z3
-	VMOVUPS     (SI), Z4
-	VADDPS      Z4, Z3, Z3
-	VCMPPS      $0x12, lane00000000<>+0(SB), Z3, K1
-	VMULPS.BCST 32(AX), Z3, K1, Z3
-	VMOVUPS     Z3, (DX)
-	VMOVUPS     (BX)(CX*1), Z3
-	VSUBPS      Z0, Z3, Z3
-	VFMADD213PS Z2, Z1, Z3
-	VMOVUPS     (SI)(CX*1), Z4
-	VADDPS      Z4, Z3, Z3
-	VCMPPS      $0x12, lane00000000<>+0(SB), Z3, K1
-	VMULPS.BCST 32(AX), Z3, K1, Z3
-	VMOVUPS     Z3, (DX)(CX*1)
-	VMOVUPS     (BX)(CX*2), Z3
-	VSUBPS      Z0, Z3, Z0
-	VFMADD213PS Z2, Z1, Z0
-	VMOVUPS     (SI)(CX*2), Z1
-	VADDPS      Z1, Z0, Z0
-	VCMPPS      $0x12, lane00000000<>+0(SB), Z0, K1
-	VMULPS.BCST 32(AX), Z0, K1, Z0
-	VMOVUPS     Z0, (DX)(CX*2)
-	ADDQ        $0x00000040, DX
-	ADDQ        $0x00000040, BX
-	ADDQ        $0x00000040, SI
-	ADDQ        24(AX), DI
-	ADDQ        24(AX), R8
-	ADDQ        24(AX), R9
-	SUBQ        $0x00000010, R10
-	JMP         normalizeAddActAVX5123vector
+	CMPQ         R10, $0x00000010
+	JL           normalizeAddActAVX5123tail
+	VMOVUPS      (DI), Z0
+	VMOVUPS      (R8), Z1
+	VMOVUPS      (R9), Z2
+	VMOVUPS      (BX), Z3
+	VSUBPS       Z0, Z3, Z3
+	VFMADD213PS  Z2, Z1, Z3
+	VMOVUPS      (SI), Z4
+	VADDPS       Z4, Z3, Z3
+	VBROADCASTSS 36(AX), Z4
+	VMAXPS       Z3, Z4, Z3
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z3, K1
+	VMULPS.BCST  32(AX), Z3, K1, Z3
+	VMOVUPS      Z3, (DX)
+	VMOVUPS      (BX)(CX*1), Z3
+	VSUBPS       Z0, Z3, Z3
+	VFMADD213PS  Z2, Z1, Z3
+	VMOVUPS      (SI)(CX*1), Z4
+	VADDPS       Z4, Z3, Z3
+	VBROADCASTSS 36(AX), Z4
+	VMAXPS       Z3, Z4, Z3
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z3, K1
+	VMULPS.BCST  32(AX), Z3, K1, Z3
+	VMOVUPS      Z3, (DX)(CX*1)
+	VMOVUPS      (BX)(CX*2), Z3
+	VSUBPS       Z0, Z3, Z0
+	VFMADD213PS  Z2, Z1, Z0
+	VMOVUPS      (SI)(CX*2), Z1
+	VADDPS       Z1, Z0, Z0
+	VBROADCASTSS 36(AX), Z1
+	VMAXPS       Z0, Z1, Z0
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z0, K1
+	VMULPS.BCST  32(AX), Z0, K1, Z0
+	VMOVUPS      Z0, (DX)(CX*2)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	ADDQ         $0x00000040, SI
+	ADDQ         24(AX), DI
+	ADDQ         24(AX), R8
+	ADDQ         24(AX), R9
+	SUBQ         $0x00000010, R10
+	JMP          normalizeAddActAVX5123vector
 
 normalizeAddActAVX5123tail:
-	TESTQ       R10, R10
-	JZ          normalizeAddActAVX5123next
-	XORL        R11, R11
-	BTSL        R10, R11
-	DECL        R11
-	KMOVW       R11, K1
-	VMOVUPS.Z   (DI), K1, Z0
-	VMOVUPS.Z   (R8), K1, Z1
-	VMOVUPS.Z   (R9), K1, Z2
-	VMOVUPS.Z   (BX), K1, Z3
-	VSUBPS      Z0, Z3, Z3
-	VFMADD213PS Z2, Z1, Z3
-	VMOVUPS.Z   (SI), K1, Z4
-	VADDPS      Z4, Z3, Z3
-	VCMPPS      $0x12, lane00000000<>+0(SB), Z3, K2
-	VMULPS.BCST 32(AX), Z3, K2, Z3
-	VMOVUPS     Z3, K1, (DX)
-	VMOVUPS.Z   (BX)(CX*1), K1, Z3
-	VSUBPS      Z0, Z3, Z3
-	VFMADD213PS Z2, Z1, Z3
-	VMOVUPS.Z   (SI)(CX*1), K1, Z4
-	VADDPS      Z4, Z3, Z3
-	VCMPPS      $0x12, lane00000000<>+0(SB), Z3, K2
-	VMULPS.BCST 32(AX), Z3, K2, Z3
-	VMOVUPS     Z3, K1, (DX)(CX*1)
-	VMOVUPS.Z   (BX)(CX*2), K1, Z3
-	VSUBPS      Z0, Z3, Z0
-	VFMADD213PS Z2, Z1, Z0
-	VMOVUPS.Z   (SI)(CX*2), K1, Z1
-	VADDPS      Z1, Z0, Z0
-	VCMPPS      $0x12, lane00000000<>+0(SB), Z0, K2
-	VMULPS.BCST 32(AX), Z0, K2, Z0
-	VMOVUPS     Z0, K1, (DX)(CX*2)
+	TESTQ        R10, R10
+	JZ           normalizeAddActAVX5123next
+	XORL         R11, R11
+	BTSL         R10, R11
+	DECL         R11
+	KMOVW        R11, K1
+	VMOVUPS.Z    (DI), K1, Z0
+	VMOVUPS.Z    (R8), K1, Z1
+	VMOVUPS.Z    (R9), K1, Z2
+	VMOVUPS.Z    (BX), K1, Z3
+	VSUBPS       Z0, Z3, Z3
+	VFMADD213PS  Z2, Z1, Z3
+	VMOVUPS.Z    (SI), K1, Z4
+	VADDPS       Z4, Z3, Z3
+	VBROADCASTSS 36(AX), Z4
+	VMAXPS       Z3, Z4, Z3
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z3, K2
+	VMULPS.BCST  32(AX), Z3, K2, Z3
+	VMOVUPS      Z3, K1, (DX)
+	VMOVUPS.Z    (BX)(CX*1), K1, Z3
+	VSUBPS       Z0, Z3, Z3
+	VFMADD213PS  Z2, Z1, Z3
+	VMOVUPS.Z    (SI)(CX*1), K1, Z4
+	VADDPS       Z4, Z3, Z3
+	VBROADCASTSS 36(AX), Z4
+	VMAXPS       Z3, Z4, Z3
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z3, K2
+	VMULPS.BCST  32(AX), Z3, K2, Z3
+	VMOVUPS      Z3, K1, (DX)(CX*1)
+	VMOVUPS.Z    (BX)(CX*2), K1, Z3
+	VSUBPS       Z0, Z3, Z0
+	VFMADD213PS  Z2, Z1, Z0
+	VMOVUPS.Z    (SI)(CX*2), K1, Z1
+	VADDPS       Z1, Z0, Z0
+	VBROADCASTSS 36(AX), Z1
+	VMAXPS       Z0, Z1, Z0
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z0, K2
+	VMULPS.BCST  32(AX), Z0, K2, Z0
+	VMOVUPS      Z0, K1, (DX)(CX*2)
 
 normalizeAddActAVX5123next:
 	ADDQ CX, 40(AX)
@@ -4812,46 +4872,50 @@ normalizeAddActAVX5121:
 	MOVQ 16(AX), R10
 
 normalizeAddActAVX5121vector:
-	CMPQ        R10, $0x00000010
-	JL          normalizeAddActAVX5121tail
-	VMOVUPS     (DI), Z0
-	VMOVUPS     (R8), Z1
-	VMOVUPS     (R9), Z2
-	VMOVUPS     (BX), Z3
-	VSUBPS      Z0, Z3, Z0
-	VFMADD213PS Z2, Z1, Z0
-	VMOVUPS     (SI), Z1
-	VADDPS      Z1, Z0, Z0
-	VCMPPS      $0x12, lane00000000<>+0(SB), Z0, K1
-	VMULPS.BCST 32(AX), Z0, K1, Z0
-	VMOVUPS     Z0, (DX)
-	ADDQ        $0x00000040, DX
-	ADDQ        $0x00000040, BX
-	ADDQ        $0x00000040, SI
-	ADDQ        24(AX), DI
-	ADDQ        24(AX), R8
-	ADDQ        24(AX), R9
-	SUBQ        $0x00000010, R10
-	JMP         normalizeAddActAVX5121vector
+	CMPQ         R10, $0x00000010
+	JL           normalizeAddActAVX5121tail
+	VMOVUPS      (DI), Z0
+	VMOVUPS      (R8), Z1
+	VMOVUPS      (R9), Z2
+	VMOVUPS      (BX), Z3
+	VSUBPS       Z0, Z3, Z0
+	VFMADD213PS  Z2, Z1, Z0
+	VMOVUPS      (SI), Z1
+	VADDPS       Z1, Z0, Z0
+	VBROADCASTSS 36(AX), Z1
+	VMAXPS       Z0, Z1, Z0
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z0, K1
+	VMULPS.BCST  32(AX), Z0, K1, Z0
+	VMOVUPS      Z0, (DX)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	ADDQ         $0x00000040, SI
+	ADDQ         24(AX), DI
+	ADDQ         24(AX), R8
+	ADDQ         24(AX), R9
+	SUBQ         $0x00000010, R10
+	JMP          normalizeAddActAVX5121vector
 
 normalizeAddActAVX5121tail:
-	TESTQ       R10, R10
-	JZ          normalizeAddActAVX5121next
-	XORL        R11, R11
-	BTSL        R10, R11
-	DECL        R11
-	KMOVW       R11, K1
-	VMOVUPS.Z   (DI), K1, Z0
-	VMOVUPS.Z   (R8), K1, Z1
-	VMOVUPS.Z   (R9), K1, Z2
-	VMOVUPS.Z   (BX), K1, Z3
-	VSUBPS      Z0, Z3, Z0
-	VFMADD213PS Z2, Z1, Z0
-	VMOVUPS.Z   (SI), K1, Z1
-	VADDPS      Z1, Z0, Z0
-	VCMPPS      $0x12, lane00000000<>+0(SB), Z0, K2
-	VMULPS.BCST 32(AX), Z0, K2, Z0
-	VMOVUPS     Z0, K1, (DX)
+	TESTQ        R10, R10
+	JZ           normalizeAddActAVX5121next
+	XORL         R11, R11
+	BTSL         R10, R11
+	DECL         R11
+	KMOVW        R11, K1
+	VMOVUPS.Z    (DI), K1, Z0
+	VMOVUPS.Z    (R8), K1, Z1
+	VMOVUPS.Z    (R9), K1, Z2
+	VMOVUPS.Z    (BX), K1, Z3
+	VSUBPS       Z0, Z3, Z0
+	VFMADD213PS  Z2, Z1, Z0
+	VMOVUPS.Z    (SI), K1, Z1
+	VADDPS       Z1, Z0, Z0
+	VBROADCASTSS 36(AX), Z1
+	VMAXPS       Z0, Z1, Z0
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z0, K2
+	VMULPS.BCST  32(AX), Z0, K2, Z0
+	VMOVUPS      Z0, K1, (DX)
 
 normalizeAddActAVX5121next:
 	ADDQ CX, 40(AX)

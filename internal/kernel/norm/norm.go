@@ -313,6 +313,9 @@ func (p *Post[T]) apply(v T, at int) T {
 		v += p.Add[at]
 	}
 	if p.Act && v <= 0 {
+		if p.Slope == 0 { // −Inf·0 would be NaN
+			return 0
+		}
 		v *= p.Slope
 	}
 	return v

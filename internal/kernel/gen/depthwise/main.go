@@ -19,6 +19,7 @@ const (
 	callRows, callSrcRow, callFRow                       = 24, 32, 40
 	callSrcTap, callFTap, callDstStep, callSrcStep       = 48, 56, 64, 72
 	callSegs, callN, callScale, callShift, callSlope     = 80, 88, 96, 104, 112
+	callLo                                               = 116
 	callLanes                                            = 120
 	callNextSrc, callSrcLines, callNextDst, callDstLines = 128, 136, 144, 152
 	segDst, segSrc, segTap, segTaps, segN, segmentBytes  = 0, 8, 16, 24, 32, 40
@@ -114,7 +115,7 @@ func (k *rowKernel) finish(label string, acc []Vec, j int, at func(i int) Mem) {
 	}
 	for _, a := range acc {
 		k.w.MulAdd(a, s, t)
-		k.w.ScaleWhere(LE, a, Const(0), field(k.c, callSlope))
+		k.w.Activate(a, field(k.c, callSlope), field(k.c, callLo))
 	}
 	Label(label)
 	for i, a := range acc {

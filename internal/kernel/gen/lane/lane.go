@@ -319,6 +319,15 @@ func Done() {
 // ScaleWhere multiplies the lanes of v where v pred b by the float at s, in place.
 func (w Width) ScaleWhere(pred uint8, v Vec, b Op, s Mem) { w.ScaleWhere2(pred, v, b, v, s) }
 
+// Activate multiplies the lanes of v that are not above 0 by the float at slope, after raising v to the float at lo:
+// with a slope of 0, lo must be 0 too, or −Inf would become NaN; with another slope it is −Inf. NaN stays NaN.
+func (w Width) Activate(v Vec, slope, lo Mem) {
+	t := w.New()
+	VBROADCASTSS(lo, t)
+	VMAXPS(v, t, v) // where one is NaN, the operand named first
+	w.ScaleWhere(LE, v, Const(0), slope)
+}
+
 // ScaleWhere2 multiplies the lanes of v where a pred b by the float at s, in place.
 func (w Width) ScaleWhere2(pred uint8, a Vec, b Op, v Vec, s Mem) {
 	if w == AVX512 {

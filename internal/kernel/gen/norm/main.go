@@ -16,7 +16,7 @@ import (
 // Offsets of the fields of norm.call.
 const (
 	callRows, callStride, callChannels, callStep = 0, 8, 16, 24
-	callSlope                                    = 32
+	callSlope, callLo                            = 32, 36
 	callArrays, callParams, callSums             = 40, 80, 128
 )
 
@@ -273,7 +273,7 @@ func normalize(w Width, name string, adds, act bool) {
 				v = w.Add(v, k.at(add, r))
 			}
 			if act {
-				w.ScaleWhere(LE, v, Const(0), Mem{Base: k.c, Disp: callSlope})
+				w.Activate(v, Mem{Base: k.c, Disp: callSlope}, Mem{Base: k.c, Disp: callLo})
 			}
 			k.store(v, k.arrays[y].row(r))
 		}
