@@ -179,7 +179,7 @@ func batchNorms(relu bool) []work {
 	mean, variance, sumG, sumGX := make([]float32, c), make([]float32, c), make([]float32, c), make([]float32, c)
 	name, post, mask := "bn_64_56", norm.Post[float32]{}, norm.Mask[float32]{}
 	if relu {
-		name, post, mask = "bn_relu_64_56", norm.Post[float32]{Act: true}, norm.Mask[float32]{Y: y}
+		name, post, mask = "bn_relu_64_56", norm.Post[float32]{Act: true}, norm.Mask[float32]{FromX: true, Gamma: gamma, Beta: beta}
 	}
 	forward := func() {
 		norm.Stats(mean, variance, x, s)
