@@ -4,8 +4,10 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/binary"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -322,4 +324,38 @@ func FuzzPickle(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestOtherPickles has what other versions of PyTorch and Python write, instruction by instruction.
+func TestOtherPickles(t *testing.T) {
+	numbers := []float32{1, -2, 3.5, 1e-20}
+	var four []byte
+	for _, v := range numbers {
+		four = binary.LittleEndian.AppendUint32(four, math.Float32bits(v))
+	}
+	whole := "K\x04\x85K\x01\x85" // shape and strides
+	v2 := rebuildV2 + "(" + storageOf("K\x04") + "K\x00" + whole + tail
+	pair := "]" + pickled("w") + "a" + v2 + "a"
+	untypedStorage := strings.Replace(storageOf("K\x10"), floats, "ctorch.storage\nUntypedStorage\n", 1)
+	for name, p := range map[string]string{
+		"OrderedDict of pairs (Python 2)":     "\x80\x02ccollections\nOrderedDict\n(]" + pair + "atR.",
+		"_rebuild_tensor":                     dictOf("ctorch._utils\n_rebuild_tensor\n(" + storageOf("K\x04") + "K\x00" + whole + "tR"),
+		"_rebuild_tensor_v3, bytes":           dictOf("ctorch._utils\n_rebuild_tensor_v3\n(" + untypedStorage + "K\x00" + whole + "\x89Nctorch\nfloat32\ntR"),
+		"_rebuild_parameter":                  dictOf("ctorch._utils\n_rebuild_parameter\n(" + v2 + "\x88NtR"),
+		"_rebuild_from_type_v2":               dictOf("ctorch._tensor\n_rebuild_from_type_v2\n(" + rebuildV2 + "ctorch.nn.parameter\nParameter\n(" + storageOf("K\x04") + "K\x00" + whole + "\x89NtNtR"),
+		"torch.Size":                          dictOf(rebuildV2 + "(" + storageOf("K\x04") + "K\x00" + "ctorch\nSize\n(K\x04\x85tRK\x01\x85" + tail),
+		"long integers":                       dictOf(rebuildV2 + "(" + storageOf("\x8a\x01\x04") + "\x8a\x00\x8a\x02\x04\x00\x85M\x01\x00\x85" + tail),
+		"nested in 'model', with an extra":    "\x80\x02}(" + pickled("epoch") + "K\x07" + pickled("model") + "}(" + pickled("w") + v2 + pickled("_extra") + "Nuu.",
+		"state behind an object is let be":    "\x80\x02}(" + pickled("args") + "cargparse\nNamespace\n)\x81}" + pickled("lr") + "G?\xf0\x00\x00\x00\x00\x00\x00sb" + pickled("w") + v2 + "u.",
+		"popped, doubled, listed, on the way": "\x80\x02N0N20" + "0(NN1(K\x01l0" + dictOf(v2)[2:],
+	} {
+		f, err := parse(torchZip(t, p, four))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if got := mustTensor(t, f, "w"); len(f.Names()) != 1 || !slices.Equal(got.Float32s(), numbers) {
+			t.Errorf("%s: %v of %v, want %v", name, got.Float32s(), f.Names(), numbers)
+		}
+	}
 }
