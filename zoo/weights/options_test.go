@@ -11,6 +11,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/nn"
+	"github.com/stheno-ml/stheno/zoo"
 	"github.com/stheno-ml/stheno/zoo/weights"
 )
 
@@ -115,5 +116,47 @@ func TestMismatch(t *testing.T) {
 	}
 	if !slices.Equal(m.Surplus, []string{"extra"}) || len(m.Missing) != 7 || !slices.Equal(m.Shapes, []string{"body.conv.bias: file (1), network (2)"}) {
 		t.Errorf("%+v", m)
+	}
+}
+
+// TestSkipHead takes a network of every family, auxiliary heads included: weights for other classes fit after
+// SkipHead, and so only what depends on the classes was skipped.
+func TestSkipHead(t *testing.T) {
+	names := []string{
+		"resnet18", "cifar_resnet20", "resnetv2_50", "googlenet", "googlenet_bvlc", "bn_inception", "inception_v3", "inception_v4",
+		"facenet", "inception_resnet_v2", "xception_small", "squeezenet1_1", "mobilenet_v1", "mobilenet_v2", "vgg11",
+	}
+	for _, name := range names {
+		if testing.Short() && name == "vgg11" {
+			continue // 129 million variables
+		}
+		c := zoo.Config{Classes: 3, Aux: true}
+		a, err := zoo.New(name, c)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		var file kerasFile // zeros of the same names and shapes
+		shapes := make(map[string]tensor.Shape)
+		for _, v := range a.Store().Variables() {
+			file.add(v.Name, v.Value.Shape()...)
+			shapes[v.Name] = v.Value.Shape()
+		}
+		c.Classes = 5
+		b, err := zoo.New(name, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := file.open(t).LoadStore(b.Store(), weights.SkipHead()); err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		for _, v := range b.Store().Variables() {
+			zero := slices.Max(v.Value.Float32s()) == 0 && slices.Min(v.Value.Float32s()) == 0
+			head := !v.Value.Shape().Eq(shapes[v.Name])
+			if bias := strings.HasSuffix(v.Name, ".bias"); !bias && zero == head {
+				t.Errorf("%s: %s is of the head: %v; loaded: %v", name, v.Name, head, zero)
+			}
+		}
 	}
 }
