@@ -19,7 +19,6 @@ type TensorBoard struct {
 	// Pictures gives pictures to show after each epoch, by name; nil for none.
 	Pictures func(r *Run) (map[string]image.Image, error)
 
-	quiet
 	w      *tensorboard.Writer
 	buffer []float32
 }

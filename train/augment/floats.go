@@ -160,17 +160,18 @@ func (o FancyPCA) ApplyFloats(x []float32, shape [3]int, rnd *rand.Rand) error {
 	if shape[0] != 3 {
 		return errors.Errorf("fancy PCA: %d channels, want 3", shape[0])
 	}
-	if o.Values == ([3]float64{}) && o.Vectors == ([3][3]float64{}) {
-		o.Values, o.Vectors = imageNetColours.Values, imageNetColours.Vectors
+	values, vectors, deviation := o.Values, o.Vectors, o.Deviation
+	if values == ([3]float64{}) && vectors == ([3][3]float64{}) {
+		values, vectors = imageNetColours.Values, imageNetColours.Vectors
 	}
-	if o.Deviation == 0 {
-		o.Deviation = 0.1
+	if deviation == 0 {
+		deviation = 0.1
 	}
 	var add [3]float64
 	for k := range 3 {
-		alpha := rnd.NormFloat64() * o.Deviation * o.Values[k]
+		alpha := rnd.NormFloat64() * deviation * values[k]
 		for c := range 3 {
-			add[c] += o.Vectors[c][k] * alpha
+			add[c] += vectors[c][k] * alpha
 		}
 	}
 	n := shape[1] * shape[2]
