@@ -146,6 +146,7 @@ func (t *Tape) compile(outputs gorgonia.Nodes) error {
 		{"orders", t.opts.NoLayout, p.chooseOrders},
 		{"scratch", false, p.prepare},
 		{"schedule", t.opts.NoSchedule, func() { p.schedule(inPlace) }},
+		{"hold back", len(t.opts.Use) == 0, p.holdBack},
 		{"liveness", false, p.liveness},
 		{"in place", !inPlace, p.takeOver},
 		{"memory", false, p.place},

@@ -14,6 +14,9 @@ import (
 type Use struct {
 	Node *Node
 	Func func(v gorgonia.Value) error
+	// Writes is an input or a variable whose value the function changes, such as the parameter of a gradient.
+	// The function is then called when nothing in the run reads it any more. nil for none.
+	Writes *Node
 }
 
 // addUses puts an instruction behind each value that is to be used. Those of uses wait for the guard's.
@@ -25,8 +28,11 @@ func (p *program) addUses(guard *Use, uses []Use) error {
 		if v == nil || v.kind == leaf || u.Func == nil {
 			return nil, errors.Errorf("tape: Options.Use and Guard want a node that is computed, and a function; got %v", u.Node)
 		}
+		if u.Writes != nil && u.Writes.Op() != nil {
+			return nil, errors.Errorf("tape: Use.Writes wants an input or a variable, got %v", u.Writes)
+		}
 		i := &instr{in: []*value{v}, reuses: -1, out: &value{node: u.Node, kind: own, dtype: tensor.Float32, def: -1}}
-		i.run = &useRunner{u.Func, i}
+		i.run = &useRunner{f: u.Func, at: i, writes: p.of[u.Writes]}
 		if guarded != nil {
 			i.in = append(i.in, guarded)
 		}
@@ -64,10 +70,35 @@ func (p *program) addUses(guard *Use, uses []Use) error {
 	return nil
 }
 
+// holdBack moves each use that writes to a leaf behind the last instruction that reads it.
+func (p *program) holdBack() {
+	last := make(map[*value]int) // place of a leaf's last reader
+	for k, i := range p.instrs {
+		for _, v := range i.in {
+			if v.kind == leaf {
+				last[v] = k
+			}
+		}
+	}
+	behind := make(map[int][]*instr)
+	var instrs []*instr
+	for k, i := range p.instrs {
+		if u, ok := i.run.(*useRunner); ok && u.writes != nil && last[u.writes] > k {
+			at := last[u.writes]
+			behind[at] = append(behind[at], i)
+		} else {
+			instrs = append(instrs, i)
+		}
+		instrs = append(instrs, behind[k]...)
+	}
+	p.instrs = instrs
+}
+
 // useRunner calls the function with the value that its instruction reads.
 type useRunner struct {
-	f  func(gorgonia.Value) error
-	at *instr
+	f      func(gorgonia.Value) error
+	at     *instr
+	writes *value // nil for none
 }
 
 func (u *useRunner) Run(*exec.Call) error { return u.f(u.at.in[0].host) }

@@ -1,6 +1,7 @@
 package graph_test
 
 import (
+	"math"
 	"strings"
 	"testing"
 
@@ -55,6 +56,45 @@ func TestUseInsteadOfKeeping(t *testing.T) {
 		if n != 2 {
 			t.Errorf("gradient %d was used %d times in two runs", k, n)
 		}
+	}
+}
+
+// A function may change a parameter: nothing reads it any more in this run, and the gradients that are still to
+// come are as if it had not changed.
+func TestUseWrites(t *testing.T) {
+	b, cost := resnet20(t, tensor.Float32, 2)
+	b.bind()
+	grads, err := graph.Differentiate(cost, b.params...)
+	must(t, err)
+	kept, err := graph.Compile(append(G.Nodes{cost}, grads...), graph.Options{})
+	must(t, err)
+	must(t, kept.RunAll())
+	var want [][]float64
+	for _, n := range grads {
+		want = append(want, floats(t, n.Value()))
+	}
+	var o graph.Options
+	for k, n := range grads {
+		o.Use = append(o.Use, graph.Use{Node: n, Writes: b.params[k], Func: func(v G.Value) error {
+			for i, x := range floats(t, v) {
+				if x != want[k][i] {
+					t.Fatalf("gradient %d, element %d: %v, want %v", k, i, x, want[k][i])
+				}
+			}
+			return b.params[k].Value().(*tensor.Dense).Memset(float32(math.NaN()))
+		}})
+	}
+	tape, err := graph.Compile(G.Nodes{cost}, o)
+	must(t, err)
+	must(t, tape.RunAll())
+	for k, n := range b.params {
+		if v := floats(t, n.Value())[0]; !math.IsNaN(v) {
+			t.Errorf("parameter %d was not changed: %v", k, v)
+		}
+	}
+	o.Use[0].Writes = cost
+	if _, err := graph.Compile(G.Nodes{cost}, o); err == nil {
+		t.Error("writing to what is computed is not an error")
 	}
 }
 

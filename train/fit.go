@@ -84,9 +84,11 @@ type fit struct {
 	rng      ops.RNG
 	steps    map[int]*Step // by batch size: the last batch of an epoch may be shorter
 	optim    *optim.State
+	params   []*optim.Param // of optim
 	index    map[string]int // place of a variable in optim
 	average  *optim.EMA     // nil for none
 
+	next    float64       // learning rate of the step in hand
 	done    int           // batches of the epoch that are over
 	spent   time.Duration // on the epoch, a part before a resume included
 	waited  time.Duration // for pictures, of this epoch
@@ -151,6 +153,7 @@ func newFit(m *nn.Model, ds data.Dataset, c Config) (*fit, error) {
 	if f.optim, err = optim.New(updates, params); err != nil {
 		return nil, errors.Wrap(err, "fit")
 	}
+	f.params = f.optim.Params()
 	if c.EMA.Decay != 0 {
 		if f.average, err = optim.NewEMA(c.EMA.Decay, c.EMA.Warmup, live); err != nil {
 			return nil, errors.Wrap(err, "fit")
@@ -296,25 +299,36 @@ func (f *fit) step(ctx context.Context, batch *data.Batch, start time.Time) erro
 		var err error
 		// Each graph has a generator of its own, so that its streams do not depend on which graph was
 		// made first, which after a resume may be another one.
-		if s, err = newStep(f.Model, n, f.Config.Loss, &ops.RNG{Seed: f.rng.Seed}, f.Config.Mix != nil); err != nil {
+		c := stepConfig{mixed: f.Config.Mix != nil}
+		if f.direct() {
+			c.update = f.move
+		}
+		if s, err = newStep(f.Model, n, f.Config.Loss, &ops.RNG{Seed: f.rng.Seed}, c); err != nil {
+			return err
+		}
+		if err := f.leaveUnused(s); err != nil {
 			return err
 		}
 		f.steps[n] = s
 	}
+	f.next = f.rate()
 	s.rng.Step = f.rng.Step
 	loss, err := s.run(ctx, batch)
 	f.Loss = loss
 	if err != nil {
+		f.torn = s.moved
 		return err
 	}
+	f.torn = true // until the step is over
 	correct, err := countCorrect(s.Output(), batch.Labels)
 	if err != nil {
 		return err
 	}
+	f.Rate = f.next
 	if err := f.update(s, batch.Number+1 == f.Batches); err != nil {
-		f.torn = true
 		return err
 	}
+	f.torn = false
 	f.rng.Step++
 	f.Step++
 	f.Batch, f.done = batch.Number, batch.Number+1
@@ -326,26 +340,54 @@ func (f *fit) step(ctx context.Context, batch *data.Batch, start time.Time) erro
 	return nil
 }
 
-// update hands the step's gradients to the optimiser. What accumulates does so within an epoch.
-func (f *fit) update(s *Step, last bool) error {
-	params := f.optim.Params()
-	for _, p := range params {
-		p.Grad = nil
+// direct says whether each parameter can be moved while the step runs, as soon as its gradient is there: not if
+// gradients are changed, or added up over batches, or have to be known all together first.
+func (f *fit) direct() bool {
+	u := f.Config.Updates
+	return u.ClipValue == 0 && u.ClipNorm == 0 && u.ClipGlobalNorm == 0 && u.Accumulate <= 1
+}
+
+// move updates one variable in a step that is direct.
+func (f *fit) move(v *graph.Variable, grad *tensor.Dense) error {
+	i := f.index[v.Name]
+	f.params[i].Grad = grad
+	return f.optim.Update(i, f.next)
+}
+
+// leaveUnused tells the optimiser which parameters get no gradient: frozen ones, and those that are not in the
+// training graph.
+func (f *fit) leaveUnused(s *Step) error {
+	used := make(map[string]bool, len(s.vars))
+	for _, v := range s.vars {
+		used[v.Name] = true
 	}
-	vars, grads := s.Gradients()
-	for i, v := range vars {
-		params[f.index[v.Name]].Grad = grads[i]
-	}
-	for _, v := range f.Model.Store().Variables() {
-		if i, ok := f.index[v.Name]; ok && params[i].Grad == nil && !f.optim.Frozen(i) {
-			// Frozen, or not in the training graph.
-			if err := f.optim.Freeze(true, v.Name); err != nil {
+	for name, i := range f.index {
+		if !used[name] && !f.optim.Frozen(i) {
+			if err := f.optim.Freeze(true, name); err != nil {
 				return err
 			}
 		}
 	}
+	return nil
+}
+
+// rate is the learning rate of the step that is about to be made.
+func (f *fit) rate() float64 {
 	each := max(f.Config.Updates.Accumulate, 1)
-	f.Rate = f.Config.Schedule.Rate(schedule.At{Epoch: f.Epoch, Step: f.Updates, PerEpoch: (f.Batches + each - 1) / each, Epochs: f.Config.Epochs})
+	return f.Config.Schedule.Rate(schedule.At{Epoch: f.Epoch, Step: f.Updates, PerEpoch: (f.Batches + each - 1) / each, Epochs: f.Config.Epochs})
+}
+
+// update hands the step's gradients to the optimiser, which in a direct step has had them. What accumulates does
+// so within an epoch.
+func (f *fit) update(s *Step, last bool) error {
+	if s.direct {
+		f.updated()
+		return nil
+	}
+	vars, grads := s.Gradients()
+	for i, v := range vars {
+		f.params[f.index[v.Name]].Grad = grads[i]
+	}
 	updated, err := f.optim.Step(f.Rate)
 	if err != nil {
 		return err

@@ -34,7 +34,7 @@ func everything(dir string) train.Config {
 		Epochs: 8, Batch: 8, Seed: 11,
 		Optimizer:  optim.NAdam{},
 		Updates:    optim.Config{Accumulate: 3, ClipGlobalNorm: 1, Groups: []optim.Group{{Names: []string{"conv"}, RateScale: 0.5}}},
-		Schedule:   schedule.Warmup{Steps: 7, After: &schedule.Plateau{Start: 0.01, Patience: -1, Factor: 0.5, Threshold: 0.2}},
+		Schedule:   schedule.Warmup{Steps: 7, After: &schedule.Plateau{Start: 0.01, Patience: -1, Factor: 0.5, Threshold: 0.6}},
 		EMA:        train.EMA{Decay: 0.9, Warmup: true},
 		Mix:        swapHalf{},
 		Validate:   bars{n: 30},
@@ -88,6 +88,15 @@ func drawCurves(dir string) func(*train.Config) {
 	}
 }
 
+// kinds are the two ways in which a step moves the weights: after it, for what is clipped and accumulated has to
+// be known first, and in the middle of it.
+var kinds = map[string]func(*train.Config){
+	"after": func(*train.Config) {},
+	"direct": func(c *train.Config) {
+		c.Updates.Accumulate, c.Updates.ClipGlobalNorm = 0, 0
+	},
+}
+
 // outcome is what a run leaves: its weights, its best weights, its curves if any, and its log without the times.
 func outcome(t *testing.T, dir string, m *nn.Model) string {
 	t.Helper()
@@ -129,6 +138,7 @@ func TestKilledChild(t *testing.T) {
 		t.Skip("only TestKill runs it")
 	}
 	m, _, err := bigRun(context.Background(), t, dir, func(c *train.Config) {
+		kinds[os.Getenv("STHENO_KILL_KIND")](c)
 		drawCurves(dir)(c)
 		c.Callbacks = append(c.Callbacks, train.Hooks{OnStepEnd: func(*train.Run) error {
 			time.Sleep(time.Millisecond) // so that a kill finds the run at any place in it
@@ -143,7 +153,8 @@ func TestKilledChild(t *testing.T) {
 	}
 }
 
-// A run that is killed again and again ends as one that is not. STHENO_KILLS says how often; 3 if unset.
+// A run that is killed again and again ends as one that is not. STHENO_KILLS says how often, for each
+// kind of step; 3 if unset.
 func TestKill(t *testing.T) {
 	kills := 3
 	if s := os.Getenv("STHENO_KILLS"); s != "" {
@@ -152,8 +163,17 @@ func TestKill(t *testing.T) {
 			t.Fatalf("STHENO_KILLS: %v", err)
 		}
 	}
+	for kind := range kinds {
+		t.Run(kind, func(t *testing.T) { kill(t, kind, kills) })
+	}
+}
+
+func kill(t *testing.T, kind string, kills int) {
 	whole := t.TempDir()
-	m, r, err := bigRun(context.Background(), t, whole, drawCurves(whole))
+	m, r, err := bigRun(context.Background(), t, whole, func(c *train.Config) {
+		kinds[kind](c)
+		drawCurves(whole)(c)
+	})
 	if err != nil {
 		t.Fatalf("%+v", err)
 	}
@@ -166,7 +186,7 @@ func TestKill(t *testing.T) {
 	begin := time.Now()
 	for running {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestKilledChild$")
-		cmd.Env = append(os.Environ(), "STHENO_KILL_DIR="+dir)
+		cmd.Env = append(os.Environ(), "STHENO_KILL_DIR="+dir, "STHENO_KILL_KIND="+kind)
 		var out strings.Builder
 		cmd.Stdout, cmd.Stderr = &out, &out
 		if err := cmd.Start(); err != nil {
@@ -215,8 +235,14 @@ func read(t *testing.T, path string) string {
 
 // A run that is stopped by its context after any step, or by a callback, goes on from there.
 func TestResumeAtEveryStep(t *testing.T) {
+	for kind, change := range kinds {
+		t.Run(kind, func(t *testing.T) { resumeAtEveryStep(t, change) })
+	}
+}
+
+func resumeAtEveryStep(t *testing.T, kind func(*train.Config)) {
 	whole := t.TempDir()
-	m, r, err := bigRun(context.Background(), t, whole, nil)
+	m, r, err := bigRun(context.Background(), t, whole, kind)
 	if err != nil {
 		t.Fatalf("%+v", err)
 	}
@@ -232,6 +258,7 @@ func TestResumeAtEveryStep(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
 		_, _, err := bigRun(ctx, t, dir, func(c *train.Config) {
+			kind(c)
 			c.Checkpoint.Steps = 0
 			c.Callbacks = append(c.Callbacks, train.Hooks{OnStepEnd: func(r *train.Run) error {
 				if r.Step == stop {
@@ -248,7 +275,7 @@ func TestResumeAtEveryStep(t *testing.T) {
 			t.Fatalf("step %d: %+v", stop, err)
 		}
 		// The rest of the run is the same, whether there are more epochs to come or one more worker.
-		m, r, err := bigRun(context.Background(), t, dir, func(c *train.Config) { c.Workers = 3; c.Checkpoint.Steps = 7 })
+		m, r, err := bigRun(context.Background(), t, dir, func(c *train.Config) { kind(c); c.Workers = 3; c.Checkpoint.Steps = 7 })
 		if err != nil {
 			t.Fatalf("step %d: %+v", stop, err)
 		}

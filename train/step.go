@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"math"
+	"slices"
 
 	"github.com/pkg/errors"
 	"gorgonia.org/gorgonia"
@@ -51,23 +52,40 @@ type Step struct {
 	index *tensor.Dense // labels as the graph wants them
 	soft  *tensor.Dense // [N, classes] in their place, for mixed pictures; else nil
 	rng   *ops.RNG
+
+	// A step that moves parameters while it runs (see stepConfig.update) must not be broken off once the first
+	// has moved, and not begin to if the loss is not finite: the guard sees the loss before that.
+	direct  bool
+	stopped func() error // of the run's context
+	found   float64      // loss, from the guard on
+	moved   bool         // parameters may have been moved by this run
 }
+
+// stepConfig says what a step of Fit's does beyond computing loss and gradients.
+type stepConfig struct {
+	mixed bool // pictures are mixed: labels are distributions
+	// update moves variable v as soon as its gradient is there and its value not needed any more. Gradients
+	// are then not kept. nil means to keep them.
+	update func(v *graph.Variable, grad *tensor.Dense) error
+}
+
+// errNotFinite ends a run before gradients of a loss that is not finite are used.
+var errNotFinite = errors.New("the loss is not finite")
 
 // NewStep builds the model in training mode with its loss and the gradient of every variable that is not
 // frozen, and compiles it.
 func NewStep(m *nn.Model, batch int, loss Loss, rng *ops.RNG) (*Step, error) {
-	return newStep(m, batch, loss, rng, false)
+	return newStep(m, batch, loss, rng, stepConfig{})
 }
 
-// newStep can make a step for mixed pictures.
-func newStep(m *nn.Model, batch int, loss Loss, rng *ops.RNG, mixed bool) (*Step, error) {
+func newStep(m *nn.Model, batch int, loss Loss, rng *ops.RNG, c stepConfig) (*Step, error) {
 	b, err := m.Build(graph.Train, batch, rng)
 	if err != nil {
 		return nil, errors.Wrap(err, "training step")
 	}
 	g := b.Graph
 	s := &Step{built: b, rng: rng}
-	if mixed {
+	if c.mixed {
 		shape := b.Output.Shape()
 		if len(shape) != 2 {
 			return nil, errors.Errorf("training step: mixed pictures want an output [N, classes], it is %v", shape)
@@ -93,16 +111,44 @@ func newStep(m *nn.Model, batch int, loss Loss, rng *ops.RNG, mixed bool) (*Step
 	if s.grads, err = graph.Differentiate(s.loss, leaves...); err != nil {
 		return nil, errors.Wrap(err, "training step")
 	}
-	outputs := append(gorgonia.Nodes{s.loss, b.Output}, s.grads...)
+	outputs := gorgonia.Nodes{s.loss, b.Output}
+	o := graph.Options{Recompute: g.Checkpoints(), Guard: &graph.Use{Node: s.loss, Func: s.guard}}
+	if s.direct = c.update != nil && !slices.ContainsFunc(s.grads, isConstant); s.direct {
+		for i, v := range s.vars {
+			o.Use = append(o.Use, graph.Use{Node: s.grads[i], Writes: leaves[i], Func: func(grad gorgonia.Value) error {
+				return c.update(v, grad.(*tensor.Dense))
+			}})
+		}
+	} else {
+		outputs = append(outputs, s.grads...)
+	}
 	s.assigns = g.Assigns()
 	for _, a := range s.assigns {
 		outputs = append(outputs, a.From)
 	}
-	if s.tape, err = graph.Compile(outputs, graph.Options{Recompute: g.Checkpoints()}); err != nil {
+	if s.tape, err = graph.Compile(outputs, o); err != nil {
 		return nil, errors.Wrap(err, "training step")
 	}
 	s.Plan = s.tape.Plan()
 	return s, nil
+}
+
+// isConstant says whether a gradient is a number that is known beforehand, as that of w in a loss of Σw.
+func isConstant(grad *graph.Node) bool { return grad.Op() == nil || grad.Op().Arity() == 0 }
+
+// guard sees the loss before the gradients are used.
+func (s *Step) guard(loss gorgonia.Value) error {
+	s.found = scalar(loss)
+	if math.IsNaN(s.found) || math.IsInf(s.found, 0) {
+		return errNotFinite
+	}
+	if s.direct {
+		if err := s.stopped(); err != nil {
+			return err
+		}
+		s.moved = true
+	}
+	return nil
 }
 
 // Run computes loss, output and gradients for a batch, and moves the network's running statistics. A loss
@@ -130,22 +176,26 @@ func (s *Step) run(ctx context.Context, batch *data.Batch) (float64, error) {
 	if err := gorgonia.Let(s.labels, target); err != nil {
 		return 0, errors.Wrap(err, "training step: labels")
 	}
-	if err := s.tape.Run(ctx); err != nil {
-		return 0, err
+	s.stopped, s.moved = ctx.Err, false
+	if s.direct {
+		ctx = context.WithoutCancel(ctx)
 	}
-	loss := scalar(s.loss.Value())
-	if math.IsNaN(loss) || math.IsInf(loss, 0) {
-		if where := s.tape.Diagnose(ctx); where != nil {
-			return loss, errors.Wrapf(where, "the loss is %v", loss)
+	err = s.tape.Run(ctx)
+	if errors.Is(err, errNotFinite) {
+		if where := s.tape.Diagnose(ctx); where != nil && !errors.Is(where, errNotFinite) {
+			err = where
 		}
-		return loss, errors.Errorf("the loss is %v", loss)
+		return s.found, errors.Wrapf(err, "the loss is %v", s.found)
+	}
+	if err != nil {
+		return 0, err
 	}
 	for _, a := range s.assigns {
 		if err := tensor.Copy(a.To.Value().(*tensor.Dense), a.From.Value().(*tensor.Dense)); err != nil {
-			return loss, errors.Wrapf(err, "training step: %s", a.To.Name())
+			return s.found, errors.Wrapf(err, "training step: %s", a.To.Name())
 		}
 	}
-	return loss, nil
+	return s.found, nil
 }
 
 // target is the labels as the graph wants them.
