@@ -9,6 +9,7 @@ import (
 	"unsafe"
 
 	"github.com/stheno-ml/stheno/internal/kernel/cpu"
+	"github.com/stheno-ml/stheno/internal/kernel/layout"
 )
 
 // guard is the number of NaNs before and after each buffer: a write past an end shows, a read poisons a result.
@@ -292,4 +293,39 @@ func BenchmarkInputGrad(b *testing.B) {
 
 func BenchmarkWeightGrad(b *testing.B) {
 	benchmark(b, func(x, y, f, ws []float32, s Shape) { WeightGrad(f, y, x, s, ws) })
+}
+
+// TestPastTheCache compares a result so large that its rows are streamed with the same computed in pieces that
+// are not.
+func TestPastTheCache(t *testing.T) {
+	s := same3x3(5, 40, 531)
+	if s.outputSize() < layout.Past || s.outputSize()/s.N >= layout.Past {
+		t.Fatal("the shape does not show anything")
+	}
+	x, f := random[float32](1, s.inputSize()), random[float32](2, s.filterSize())
+	one := s
+	one.N = 1
+	eachRoad(t, func(t *testing.T) {
+		y, want := guarded[float32](s.outputSize()), guarded[float32](one.outputSize())
+		check := func(name string, all func(), each func(i, size int)) {
+			all()
+			checkGuards(t, s, y)
+			for i := range s.N {
+				each(i, len(want))
+				for j, v := range want {
+					if y[i*len(want)+j] != v {
+						t.Fatalf("%s: picture %d, element %d is %v, want %v", name, i, j, y[i*len(want)+j], v)
+					}
+				}
+			}
+		}
+		check("forward",
+			func() { Forward(y, x, f, s, Epilogue[float32]{}, make([]float32, s.ForwardWorkspace())) },
+			func(i, n int) {
+				Forward(want, x[i*n:(i+1)*n], f, one, Epilogue[float32]{}, make([]float32, s.ForwardWorkspace()))
+			})
+		check("input gradient",
+			func() { InputGrad(y, x, f, s, make([]float32, s.InputGradWorkspace())) },
+			func(i, n int) { InputGrad(want, x[i*n:(i+1)*n], f, one, make([]float32, s.InputGradWorkspace())) })
+	})
 }

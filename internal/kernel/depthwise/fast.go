@@ -8,6 +8,7 @@ import (
 	"unsafe"
 
 	"github.com/stheno-ml/stheno/internal/kernel/cpu"
+	"github.com/stheno-ml/stheno/internal/kernel/layout"
 	"github.com/stheno-ml/stheno/internal/kernel/window"
 )
 
@@ -45,6 +46,7 @@ type rows struct {
 	c, s                     int // channels, taps in a row of the filter
 	scale, shift             unsafe.Pointer
 	slope, lo                float32
+	stream                   bool // the result is too large for the cache
 }
 
 func (k *rows) run(lo, hi int) {
@@ -59,13 +61,24 @@ func (k *rows) run(lo, hi int) {
 	avx512 := cpu.Current() == cpu.AVX512
 	wide, lanes := blockSize()
 	turns := (k.c + wide - 1) / wide
+	var finished *rowBuffer // where a row is made that goes past the cache as a whole
+	if k.stream {
+		finished = takeRow(k.dstRow / 4)
+	}
 	for i := lo; i < hi; i++ {
+		row := unsafe.Add(k.dst, i*k.dstRow)
+		if k.stream {
+			row = pointer(finished.row)
+		}
 		image, at := i/k.height.Size, i%k.height.Size
 		r := k.height.At(at)
 		call.rows = r.N
 		var nextSrc, nextDst stretch
 		if i+1 < hi {
-			nextSrc, nextDst = k.news(i, turns), newStretch(k.dst, (i+1)*k.dstRow, k.dstRow, turns)
+			nextSrc = k.news(i, turns)
+			if !k.stream {
+				nextDst = newStretch(k.dst, (i+1)*k.dstRow, k.dstRow, turns)
+			}
 		}
 		for c := 0; c < k.c; {
 			n := wide
@@ -77,7 +90,7 @@ func (k *rows) run(lo, hi int) {
 				call.scale, call.shift = unsafe.Add(k.scale, 4*c), unsafe.Add(k.shift, 4*c)
 			}
 			call.n = len(list.Segs)
-			call.dst = unsafe.Add(k.dst, i*k.dstRow+4*c)
+			call.dst = unsafe.Add(row, 4*c)
 			call.src = unsafe.Add(k.src, image*k.srcImage+r.Src*k.srcRow+4*c)
 			call.f = unsafe.Add(k.f, r.Tap*k.s*pixel+4*c)
 			call.nextSrc, call.srcLines = nextSrc.take()
@@ -95,8 +108,42 @@ func (k *rows) run(lo, hi int) {
 			}
 			c += n
 		}
+		if k.stream {
+			layout.Stream(unsafe.Slice((*float32)(unsafe.Add(k.dst, i*k.dstRow)), len(finished.row)), finished.row)
+		}
+	}
+	if k.stream {
+		finished.release()
 	}
 	list.Release()
+}
+
+// rowBuffer holds a row of a result; free ones wait to be used again.
+type rowBuffer struct{ row []float32 }
+
+var (
+	rowsMu     sync.Mutex
+	rowBuffers []*rowBuffer
+)
+
+func takeRow(n int) *rowBuffer {
+	rowsMu.Lock()
+	b := new(rowBuffer)
+	if k := len(rowBuffers); k > 0 {
+		b, rowBuffers = rowBuffers[k-1], rowBuffers[:k-1]
+	}
+	rowsMu.Unlock()
+	if cap(b.row) < n {
+		b.row = make([]float32, n)
+	}
+	b.row = b.row[:n]
+	return b
+}
+
+func (b *rowBuffer) release() {
+	rowsMu.Lock()
+	rowBuffers = append(rowBuffers, b)
+	rowsMu.Unlock()
 }
 
 // stretch is a piece of memory that is prefetched bit by bit: at most step cache lines at a time.
@@ -144,7 +191,7 @@ func (k *forward[T]) fast(lo, hi int) bool {
 		height: window.Axis{Size: s.P, Sources: s.H, Taps: s.R, Stride: s.StrideH, Pad: s.PadTop, Dilation: s.DilationH},
 		width:  window.Axis{Size: s.Q, Sources: s.W, Taps: s.S, Stride: s.StrideW, Pad: s.PadLeft, Dilation: s.DilationW},
 		dstRow: 4 * s.Q * s.C, srcRow: 4 * s.W * s.C, srcImage: 4 * s.H * s.W * s.C,
-		c: s.C, s: s.S,
+		c: s.C, s: s.S, stream: len(k.y) >= layout.Past,
 	}
 	if k.e.Scale != nil {
 		r.scale, r.shift, r.slope = pointer(k.e.Scale), pointer(k.e.Shift), float32(k.e.Slope)
@@ -167,7 +214,7 @@ func (k *inputGrad[T]) fast(lo, hi int) bool {
 		height: window.Axis{Size: s.H, Sources: s.P, Taps: s.R, Stride: s.StrideH, Pad: s.PadTop, Dilation: s.DilationH, Backward: true},
 		width:  window.Axis{Size: s.W, Sources: s.Q, Taps: s.S, Stride: s.StrideW, Pad: s.PadLeft, Dilation: s.DilationW, Backward: true},
 		dstRow: 4 * s.W * s.C, srcRow: 4 * s.Q * s.C, srcImage: 4 * s.P * s.Q * s.C,
-		c: s.C, s: s.S,
+		c: s.C, s: s.S, stream: len(k.dx) >= layout.Past,
 	}
 	r.run(lo, hi)
 	return true
@@ -310,6 +357,12 @@ func (k *weightGrad[T]) fast(lo, hi int) bool {
 				call.sum = unsafe.Add(pointer(sum), 4*c)
 				if slides && taps.N > 0 && taps.N <= 3 {
 					call.dy, call.x = unsafe.Add(dy, 4*c), unsafe.Add(x, 4*c)
+					if call.xLines == 0 {
+						call.nextX = call.x
+					}
+					if call.dyLines == 0 {
+						call.nextDy = call.dy
+					}
 					call.sum = unsafe.Add(call.sum, taps.Tap*s.S*pixel)
 					call.pixels, call.tail = columns, s.W-columns
 					slideKernel(taps.N, call.lanes == wide, (*byte)(unsafe.Pointer(&call)))

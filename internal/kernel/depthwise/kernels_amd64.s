@@ -4314,2774 +4314,2726 @@ narrowGrad1AVX512pixel:
 // func slideGrad1AVX2(c *byte)
 // Requires: AVX, FMA3, MMX+
 TEXT ·slideGrad1AVX2(SB), NOSPLIT, $0-8
-	MOVQ c+0(FP), AX
-	MOVQ 56(AX), CX
-	MOVQ 64(AX), DX
-
-slideGrad1AVX2dy:
-	TESTQ      DX, DX
-	JLE        slideGrad1AVX2dydone
-	PREFETCHT1 (CX)
-	ADDQ       $0x00000040, CX
-	DECQ       DX
-	JMP        slideGrad1AVX2dy
-
-slideGrad1AVX2dydone:
-	MOVQ 72(AX), CX
-	MOVQ 80(AX), DX
-
-slideGrad1AVX2x:
-	TESTQ      DX, DX
-	JLE        slideGrad1AVX2xdone
-	PREFETCHT1 (CX)
-	ADDQ       $0x00000040, CX
-	DECQ       DX
-	JMP        slideGrad1AVX2x
-
-slideGrad1AVX2xdone:
-	MOVQ    32(AX), CX
-	MOVQ    40(AX), DX
-	MOVQ    104(AX), BX
-	MOVQ    16(AX), SI
-	VMOVUPS (SI), Y0
-	ADDQ    BX, SI
-	VMOVUPS (SI), Y1
-	ADDQ    BX, SI
-	VMOVUPS (SI), Y2
-	ADDQ    BX, SI
-	MOVQ    8(AX), SI
-	MOVQ    (AX), DI
+	MOVQ    c+0(FP), AX
+	MOVQ    56(AX), CX
+	MOVQ    72(AX), DX
+	MOVQ    32(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    104(AX), DI
+	MOVQ    16(AX), R8
+	VMOVUPS (R8), Y0
+	ADDQ    DI, R8
+	VMOVUPS (R8), Y1
+	ADDQ    DI, R8
+	VMOVUPS (R8), Y2
+	ADDQ    DI, R8
+	MOVQ    8(AX), R8
+	MOVQ    (AX), R9
 	VXORPS  Y3, Y3, Y3
 	VXORPS  Y4, Y4, Y4
 	VXORPS  Y5, Y5, Y5
-	MOVQ    112(AX), R8
+	MOVQ    112(AX), R10
 
 slideGrad1AVX2v0lead:
-	TESTQ   R8, R8
+	TESTQ   R10, R10
 	JZ      slideGrad1AVX2v0start
 	VMOVAPS Y4, Y5
-	VMOVUPS (DI), Y4
+	VMOVUPS (R9), Y4
 	VMOVUPS Y4, Y4
-	ADDQ    CX, DI
-	DECQ    R8
+	ADDQ    BX, R9
+	DECQ    R10
 	JMP     slideGrad1AVX2v0lead
 
 slideGrad1AVX2v0start:
-	MOVQ        24(AX), R8
+	MOVQ        24(AX), R10
 	CMPQ        112(AX), $0x00000000
 	JG          slideGrad1AVX2v0reached0
-	VMOVUPS     (DI), Y3
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMOVUPS     (R9), Y3
 	VMOVUPS     Y3, Y3
-	ADDQ        CX, DI
-	VMOVUPS     (SI), Y5
+	ADDQ        BX, R9
+	VMOVUPS     (R8), Y5
 	VFMADD231PS Y3, Y5, Y0
-	ADDQ        DX, SI
+	ADDQ        SI, R8
 	VMOVAPS     Y4, Y5
 	VMOVAPS     Y3, Y4
-	DECQ        R8
+	DECQ        R10
 
 slideGrad1AVX2v0reached0:
 	CMPQ        112(AX), $0x00000001
 	JG          slideGrad1AVX2v0reached1
-	VMOVUPS     (DI), Y3
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMOVUPS     (R9), Y3
 	VMOVUPS     Y3, Y3
-	ADDQ        CX, DI
-	VMOVUPS     (SI), Y5
+	ADDQ        BX, R9
+	VMOVUPS     (R8), Y5
 	VFMADD231PS Y3, Y5, Y0
 	VFMADD231PS Y4, Y5, Y1
-	ADDQ        DX, SI
+	ADDQ        SI, R8
 	VMOVAPS     Y4, Y5
 	VMOVAPS     Y3, Y4
-	DECQ        R8
+	DECQ        R10
 
 slideGrad1AVX2v0reached1:
 slideGrad1AVX2v0column:
-	TESTQ       R8, R8
+	TESTQ       R10, R10
 	JZ          slideGrad1AVX2v0tail
-	VMOVUPS     (DI), Y3
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMOVUPS     (R9), Y3
 	VMOVUPS     Y3, Y3
-	ADDQ        CX, DI
-	VMOVUPS     (SI), Y6
+	ADDQ        BX, R9
+	VMOVUPS     (R8), Y6
 	VFMADD231PS Y3, Y6, Y0
 	VFMADD231PS Y4, Y6, Y1
 	VFMADD231PS Y5, Y6, Y2
-	ADDQ        DX, SI
+	ADDQ        SI, R8
 	VMOVAPS     Y4, Y5
 	VMOVAPS     Y3, Y4
-	DECQ        R8
+	DECQ        R10
 	JMP         slideGrad1AVX2v0column
 
 slideGrad1AVX2v0tail:
-	MOVQ        120(AX), R8
-	TESTQ       R8, R8
+	MOVQ        120(AX), R10
+	TESTQ       R10, R10
 	JZ          slideGrad1AVX2v0done
-	VMOVUPS     (SI), Y6
+	VMOVUPS     (R8), Y6
 	VFMADD231PS Y4, Y6, Y1
 	VFMADD231PS Y5, Y6, Y2
-	ADDQ        DX, SI
+	ADDQ        SI, R8
 	VMOVAPS     Y4, Y5
 	VMOVAPS     Y3, Y4
-	DECQ        R8
-	TESTQ       R8, R8
+	DECQ        R10
+	TESTQ       R10, R10
 	JZ          slideGrad1AVX2v0done
-	VMOVUPS     (SI), Y6
+	VMOVUPS     (R8), Y6
 	VFMADD231PS Y5, Y6, Y2
-	ADDQ        DX, SI
+	ADDQ        SI, R8
 	VMOVAPS     Y4, Y5
 	VMOVAPS     Y3, Y4
-	DECQ        R8
+	DECQ        R10
 
 slideGrad1AVX2v0done:
-	MOVQ    16(AX), SI
-	VMOVUPS Y0, (SI)
-	ADDQ    BX, SI
-	VMOVUPS Y1, (SI)
-	ADDQ    BX, SI
-	VMOVUPS Y2, (SI)
-	ADDQ    BX, SI
-	MOVQ    16(AX), SI
-	VMOVUPS 32(SI), Y0
-	ADDQ    BX, SI
-	VMOVUPS 32(SI), Y1
-	ADDQ    BX, SI
-	VMOVUPS 32(SI), Y2
-	ADDQ    BX, SI
-	MOVQ    8(AX), SI
-	MOVQ    (AX), DI
+	MOVQ    16(AX), R8
+	VMOVUPS Y0, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Y1, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Y2, (R8)
+	ADDQ    DI, R8
+	MOVQ    16(AX), R8
+	VMOVUPS 32(R8), Y0
+	ADDQ    DI, R8
+	VMOVUPS 32(R8), Y1
+	ADDQ    DI, R8
+	VMOVUPS 32(R8), Y2
+	ADDQ    DI, R8
+	MOVQ    8(AX), R8
+	MOVQ    (AX), R9
 	VXORPS  Y3, Y3, Y3
 	VXORPS  Y4, Y4, Y4
 	VXORPS  Y5, Y5, Y5
-	MOVQ    112(AX), R8
+	MOVQ    112(AX), R10
 
 slideGrad1AVX2v1lead:
-	TESTQ   R8, R8
+	TESTQ   R10, R10
 	JZ      slideGrad1AVX2v1start
 	VMOVAPS Y4, Y5
-	VMOVUPS 32(DI), Y4
+	VMOVUPS 32(R9), Y4
 	VMOVUPS Y4, Y4
-	ADDQ    CX, DI
-	DECQ    R8
+	ADDQ    BX, R9
+	DECQ    R10
 	JMP     slideGrad1AVX2v1lead
 
 slideGrad1AVX2v1start:
-	MOVQ        24(AX), R8
+	MOVQ        24(AX), R10
 	CMPQ        112(AX), $0x00000000
 	JG          slideGrad1AVX2v1reached0
-	VMOVUPS     32(DI), Y3
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMOVUPS     32(R9), Y3
 	VMOVUPS     Y3, Y3
-	ADDQ        CX, DI
-	VMOVUPS     32(SI), Y5
+	ADDQ        BX, R9
+	VMOVUPS     32(R8), Y5
 	VFMADD231PS Y3, Y5, Y0
-	ADDQ        DX, SI
+	ADDQ        SI, R8
 	VMOVAPS     Y4, Y5
 	VMOVAPS     Y3, Y4
-	DECQ        R8
+	DECQ        R10
 
 slideGrad1AVX2v1reached0:
 	CMPQ        112(AX), $0x00000001
 	JG          slideGrad1AVX2v1reached1
-	VMOVUPS     32(DI), Y3
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMOVUPS     32(R9), Y3
 	VMOVUPS     Y3, Y3
-	ADDQ        CX, DI
-	VMOVUPS     32(SI), Y5
+	ADDQ        BX, R9
+	VMOVUPS     32(R8), Y5
 	VFMADD231PS Y3, Y5, Y0
 	VFMADD231PS Y4, Y5, Y1
-	ADDQ        DX, SI
+	ADDQ        SI, R8
 	VMOVAPS     Y4, Y5
 	VMOVAPS     Y3, Y4
-	DECQ        R8
+	DECQ        R10
 
 slideGrad1AVX2v1reached1:
 slideGrad1AVX2v1column:
-	TESTQ       R8, R8
+	TESTQ       R10, R10
 	JZ          slideGrad1AVX2v1tail
-	VMOVUPS     32(DI), Y3
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMOVUPS     32(R9), Y3
 	VMOVUPS     Y3, Y3
-	ADDQ        CX, DI
-	VMOVUPS     32(SI), Y6
+	ADDQ        BX, R9
+	VMOVUPS     32(R8), Y6
 	VFMADD231PS Y3, Y6, Y0
 	VFMADD231PS Y4, Y6, Y1
 	VFMADD231PS Y5, Y6, Y2
-	ADDQ        DX, SI
+	ADDQ        SI, R8
 	VMOVAPS     Y4, Y5
 	VMOVAPS     Y3, Y4
-	DECQ        R8
+	DECQ        R10
 	JMP         slideGrad1AVX2v1column
 
 slideGrad1AVX2v1tail:
-	MOVQ        120(AX), R8
-	TESTQ       R8, R8
+	MOVQ        120(AX), R10
+	TESTQ       R10, R10
 	JZ          slideGrad1AVX2v1done
-	VMOVUPS     32(SI), Y6
+	VMOVUPS     32(R8), Y6
 	VFMADD231PS Y4, Y6, Y1
 	VFMADD231PS Y5, Y6, Y2
-	ADDQ        DX, SI
+	ADDQ        SI, R8
 	VMOVAPS     Y4, Y5
 	VMOVAPS     Y3, Y4
-	DECQ        R8
-	TESTQ       R8, R8
+	DECQ        R10
+	TESTQ       R10, R10
 	JZ          slideGrad1AVX2v1done
-	VMOVUPS     32(SI), Y6
+	VMOVUPS     32(R8), Y6
 	VFMADD231PS Y5, Y6, Y2
-	ADDQ        DX, SI
+	ADDQ        SI, R8
 	VMOVAPS     Y4, Y5
 	VMOVAPS     Y3, Y4
-	DECQ        R8
+	DECQ        R10
 
 slideGrad1AVX2v1done:
-	MOVQ    16(AX), SI
-	VMOVUPS Y0, 32(SI)
-	ADDQ    BX, SI
-	VMOVUPS Y1, 32(SI)
-	ADDQ    BX, SI
-	VMOVUPS Y2, 32(SI)
-	ADDQ    BX, SI
+	MOVQ    16(AX), R8
+	VMOVUPS Y0, 32(R8)
+	ADDQ    DI, R8
+	VMOVUPS Y1, 32(R8)
+	ADDQ    DI, R8
+	VMOVUPS Y2, 32(R8)
+	ADDQ    DI, R8
 	VZEROUPPER
 	RET
 
 // func narrowSlideGrad1AVX2(c *byte)
 // Requires: AVX, FMA3, MMX+
 TEXT ·narrowSlideGrad1AVX2(SB), NOSPLIT, $0-8
-	MOVQ c+0(FP), AX
-	MOVQ 56(AX), CX
-	MOVQ 64(AX), DX
-
-narrowSlideGrad1AVX2dy:
-	TESTQ      DX, DX
-	JLE        narrowSlideGrad1AVX2dydone
-	PREFETCHT1 (CX)
-	ADDQ       $0x00000040, CX
-	DECQ       DX
-	JMP        narrowSlideGrad1AVX2dy
-
-narrowSlideGrad1AVX2dydone:
-	MOVQ 72(AX), CX
-	MOVQ 80(AX), DX
-
-narrowSlideGrad1AVX2x:
-	TESTQ      DX, DX
-	JLE        narrowSlideGrad1AVX2xdone
-	PREFETCHT1 (CX)
-	ADDQ       $0x00000040, CX
-	DECQ       DX
-	JMP        narrowSlideGrad1AVX2x
-
-narrowSlideGrad1AVX2xdone:
-	MOVQ       48(AX), CX
-	LEAQ       laneFirst<>+0(SB), DX
-	NEGQ       CX
-	VMOVUPS    32(DX)(CX*4), Y0
-	MOVQ       32(AX), CX
-	MOVQ       40(AX), DX
-	MOVQ       104(AX), BX
-	MOVQ       16(AX), SI
-	VMASKMOVPS (SI), Y0, Y1
-	ADDQ       BX, SI
-	VMASKMOVPS (SI), Y0, Y2
-	ADDQ       BX, SI
-	VMASKMOVPS (SI), Y0, Y3
-	ADDQ       BX, SI
-	MOVQ       8(AX), SI
-	MOVQ       (AX), DI
+	MOVQ       c+0(FP), AX
+	MOVQ       56(AX), CX
+	MOVQ       72(AX), DX
+	MOVQ       48(AX), BX
+	LEAQ       laneFirst<>+0(SB), SI
+	NEGQ       BX
+	VMOVUPS    32(SI)(BX*4), Y0
+	MOVQ       32(AX), BX
+	MOVQ       40(AX), SI
+	MOVQ       104(AX), DI
+	MOVQ       16(AX), R8
+	VMASKMOVPS (R8), Y0, Y1
+	ADDQ       DI, R8
+	VMASKMOVPS (R8), Y0, Y2
+	ADDQ       DI, R8
+	VMASKMOVPS (R8), Y0, Y3
+	ADDQ       DI, R8
+	MOVQ       8(AX), R8
+	MOVQ       (AX), R9
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
 	VXORPS     Y6, Y6, Y6
-	MOVQ       112(AX), R8
+	MOVQ       112(AX), R10
 
 narrowSlideGrad1AVX2v0lead:
-	TESTQ      R8, R8
+	TESTQ      R10, R10
 	JZ         narrowSlideGrad1AVX2v0start
 	VMOVAPS    Y5, Y6
-	VMASKMOVPS (DI), Y0, Y5
+	VMASKMOVPS (R9), Y0, Y5
 	VMOVUPS    Y5, Y5
-	ADDQ       CX, DI
-	DECQ       R8
+	ADDQ       BX, R9
+	DECQ       R10
 	JMP        narrowSlideGrad1AVX2v0lead
 
 narrowSlideGrad1AVX2v0start:
-	MOVQ        24(AX), R8
+	MOVQ        24(AX), R10
 	CMPQ        112(AX), $0x00000000
 	JG          narrowSlideGrad1AVX2v0reached0
-	VMASKMOVPS  (DI), Y0, Y4
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMASKMOVPS  (R9), Y0, Y4
 	VMOVUPS     Y4, Y4
-	ADDQ        CX, DI
-	VMASKMOVPS  (SI), Y0, Y6
+	ADDQ        BX, R9
+	VMASKMOVPS  (R8), Y0, Y6
 	VFMADD231PS Y4, Y6, Y1
-	ADDQ        DX, SI
+	ADDQ        SI, R8
 	VMOVAPS     Y5, Y6
 	VMOVAPS     Y4, Y5
-	DECQ        R8
+	DECQ        R10
 
 narrowSlideGrad1AVX2v0reached0:
 	CMPQ        112(AX), $0x00000001
 	JG          narrowSlideGrad1AVX2v0reached1
-	VMASKMOVPS  (DI), Y0, Y4
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMASKMOVPS  (R9), Y0, Y4
 	VMOVUPS     Y4, Y4
-	ADDQ        CX, DI
-	VMASKMOVPS  (SI), Y0, Y6
+	ADDQ        BX, R9
+	VMASKMOVPS  (R8), Y0, Y6
 	VFMADD231PS Y4, Y6, Y1
 	VFMADD231PS Y5, Y6, Y2
-	ADDQ        DX, SI
+	ADDQ        SI, R8
 	VMOVAPS     Y5, Y6
 	VMOVAPS     Y4, Y5
-	DECQ        R8
+	DECQ        R10
 
 narrowSlideGrad1AVX2v0reached1:
 narrowSlideGrad1AVX2v0column:
-	TESTQ       R8, R8
+	TESTQ       R10, R10
 	JZ          narrowSlideGrad1AVX2v0tail
-	VMASKMOVPS  (DI), Y0, Y4
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMASKMOVPS  (R9), Y0, Y4
 	VMOVUPS     Y4, Y4
-	ADDQ        CX, DI
-	VMASKMOVPS  (SI), Y0, Y7
+	ADDQ        BX, R9
+	VMASKMOVPS  (R8), Y0, Y7
 	VFMADD231PS Y4, Y7, Y1
 	VFMADD231PS Y5, Y7, Y2
 	VFMADD231PS Y6, Y7, Y3
-	ADDQ        DX, SI
+	ADDQ        SI, R8
 	VMOVAPS     Y5, Y6
 	VMOVAPS     Y4, Y5
-	DECQ        R8
+	DECQ        R10
 	JMP         narrowSlideGrad1AVX2v0column
 
 narrowSlideGrad1AVX2v0tail:
-	MOVQ        120(AX), R8
-	TESTQ       R8, R8
+	MOVQ        120(AX), R10
+	TESTQ       R10, R10
 	JZ          narrowSlideGrad1AVX2v0done
-	VMASKMOVPS  (SI), Y0, Y7
+	VMASKMOVPS  (R8), Y0, Y7
 	VFMADD231PS Y5, Y7, Y2
 	VFMADD231PS Y6, Y7, Y3
-	ADDQ        DX, SI
+	ADDQ        SI, R8
 	VMOVAPS     Y5, Y6
 	VMOVAPS     Y4, Y5
-	DECQ        R8
-	TESTQ       R8, R8
+	DECQ        R10
+	TESTQ       R10, R10
 	JZ          narrowSlideGrad1AVX2v0done
-	VMASKMOVPS  (SI), Y0, Y7
+	VMASKMOVPS  (R8), Y0, Y7
 	VFMADD231PS Y6, Y7, Y3
-	ADDQ        DX, SI
+	ADDQ        SI, R8
 	VMOVAPS     Y5, Y6
 	VMOVAPS     Y4, Y5
-	DECQ        R8
+	DECQ        R10
 
 narrowSlideGrad1AVX2v0done:
-	MOVQ       16(AX), SI
-	VMASKMOVPS Y1, Y0, (SI)
-	ADDQ       BX, SI
-	VMASKMOVPS Y2, Y0, (SI)
-	ADDQ       BX, SI
-	VMASKMOVPS Y3, Y0, (SI)
-	ADDQ       BX, SI
+	MOVQ       16(AX), R8
+	VMASKMOVPS Y1, Y0, (R8)
+	ADDQ       DI, R8
+	VMASKMOVPS Y2, Y0, (R8)
+	ADDQ       DI, R8
+	VMASKMOVPS Y3, Y0, (R8)
+	ADDQ       DI, R8
 	VZEROUPPER
 	RET
 
 // func slideGrad1AVX512(c *byte)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·slideGrad1AVX512(SB), NOSPLIT, $0-8
-	MOVQ c+0(FP), AX
-	MOVQ 56(AX), CX
-	MOVQ 64(AX), DX
-
-slideGrad1AVX512dy:
-	TESTQ      DX, DX
-	JLE        slideGrad1AVX512dydone
-	PREFETCHT1 (CX)
-	ADDQ       $0x00000040, CX
-	DECQ       DX
-	JMP        slideGrad1AVX512dy
-
-slideGrad1AVX512dydone:
-	MOVQ 72(AX), CX
-	MOVQ 80(AX), DX
-
-slideGrad1AVX512x:
-	TESTQ      DX, DX
-	JLE        slideGrad1AVX512xdone
-	PREFETCHT1 (CX)
-	ADDQ       $0x00000040, CX
-	DECQ       DX
-	JMP        slideGrad1AVX512x
-
-slideGrad1AVX512xdone:
-	MOVQ    32(AX), CX
-	MOVQ    40(AX), DX
-	MOVQ    104(AX), BX
-	MOVQ    16(AX), SI
-	VMOVUPS (SI), Z0
-	ADDQ    BX, SI
-	VMOVUPS (SI), Z1
-	ADDQ    BX, SI
-	VMOVUPS (SI), Z2
-	ADDQ    BX, SI
-	MOVQ    8(AX), SI
-	MOVQ    (AX), DI
+	MOVQ    c+0(FP), AX
+	MOVQ    56(AX), CX
+	MOVQ    72(AX), DX
+	MOVQ    32(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    104(AX), DI
+	MOVQ    16(AX), R8
+	VMOVUPS (R8), Z0
+	ADDQ    DI, R8
+	VMOVUPS (R8), Z1
+	ADDQ    DI, R8
+	VMOVUPS (R8), Z2
+	ADDQ    DI, R8
+	MOVQ    8(AX), R8
+	MOVQ    (AX), R9
 	VXORPS  Z3, Z3, Z3
 	VXORPS  Z4, Z4, Z4
 	VXORPS  Z5, Z5, Z5
-	MOVQ    112(AX), R8
+	MOVQ    112(AX), R10
 
 slideGrad1AVX512v0lead:
-	TESTQ   R8, R8
+	TESTQ   R10, R10
 	JZ      slideGrad1AVX512v0start
 	VMOVAPS Z4, Z5
-	VMOVUPS (DI), Z4
+	VMOVUPS (R9), Z4
 	VMOVUPS Z4, Z4
-	ADDQ    CX, DI
-	DECQ    R8
+	ADDQ    BX, R9
+	DECQ    R10
 	JMP     slideGrad1AVX512v0lead
 
 slideGrad1AVX512v0start:
-	MOVQ        24(AX), R8
+	MOVQ        24(AX), R10
 	CMPQ        112(AX), $0x00000000
 	JG          slideGrad1AVX512v0reached0
-	VMOVUPS     (DI), Z3
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMOVUPS     (R9), Z3
 	VMOVUPS     Z3, Z3
-	ADDQ        CX, DI
-	VMOVUPS     (SI), Z5
+	ADDQ        BX, R9
+	VMOVUPS     (R8), Z5
 	VFMADD231PS Z3, Z5, Z0
-	ADDQ        DX, SI
+	ADDQ        SI, R8
 	VMOVAPS     Z4, Z5
 	VMOVAPS     Z3, Z4
-	DECQ        R8
+	DECQ        R10
 
 slideGrad1AVX512v0reached0:
 	CMPQ        112(AX), $0x00000001
 	JG          slideGrad1AVX512v0reached1
-	VMOVUPS     (DI), Z3
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMOVUPS     (R9), Z3
 	VMOVUPS     Z3, Z3
-	ADDQ        CX, DI
-	VMOVUPS     (SI), Z5
+	ADDQ        BX, R9
+	VMOVUPS     (R8), Z5
 	VFMADD231PS Z3, Z5, Z0
 	VFMADD231PS Z4, Z5, Z1
-	ADDQ        DX, SI
+	ADDQ        SI, R8
 	VMOVAPS     Z4, Z5
 	VMOVAPS     Z3, Z4
-	DECQ        R8
+	DECQ        R10
 
 slideGrad1AVX512v0reached1:
 slideGrad1AVX512v0column:
-	TESTQ       R8, R8
+	TESTQ       R10, R10
 	JZ          slideGrad1AVX512v0tail
-	VMOVUPS     (DI), Z3
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMOVUPS     (R9), Z3
 	VMOVUPS     Z3, Z3
-	ADDQ        CX, DI
-	VMOVUPS     (SI), Z6
+	ADDQ        BX, R9
+	VMOVUPS     (R8), Z6
 	VFMADD231PS Z3, Z6, Z0
 	VFMADD231PS Z4, Z6, Z1
 	VFMADD231PS Z5, Z6, Z2
-	ADDQ        DX, SI
+	ADDQ        SI, R8
 	VMOVAPS     Z4, Z5
 	VMOVAPS     Z3, Z4
-	DECQ        R8
+	DECQ        R10
 	JMP         slideGrad1AVX512v0column
 
 slideGrad1AVX512v0tail:
-	MOVQ        120(AX), R8
-	TESTQ       R8, R8
+	MOVQ        120(AX), R10
+	TESTQ       R10, R10
 	JZ          slideGrad1AVX512v0done
-	VMOVUPS     (SI), Z6
+	VMOVUPS     (R8), Z6
 	VFMADD231PS Z4, Z6, Z1
 	VFMADD231PS Z5, Z6, Z2
-	ADDQ        DX, SI
+	ADDQ        SI, R8
 	VMOVAPS     Z4, Z5
 	VMOVAPS     Z3, Z4
-	DECQ        R8
-	TESTQ       R8, R8
+	DECQ        R10
+	TESTQ       R10, R10
 	JZ          slideGrad1AVX512v0done
-	VMOVUPS     (SI), Z6
+	VMOVUPS     (R8), Z6
 	VFMADD231PS Z5, Z6, Z2
-	ADDQ        DX, SI
+	ADDQ        SI, R8
 	VMOVAPS     Z4, Z5
 	VMOVAPS     Z3, Z4
-	DECQ        R8
+	DECQ        R10
 
 slideGrad1AVX512v0done:
-	MOVQ    16(AX), SI
-	VMOVUPS Z0, (SI)
-	ADDQ    BX, SI
-	VMOVUPS Z1, (SI)
-	ADDQ    BX, SI
-	VMOVUPS Z2, (SI)
-	ADDQ    BX, SI
-	MOVQ    16(AX), SI
-	VMOVUPS 64(SI), Z0
-	ADDQ    BX, SI
-	VMOVUPS 64(SI), Z1
-	ADDQ    BX, SI
-	VMOVUPS 64(SI), Z2
-	ADDQ    BX, SI
-	MOVQ    8(AX), SI
-	MOVQ    (AX), DI
+	MOVQ    16(AX), R8
+	VMOVUPS Z0, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Z1, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Z2, (R8)
+	ADDQ    DI, R8
+	MOVQ    16(AX), R8
+	VMOVUPS 64(R8), Z0
+	ADDQ    DI, R8
+	VMOVUPS 64(R8), Z1
+	ADDQ    DI, R8
+	VMOVUPS 64(R8), Z2
+	ADDQ    DI, R8
+	MOVQ    8(AX), R8
+	MOVQ    (AX), R9
 	VXORPS  Z3, Z3, Z3
 	VXORPS  Z4, Z4, Z4
 	VXORPS  Z5, Z5, Z5
-	MOVQ    112(AX), R8
+	MOVQ    112(AX), R10
 
 slideGrad1AVX512v1lead:
-	TESTQ   R8, R8
+	TESTQ   R10, R10
 	JZ      slideGrad1AVX512v1start
 	VMOVAPS Z4, Z5
-	VMOVUPS 64(DI), Z4
+	VMOVUPS 64(R9), Z4
 	VMOVUPS Z4, Z4
-	ADDQ    CX, DI
-	DECQ    R8
+	ADDQ    BX, R9
+	DECQ    R10
 	JMP     slideGrad1AVX512v1lead
 
 slideGrad1AVX512v1start:
-	MOVQ        24(AX), R8
+	MOVQ        24(AX), R10
 	CMPQ        112(AX), $0x00000000
 	JG          slideGrad1AVX512v1reached0
-	VMOVUPS     64(DI), Z3
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMOVUPS     64(R9), Z3
 	VMOVUPS     Z3, Z3
-	ADDQ        CX, DI
-	VMOVUPS     64(SI), Z5
+	ADDQ        BX, R9
+	VMOVUPS     64(R8), Z5
 	VFMADD231PS Z3, Z5, Z0
-	ADDQ        DX, SI
+	ADDQ        SI, R8
 	VMOVAPS     Z4, Z5
 	VMOVAPS     Z3, Z4
-	DECQ        R8
+	DECQ        R10
 
 slideGrad1AVX512v1reached0:
 	CMPQ        112(AX), $0x00000001
 	JG          slideGrad1AVX512v1reached1
-	VMOVUPS     64(DI), Z3
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMOVUPS     64(R9), Z3
 	VMOVUPS     Z3, Z3
-	ADDQ        CX, DI
-	VMOVUPS     64(SI), Z5
+	ADDQ        BX, R9
+	VMOVUPS     64(R8), Z5
 	VFMADD231PS Z3, Z5, Z0
 	VFMADD231PS Z4, Z5, Z1
-	ADDQ        DX, SI
+	ADDQ        SI, R8
 	VMOVAPS     Z4, Z5
 	VMOVAPS     Z3, Z4
-	DECQ        R8
+	DECQ        R10
 
 slideGrad1AVX512v1reached1:
 slideGrad1AVX512v1column:
-	TESTQ       R8, R8
+	TESTQ       R10, R10
 	JZ          slideGrad1AVX512v1tail
-	VMOVUPS     64(DI), Z3
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMOVUPS     64(R9), Z3
 	VMOVUPS     Z3, Z3
-	ADDQ        CX, DI
-	VMOVUPS     64(SI), Z6
+	ADDQ        BX, R9
+	VMOVUPS     64(R8), Z6
 	VFMADD231PS Z3, Z6, Z0
 	VFMADD231PS Z4, Z6, Z1
 	VFMADD231PS Z5, Z6, Z2
-	ADDQ        DX, SI
+	ADDQ        SI, R8
 	VMOVAPS     Z4, Z5
 	VMOVAPS     Z3, Z4
-	DECQ        R8
+	DECQ        R10
 	JMP         slideGrad1AVX512v1column
 
 slideGrad1AVX512v1tail:
-	MOVQ        120(AX), R8
-	TESTQ       R8, R8
+	MOVQ        120(AX), R10
+	TESTQ       R10, R10
 	JZ          slideGrad1AVX512v1done
-	VMOVUPS     64(SI), Z6
+	VMOVUPS     64(R8), Z6
 	VFMADD231PS Z4, Z6, Z1
 	VFMADD231PS Z5, Z6, Z2
-	ADDQ        DX, SI
+	ADDQ        SI, R8
 	VMOVAPS     Z4, Z5
 	VMOVAPS     Z3, Z4
-	DECQ        R8
-	TESTQ       R8, R8
+	DECQ        R10
+	TESTQ       R10, R10
 	JZ          slideGrad1AVX512v1done
-	VMOVUPS     64(SI), Z6
+	VMOVUPS     64(R8), Z6
 	VFMADD231PS Z5, Z6, Z2
-	ADDQ        DX, SI
+	ADDQ        SI, R8
 	VMOVAPS     Z4, Z5
 	VMOVAPS     Z3, Z4
-	DECQ        R8
+	DECQ        R10
 
 slideGrad1AVX512v1done:
-	MOVQ    16(AX), SI
-	VMOVUPS Z0, 64(SI)
-	ADDQ    BX, SI
-	VMOVUPS Z1, 64(SI)
-	ADDQ    BX, SI
-	VMOVUPS Z2, 64(SI)
-	ADDQ    BX, SI
+	MOVQ    16(AX), R8
+	VMOVUPS Z0, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z2, 64(R8)
+	ADDQ    DI, R8
 	VZEROUPPER
 	RET
 
 // func narrowSlideGrad1AVX512(c *byte)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·narrowSlideGrad1AVX512(SB), NOSPLIT, $0-8
-	MOVQ c+0(FP), AX
-	MOVQ 56(AX), CX
-	MOVQ 64(AX), DX
-
-narrowSlideGrad1AVX512dy:
-	TESTQ      DX, DX
-	JLE        narrowSlideGrad1AVX512dydone
-	PREFETCHT1 (CX)
-	ADDQ       $0x00000040, CX
-	DECQ       DX
-	JMP        narrowSlideGrad1AVX512dy
-
-narrowSlideGrad1AVX512dydone:
-	MOVQ 72(AX), CX
-	MOVQ 80(AX), DX
-
-narrowSlideGrad1AVX512x:
-	TESTQ      DX, DX
-	JLE        narrowSlideGrad1AVX512xdone
-	PREFETCHT1 (CX)
-	ADDQ       $0x00000040, CX
-	DECQ       DX
-	JMP        narrowSlideGrad1AVX512x
-
-narrowSlideGrad1AVX512xdone:
-	MOVQ      48(AX), CX
-	XORL      DX, DX
-	BTSL      CX, DX
-	DECL      DX
-	KMOVW     DX, K1
-	MOVQ      32(AX), CX
-	MOVQ      40(AX), DX
-	MOVQ      104(AX), BX
-	MOVQ      16(AX), SI
-	VMOVUPS.Z (SI), K1, Z0
-	ADDQ      BX, SI
-	VMOVUPS.Z (SI), K1, Z1
-	ADDQ      BX, SI
-	VMOVUPS.Z (SI), K1, Z2
-	ADDQ      BX, SI
-	MOVQ      8(AX), SI
-	MOVQ      (AX), DI
+	MOVQ      c+0(FP), AX
+	MOVQ      56(AX), CX
+	MOVQ      72(AX), DX
+	MOVQ      48(AX), BX
+	XORL      SI, SI
+	BTSL      BX, SI
+	DECL      SI
+	KMOVW     SI, K1
+	MOVQ      32(AX), BX
+	MOVQ      40(AX), SI
+	MOVQ      104(AX), DI
+	MOVQ      16(AX), R8
+	VMOVUPS.Z (R8), K1, Z0
+	ADDQ      DI, R8
+	VMOVUPS.Z (R8), K1, Z1
+	ADDQ      DI, R8
+	VMOVUPS.Z (R8), K1, Z2
+	ADDQ      DI, R8
+	MOVQ      8(AX), R8
+	MOVQ      (AX), R9
 	VXORPS    Z3, Z3, Z3
 	VXORPS    Z4, Z4, Z4
 	VXORPS    Z5, Z5, Z5
-	MOVQ      112(AX), R8
+	MOVQ      112(AX), R10
 
 narrowSlideGrad1AVX512v0lead:
-	TESTQ     R8, R8
+	TESTQ     R10, R10
 	JZ        narrowSlideGrad1AVX512v0start
 	VMOVAPS   Z4, Z5
-	VMOVUPS.Z (DI), K1, Z4
+	VMOVUPS.Z (R9), K1, Z4
 	VMOVUPS   Z4, Z4
-	ADDQ      CX, DI
-	DECQ      R8
+	ADDQ      BX, R9
+	DECQ      R10
 	JMP       narrowSlideGrad1AVX512v0lead
 
 narrowSlideGrad1AVX512v0start:
-	MOVQ        24(AX), R8
+	MOVQ        24(AX), R10
 	CMPQ        112(AX), $0x00000000
 	JG          narrowSlideGrad1AVX512v0reached0
-	VMOVUPS.Z   (DI), K1, Z3
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMOVUPS.Z   (R9), K1, Z3
 	VMOVUPS     Z3, Z3
-	ADDQ        CX, DI
-	VMOVUPS.Z   (SI), K1, Z5
+	ADDQ        BX, R9
+	VMOVUPS.Z   (R8), K1, Z5
 	VFMADD231PS Z3, Z5, Z0
-	ADDQ        DX, SI
+	ADDQ        SI, R8
 	VMOVAPS     Z4, Z5
 	VMOVAPS     Z3, Z4
-	DECQ        R8
+	DECQ        R10
 
 narrowSlideGrad1AVX512v0reached0:
 	CMPQ        112(AX), $0x00000001
 	JG          narrowSlideGrad1AVX512v0reached1
-	VMOVUPS.Z   (DI), K1, Z3
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMOVUPS.Z   (R9), K1, Z3
 	VMOVUPS     Z3, Z3
-	ADDQ        CX, DI
-	VMOVUPS.Z   (SI), K1, Z5
+	ADDQ        BX, R9
+	VMOVUPS.Z   (R8), K1, Z5
 	VFMADD231PS Z3, Z5, Z0
 	VFMADD231PS Z4, Z5, Z1
-	ADDQ        DX, SI
+	ADDQ        SI, R8
 	VMOVAPS     Z4, Z5
 	VMOVAPS     Z3, Z4
-	DECQ        R8
+	DECQ        R10
 
 narrowSlideGrad1AVX512v0reached1:
 narrowSlideGrad1AVX512v0column:
-	TESTQ       R8, R8
+	TESTQ       R10, R10
 	JZ          narrowSlideGrad1AVX512v0tail
-	VMOVUPS.Z   (DI), K1, Z3
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMOVUPS.Z   (R9), K1, Z3
 	VMOVUPS     Z3, Z3
-	ADDQ        CX, DI
-	VMOVUPS.Z   (SI), K1, Z6
+	ADDQ        BX, R9
+	VMOVUPS.Z   (R8), K1, Z6
 	VFMADD231PS Z3, Z6, Z0
 	VFMADD231PS Z4, Z6, Z1
 	VFMADD231PS Z5, Z6, Z2
-	ADDQ        DX, SI
+	ADDQ        SI, R8
 	VMOVAPS     Z4, Z5
 	VMOVAPS     Z3, Z4
-	DECQ        R8
+	DECQ        R10
 	JMP         narrowSlideGrad1AVX512v0column
 
 narrowSlideGrad1AVX512v0tail:
-	MOVQ        120(AX), R8
-	TESTQ       R8, R8
+	MOVQ        120(AX), R10
+	TESTQ       R10, R10
 	JZ          narrowSlideGrad1AVX512v0done
-	VMOVUPS.Z   (SI), K1, Z6
+	VMOVUPS.Z   (R8), K1, Z6
 	VFMADD231PS Z4, Z6, Z1
 	VFMADD231PS Z5, Z6, Z2
-	ADDQ        DX, SI
+	ADDQ        SI, R8
 	VMOVAPS     Z4, Z5
 	VMOVAPS     Z3, Z4
-	DECQ        R8
-	TESTQ       R8, R8
+	DECQ        R10
+	TESTQ       R10, R10
 	JZ          narrowSlideGrad1AVX512v0done
-	VMOVUPS.Z   (SI), K1, Z6
+	VMOVUPS.Z   (R8), K1, Z6
 	VFMADD231PS Z5, Z6, Z2
-	ADDQ        DX, SI
+	ADDQ        SI, R8
 	VMOVAPS     Z4, Z5
 	VMOVAPS     Z3, Z4
-	DECQ        R8
+	DECQ        R10
 
 narrowSlideGrad1AVX512v0done:
-	MOVQ    16(AX), SI
-	VMOVUPS Z0, K1, (SI)
-	ADDQ    BX, SI
-	VMOVUPS Z1, K1, (SI)
-	ADDQ    BX, SI
-	VMOVUPS Z2, K1, (SI)
-	ADDQ    BX, SI
+	MOVQ    16(AX), R8
+	VMOVUPS Z0, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Z1, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Z2, K1, (R8)
+	ADDQ    DI, R8
 	VZEROUPPER
 	RET
 
 // func slideGrad2AVX2(c *byte)
 // Requires: AVX, FMA3, MMX+
 TEXT ·slideGrad2AVX2(SB), NOSPLIT, $0-8
-	MOVQ c+0(FP), AX
-	MOVQ 56(AX), CX
-	MOVQ 64(AX), DX
-
-slideGrad2AVX2dy:
-	TESTQ      DX, DX
-	JLE        slideGrad2AVX2dydone
-	PREFETCHT1 (CX)
-	ADDQ       $0x00000040, CX
-	DECQ       DX
-	JMP        slideGrad2AVX2dy
-
-slideGrad2AVX2dydone:
-	MOVQ 72(AX), CX
-	MOVQ 80(AX), DX
-
-slideGrad2AVX2x:
-	TESTQ      DX, DX
-	JLE        slideGrad2AVX2xdone
-	PREFETCHT1 (CX)
-	ADDQ       $0x00000040, CX
-	DECQ       DX
-	JMP        slideGrad2AVX2x
-
-slideGrad2AVX2xdone:
-	MOVQ    32(AX), CX
-	MOVQ    40(AX), DX
-	MOVQ    104(AX), BX
-	MOVQ    16(AX), SI
-	VMOVUPS (SI), Y0
-	ADDQ    BX, SI
-	VMOVUPS (SI), Y1
-	ADDQ    BX, SI
-	VMOVUPS (SI), Y2
-	ADDQ    BX, SI
-	VMOVUPS (SI), Y3
-	ADDQ    BX, SI
-	VMOVUPS (SI), Y4
-	ADDQ    BX, SI
-	VMOVUPS (SI), Y5
-	ADDQ    BX, SI
-	MOVQ    8(AX), SI
-	MOVQ    SI, DI
-	ADDQ    96(AX), DI
-	MOVQ    (AX), R8
+	MOVQ    c+0(FP), AX
+	MOVQ    56(AX), CX
+	MOVQ    72(AX), DX
+	MOVQ    32(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    104(AX), DI
+	MOVQ    16(AX), R8
+	VMOVUPS (R8), Y0
+	ADDQ    DI, R8
+	VMOVUPS (R8), Y1
+	ADDQ    DI, R8
+	VMOVUPS (R8), Y2
+	ADDQ    DI, R8
+	VMOVUPS (R8), Y3
+	ADDQ    DI, R8
+	VMOVUPS (R8), Y4
+	ADDQ    DI, R8
+	VMOVUPS (R8), Y5
+	ADDQ    DI, R8
+	MOVQ    8(AX), R8
+	MOVQ    R8, R9
+	ADDQ    96(AX), R9
+	MOVQ    (AX), R10
 	VXORPS  Y6, Y6, Y6
 	VXORPS  Y7, Y7, Y7
 	VXORPS  Y8, Y8, Y8
-	MOVQ    112(AX), R9
+	MOVQ    112(AX), R11
 
 slideGrad2AVX2v0lead:
-	TESTQ   R9, R9
+	TESTQ   R11, R11
 	JZ      slideGrad2AVX2v0start
 	VMOVAPS Y7, Y8
-	VMOVUPS (R8), Y7
+	VMOVUPS (R10), Y7
 	VMOVUPS Y7, Y7
-	ADDQ    CX, R8
-	DECQ    R9
+	ADDQ    BX, R10
+	DECQ    R11
 	JMP     slideGrad2AVX2v0lead
 
 slideGrad2AVX2v0start:
-	MOVQ        24(AX), R9
+	MOVQ        24(AX), R11
 	CMPQ        112(AX), $0x00000000
 	JG          slideGrad2AVX2v0reached0
-	VMOVUPS     (R8), Y6
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMOVUPS     (R10), Y6
 	VMOVUPS     Y6, Y6
-	ADDQ        CX, R8
-	VMOVUPS     (SI), Y8
+	ADDQ        BX, R10
+	VMOVUPS     (R8), Y8
 	VFMADD231PS Y6, Y8, Y0
-	ADDQ        DX, SI
-	VMOVUPS     (DI), Y8
+	ADDQ        SI, R8
+	VMOVUPS     (R9), Y8
 	VFMADD231PS Y6, Y8, Y3
-	ADDQ        DX, DI
+	ADDQ        SI, R9
 	VMOVAPS     Y7, Y8
 	VMOVAPS     Y6, Y7
-	DECQ        R9
+	DECQ        R11
 
 slideGrad2AVX2v0reached0:
 	CMPQ        112(AX), $0x00000001
 	JG          slideGrad2AVX2v0reached1
-	VMOVUPS     (R8), Y6
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMOVUPS     (R10), Y6
 	VMOVUPS     Y6, Y6
-	ADDQ        CX, R8
-	VMOVUPS     (SI), Y8
+	ADDQ        BX, R10
+	VMOVUPS     (R8), Y8
 	VFMADD231PS Y6, Y8, Y0
 	VFMADD231PS Y7, Y8, Y1
-	ADDQ        DX, SI
-	VMOVUPS     (DI), Y8
+	ADDQ        SI, R8
+	VMOVUPS     (R9), Y8
 	VFMADD231PS Y6, Y8, Y3
 	VFMADD231PS Y7, Y8, Y4
-	ADDQ        DX, DI
+	ADDQ        SI, R9
 	VMOVAPS     Y7, Y8
 	VMOVAPS     Y6, Y7
-	DECQ        R9
+	DECQ        R11
 
 slideGrad2AVX2v0reached1:
 slideGrad2AVX2v0column:
-	TESTQ       R9, R9
+	TESTQ       R11, R11
 	JZ          slideGrad2AVX2v0tail
-	VMOVUPS     (R8), Y6
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMOVUPS     (R10), Y6
 	VMOVUPS     Y6, Y6
-	ADDQ        CX, R8
-	VMOVUPS     (SI), Y9
+	ADDQ        BX, R10
+	VMOVUPS     (R8), Y9
 	VFMADD231PS Y6, Y9, Y0
 	VFMADD231PS Y7, Y9, Y1
 	VFMADD231PS Y8, Y9, Y2
-	ADDQ        DX, SI
-	VMOVUPS     (DI), Y9
+	ADDQ        SI, R8
+	VMOVUPS     (R9), Y9
 	VFMADD231PS Y6, Y9, Y3
 	VFMADD231PS Y7, Y9, Y4
 	VFMADD231PS Y8, Y9, Y5
-	ADDQ        DX, DI
+	ADDQ        SI, R9
 	VMOVAPS     Y7, Y8
 	VMOVAPS     Y6, Y7
-	DECQ        R9
+	DECQ        R11
 	JMP         slideGrad2AVX2v0column
 
 slideGrad2AVX2v0tail:
-	MOVQ        120(AX), R9
-	TESTQ       R9, R9
+	MOVQ        120(AX), R11
+	TESTQ       R11, R11
 	JZ          slideGrad2AVX2v0done
-	VMOVUPS     (SI), Y9
+	VMOVUPS     (R8), Y9
 	VFMADD231PS Y7, Y9, Y1
 	VFMADD231PS Y8, Y9, Y2
-	ADDQ        DX, SI
-	VMOVUPS     (DI), Y9
+	ADDQ        SI, R8
+	VMOVUPS     (R9), Y9
 	VFMADD231PS Y7, Y9, Y4
 	VFMADD231PS Y8, Y9, Y5
-	ADDQ        DX, DI
+	ADDQ        SI, R9
 	VMOVAPS     Y7, Y8
 	VMOVAPS     Y6, Y7
-	DECQ        R9
-	TESTQ       R9, R9
+	DECQ        R11
+	TESTQ       R11, R11
 	JZ          slideGrad2AVX2v0done
-	VMOVUPS     (SI), Y9
+	VMOVUPS     (R8), Y9
 	VFMADD231PS Y8, Y9, Y2
-	ADDQ        DX, SI
-	VMOVUPS     (DI), Y9
+	ADDQ        SI, R8
+	VMOVUPS     (R9), Y9
 	VFMADD231PS Y8, Y9, Y5
-	ADDQ        DX, DI
+	ADDQ        SI, R9
 	VMOVAPS     Y7, Y8
 	VMOVAPS     Y6, Y7
-	DECQ        R9
+	DECQ        R11
 
 slideGrad2AVX2v0done:
-	MOVQ    16(AX), SI
-	VMOVUPS Y0, (SI)
-	ADDQ    BX, SI
-	VMOVUPS Y1, (SI)
-	ADDQ    BX, SI
-	VMOVUPS Y2, (SI)
-	ADDQ    BX, SI
-	VMOVUPS Y3, (SI)
-	ADDQ    BX, SI
-	VMOVUPS Y4, (SI)
-	ADDQ    BX, SI
-	VMOVUPS Y5, (SI)
-	ADDQ    BX, SI
-	MOVQ    16(AX), SI
-	VMOVUPS 32(SI), Y0
-	ADDQ    BX, SI
-	VMOVUPS 32(SI), Y1
-	ADDQ    BX, SI
-	VMOVUPS 32(SI), Y2
-	ADDQ    BX, SI
-	VMOVUPS 32(SI), Y3
-	ADDQ    BX, SI
-	VMOVUPS 32(SI), Y4
-	ADDQ    BX, SI
-	VMOVUPS 32(SI), Y5
-	ADDQ    BX, SI
-	MOVQ    8(AX), SI
-	MOVQ    SI, DI
-	ADDQ    96(AX), DI
-	MOVQ    (AX), R8
+	MOVQ    16(AX), R8
+	VMOVUPS Y0, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Y1, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Y2, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Y3, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Y4, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Y5, (R8)
+	ADDQ    DI, R8
+	MOVQ    16(AX), R8
+	VMOVUPS 32(R8), Y0
+	ADDQ    DI, R8
+	VMOVUPS 32(R8), Y1
+	ADDQ    DI, R8
+	VMOVUPS 32(R8), Y2
+	ADDQ    DI, R8
+	VMOVUPS 32(R8), Y3
+	ADDQ    DI, R8
+	VMOVUPS 32(R8), Y4
+	ADDQ    DI, R8
+	VMOVUPS 32(R8), Y5
+	ADDQ    DI, R8
+	MOVQ    8(AX), R8
+	MOVQ    R8, R9
+	ADDQ    96(AX), R9
+	MOVQ    (AX), R10
 	VXORPS  Y6, Y6, Y6
 	VXORPS  Y7, Y7, Y7
 	VXORPS  Y8, Y8, Y8
-	MOVQ    112(AX), R9
+	MOVQ    112(AX), R11
 
 slideGrad2AVX2v1lead:
-	TESTQ   R9, R9
+	TESTQ   R11, R11
 	JZ      slideGrad2AVX2v1start
 	VMOVAPS Y7, Y8
-	VMOVUPS 32(R8), Y7
+	VMOVUPS 32(R10), Y7
 	VMOVUPS Y7, Y7
-	ADDQ    CX, R8
-	DECQ    R9
+	ADDQ    BX, R10
+	DECQ    R11
 	JMP     slideGrad2AVX2v1lead
 
 slideGrad2AVX2v1start:
-	MOVQ        24(AX), R9
+	MOVQ        24(AX), R11
 	CMPQ        112(AX), $0x00000000
 	JG          slideGrad2AVX2v1reached0
-	VMOVUPS     32(R8), Y6
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMOVUPS     32(R10), Y6
 	VMOVUPS     Y6, Y6
-	ADDQ        CX, R8
-	VMOVUPS     32(SI), Y8
+	ADDQ        BX, R10
+	VMOVUPS     32(R8), Y8
 	VFMADD231PS Y6, Y8, Y0
-	ADDQ        DX, SI
-	VMOVUPS     32(DI), Y8
+	ADDQ        SI, R8
+	VMOVUPS     32(R9), Y8
 	VFMADD231PS Y6, Y8, Y3
-	ADDQ        DX, DI
+	ADDQ        SI, R9
 	VMOVAPS     Y7, Y8
 	VMOVAPS     Y6, Y7
-	DECQ        R9
+	DECQ        R11
 
 slideGrad2AVX2v1reached0:
 	CMPQ        112(AX), $0x00000001
 	JG          slideGrad2AVX2v1reached1
-	VMOVUPS     32(R8), Y6
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMOVUPS     32(R10), Y6
 	VMOVUPS     Y6, Y6
-	ADDQ        CX, R8
-	VMOVUPS     32(SI), Y8
+	ADDQ        BX, R10
+	VMOVUPS     32(R8), Y8
 	VFMADD231PS Y6, Y8, Y0
 	VFMADD231PS Y7, Y8, Y1
-	ADDQ        DX, SI
-	VMOVUPS     32(DI), Y8
+	ADDQ        SI, R8
+	VMOVUPS     32(R9), Y8
 	VFMADD231PS Y6, Y8, Y3
 	VFMADD231PS Y7, Y8, Y4
-	ADDQ        DX, DI
+	ADDQ        SI, R9
 	VMOVAPS     Y7, Y8
 	VMOVAPS     Y6, Y7
-	DECQ        R9
+	DECQ        R11
 
 slideGrad2AVX2v1reached1:
 slideGrad2AVX2v1column:
-	TESTQ       R9, R9
+	TESTQ       R11, R11
 	JZ          slideGrad2AVX2v1tail
-	VMOVUPS     32(R8), Y6
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMOVUPS     32(R10), Y6
 	VMOVUPS     Y6, Y6
-	ADDQ        CX, R8
-	VMOVUPS     32(SI), Y9
+	ADDQ        BX, R10
+	VMOVUPS     32(R8), Y9
 	VFMADD231PS Y6, Y9, Y0
 	VFMADD231PS Y7, Y9, Y1
 	VFMADD231PS Y8, Y9, Y2
-	ADDQ        DX, SI
-	VMOVUPS     32(DI), Y9
+	ADDQ        SI, R8
+	VMOVUPS     32(R9), Y9
 	VFMADD231PS Y6, Y9, Y3
 	VFMADD231PS Y7, Y9, Y4
 	VFMADD231PS Y8, Y9, Y5
-	ADDQ        DX, DI
+	ADDQ        SI, R9
 	VMOVAPS     Y7, Y8
 	VMOVAPS     Y6, Y7
-	DECQ        R9
+	DECQ        R11
 	JMP         slideGrad2AVX2v1column
 
 slideGrad2AVX2v1tail:
-	MOVQ        120(AX), R9
-	TESTQ       R9, R9
+	MOVQ        120(AX), R11
+	TESTQ       R11, R11
 	JZ          slideGrad2AVX2v1done
-	VMOVUPS     32(SI), Y9
+	VMOVUPS     32(R8), Y9
 	VFMADD231PS Y7, Y9, Y1
 	VFMADD231PS Y8, Y9, Y2
-	ADDQ        DX, SI
-	VMOVUPS     32(DI), Y9
+	ADDQ        SI, R8
+	VMOVUPS     32(R9), Y9
 	VFMADD231PS Y7, Y9, Y4
 	VFMADD231PS Y8, Y9, Y5
-	ADDQ        DX, DI
+	ADDQ        SI, R9
 	VMOVAPS     Y7, Y8
 	VMOVAPS     Y6, Y7
-	DECQ        R9
-	TESTQ       R9, R9
+	DECQ        R11
+	TESTQ       R11, R11
 	JZ          slideGrad2AVX2v1done
-	VMOVUPS     32(SI), Y9
+	VMOVUPS     32(R8), Y9
 	VFMADD231PS Y8, Y9, Y2
-	ADDQ        DX, SI
-	VMOVUPS     32(DI), Y9
+	ADDQ        SI, R8
+	VMOVUPS     32(R9), Y9
 	VFMADD231PS Y8, Y9, Y5
-	ADDQ        DX, DI
+	ADDQ        SI, R9
 	VMOVAPS     Y7, Y8
 	VMOVAPS     Y6, Y7
-	DECQ        R9
+	DECQ        R11
 
 slideGrad2AVX2v1done:
-	MOVQ    16(AX), SI
-	VMOVUPS Y0, 32(SI)
-	ADDQ    BX, SI
-	VMOVUPS Y1, 32(SI)
-	ADDQ    BX, SI
-	VMOVUPS Y2, 32(SI)
-	ADDQ    BX, SI
-	VMOVUPS Y3, 32(SI)
-	ADDQ    BX, SI
-	VMOVUPS Y4, 32(SI)
-	ADDQ    BX, SI
-	VMOVUPS Y5, 32(SI)
-	ADDQ    BX, SI
+	MOVQ    16(AX), R8
+	VMOVUPS Y0, 32(R8)
+	ADDQ    DI, R8
+	VMOVUPS Y1, 32(R8)
+	ADDQ    DI, R8
+	VMOVUPS Y2, 32(R8)
+	ADDQ    DI, R8
+	VMOVUPS Y3, 32(R8)
+	ADDQ    DI, R8
+	VMOVUPS Y4, 32(R8)
+	ADDQ    DI, R8
+	VMOVUPS Y5, 32(R8)
+	ADDQ    DI, R8
 	VZEROUPPER
 	RET
 
 // func narrowSlideGrad2AVX2(c *byte)
 // Requires: AVX, FMA3, MMX+
 TEXT ·narrowSlideGrad2AVX2(SB), NOSPLIT, $0-8
-	MOVQ c+0(FP), AX
-	MOVQ 56(AX), CX
-	MOVQ 64(AX), DX
-
-narrowSlideGrad2AVX2dy:
-	TESTQ      DX, DX
-	JLE        narrowSlideGrad2AVX2dydone
-	PREFETCHT1 (CX)
-	ADDQ       $0x00000040, CX
-	DECQ       DX
-	JMP        narrowSlideGrad2AVX2dy
-
-narrowSlideGrad2AVX2dydone:
-	MOVQ 72(AX), CX
-	MOVQ 80(AX), DX
-
-narrowSlideGrad2AVX2x:
-	TESTQ      DX, DX
-	JLE        narrowSlideGrad2AVX2xdone
-	PREFETCHT1 (CX)
-	ADDQ       $0x00000040, CX
-	DECQ       DX
-	JMP        narrowSlideGrad2AVX2x
-
-narrowSlideGrad2AVX2xdone:
-	MOVQ       48(AX), CX
-	LEAQ       laneFirst<>+0(SB), DX
-	NEGQ       CX
-	VMOVUPS    32(DX)(CX*4), Y0
-	MOVQ       32(AX), CX
-	MOVQ       40(AX), DX
-	MOVQ       104(AX), BX
-	MOVQ       16(AX), SI
-	VMASKMOVPS (SI), Y0, Y1
-	ADDQ       BX, SI
-	VMASKMOVPS (SI), Y0, Y2
-	ADDQ       BX, SI
-	VMASKMOVPS (SI), Y0, Y3
-	ADDQ       BX, SI
-	VMASKMOVPS (SI), Y0, Y4
-	ADDQ       BX, SI
-	VMASKMOVPS (SI), Y0, Y5
-	ADDQ       BX, SI
-	VMASKMOVPS (SI), Y0, Y6
-	ADDQ       BX, SI
-	MOVQ       8(AX), SI
-	MOVQ       SI, DI
-	ADDQ       96(AX), DI
-	MOVQ       (AX), R8
+	MOVQ       c+0(FP), AX
+	MOVQ       56(AX), CX
+	MOVQ       72(AX), DX
+	MOVQ       48(AX), BX
+	LEAQ       laneFirst<>+0(SB), SI
+	NEGQ       BX
+	VMOVUPS    32(SI)(BX*4), Y0
+	MOVQ       32(AX), BX
+	MOVQ       40(AX), SI
+	MOVQ       104(AX), DI
+	MOVQ       16(AX), R8
+	VMASKMOVPS (R8), Y0, Y1
+	ADDQ       DI, R8
+	VMASKMOVPS (R8), Y0, Y2
+	ADDQ       DI, R8
+	VMASKMOVPS (R8), Y0, Y3
+	ADDQ       DI, R8
+	VMASKMOVPS (R8), Y0, Y4
+	ADDQ       DI, R8
+	VMASKMOVPS (R8), Y0, Y5
+	ADDQ       DI, R8
+	VMASKMOVPS (R8), Y0, Y6
+	ADDQ       DI, R8
+	MOVQ       8(AX), R8
+	MOVQ       R8, R9
+	ADDQ       96(AX), R9
+	MOVQ       (AX), R10
 	VXORPS     Y7, Y7, Y7
 	VXORPS     Y8, Y8, Y8
 	VXORPS     Y9, Y9, Y9
-	MOVQ       112(AX), R9
+	MOVQ       112(AX), R11
 
 narrowSlideGrad2AVX2v0lead:
-	TESTQ      R9, R9
+	TESTQ      R11, R11
 	JZ         narrowSlideGrad2AVX2v0start
 	VMOVAPS    Y8, Y9
-	VMASKMOVPS (R8), Y0, Y8
+	VMASKMOVPS (R10), Y0, Y8
 	VMOVUPS    Y8, Y8
-	ADDQ       CX, R8
-	DECQ       R9
+	ADDQ       BX, R10
+	DECQ       R11
 	JMP        narrowSlideGrad2AVX2v0lead
 
 narrowSlideGrad2AVX2v0start:
-	MOVQ        24(AX), R9
+	MOVQ        24(AX), R11
 	CMPQ        112(AX), $0x00000000
 	JG          narrowSlideGrad2AVX2v0reached0
-	VMASKMOVPS  (R8), Y0, Y7
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMASKMOVPS  (R10), Y0, Y7
 	VMOVUPS     Y7, Y7
-	ADDQ        CX, R8
-	VMASKMOVPS  (SI), Y0, Y9
+	ADDQ        BX, R10
+	VMASKMOVPS  (R8), Y0, Y9
 	VFMADD231PS Y7, Y9, Y1
-	ADDQ        DX, SI
-	VMASKMOVPS  (DI), Y0, Y9
+	ADDQ        SI, R8
+	VMASKMOVPS  (R9), Y0, Y9
 	VFMADD231PS Y7, Y9, Y4
-	ADDQ        DX, DI
+	ADDQ        SI, R9
 	VMOVAPS     Y8, Y9
 	VMOVAPS     Y7, Y8
-	DECQ        R9
+	DECQ        R11
 
 narrowSlideGrad2AVX2v0reached0:
 	CMPQ        112(AX), $0x00000001
 	JG          narrowSlideGrad2AVX2v0reached1
-	VMASKMOVPS  (R8), Y0, Y7
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMASKMOVPS  (R10), Y0, Y7
 	VMOVUPS     Y7, Y7
-	ADDQ        CX, R8
-	VMASKMOVPS  (SI), Y0, Y9
+	ADDQ        BX, R10
+	VMASKMOVPS  (R8), Y0, Y9
 	VFMADD231PS Y7, Y9, Y1
 	VFMADD231PS Y8, Y9, Y2
-	ADDQ        DX, SI
-	VMASKMOVPS  (DI), Y0, Y9
+	ADDQ        SI, R8
+	VMASKMOVPS  (R9), Y0, Y9
 	VFMADD231PS Y7, Y9, Y4
 	VFMADD231PS Y8, Y9, Y5
-	ADDQ        DX, DI
+	ADDQ        SI, R9
 	VMOVAPS     Y8, Y9
 	VMOVAPS     Y7, Y8
-	DECQ        R9
+	DECQ        R11
 
 narrowSlideGrad2AVX2v0reached1:
 narrowSlideGrad2AVX2v0column:
-	TESTQ       R9, R9
+	TESTQ       R11, R11
 	JZ          narrowSlideGrad2AVX2v0tail
-	VMASKMOVPS  (R8), Y0, Y7
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMASKMOVPS  (R10), Y0, Y7
 	VMOVUPS     Y7, Y7
-	ADDQ        CX, R8
-	VMASKMOVPS  (SI), Y0, Y10
+	ADDQ        BX, R10
+	VMASKMOVPS  (R8), Y0, Y10
 	VFMADD231PS Y7, Y10, Y1
 	VFMADD231PS Y8, Y10, Y2
 	VFMADD231PS Y9, Y10, Y3
-	ADDQ        DX, SI
-	VMASKMOVPS  (DI), Y0, Y10
+	ADDQ        SI, R8
+	VMASKMOVPS  (R9), Y0, Y10
 	VFMADD231PS Y7, Y10, Y4
 	VFMADD231PS Y8, Y10, Y5
 	VFMADD231PS Y9, Y10, Y6
-	ADDQ        DX, DI
+	ADDQ        SI, R9
 	VMOVAPS     Y8, Y9
 	VMOVAPS     Y7, Y8
-	DECQ        R9
+	DECQ        R11
 	JMP         narrowSlideGrad2AVX2v0column
 
 narrowSlideGrad2AVX2v0tail:
-	MOVQ        120(AX), R9
-	TESTQ       R9, R9
+	MOVQ        120(AX), R11
+	TESTQ       R11, R11
 	JZ          narrowSlideGrad2AVX2v0done
-	VMASKMOVPS  (SI), Y0, Y10
+	VMASKMOVPS  (R8), Y0, Y10
 	VFMADD231PS Y8, Y10, Y2
 	VFMADD231PS Y9, Y10, Y3
-	ADDQ        DX, SI
-	VMASKMOVPS  (DI), Y0, Y10
+	ADDQ        SI, R8
+	VMASKMOVPS  (R9), Y0, Y10
 	VFMADD231PS Y8, Y10, Y5
 	VFMADD231PS Y9, Y10, Y6
-	ADDQ        DX, DI
+	ADDQ        SI, R9
 	VMOVAPS     Y8, Y9
 	VMOVAPS     Y7, Y8
-	DECQ        R9
-	TESTQ       R9, R9
+	DECQ        R11
+	TESTQ       R11, R11
 	JZ          narrowSlideGrad2AVX2v0done
-	VMASKMOVPS  (SI), Y0, Y10
+	VMASKMOVPS  (R8), Y0, Y10
 	VFMADD231PS Y9, Y10, Y3
-	ADDQ        DX, SI
-	VMASKMOVPS  (DI), Y0, Y10
+	ADDQ        SI, R8
+	VMASKMOVPS  (R9), Y0, Y10
 	VFMADD231PS Y9, Y10, Y6
-	ADDQ        DX, DI
+	ADDQ        SI, R9
 	VMOVAPS     Y8, Y9
 	VMOVAPS     Y7, Y8
-	DECQ        R9
+	DECQ        R11
 
 narrowSlideGrad2AVX2v0done:
-	MOVQ       16(AX), SI
-	VMASKMOVPS Y1, Y0, (SI)
-	ADDQ       BX, SI
-	VMASKMOVPS Y2, Y0, (SI)
-	ADDQ       BX, SI
-	VMASKMOVPS Y3, Y0, (SI)
-	ADDQ       BX, SI
-	VMASKMOVPS Y4, Y0, (SI)
-	ADDQ       BX, SI
-	VMASKMOVPS Y5, Y0, (SI)
-	ADDQ       BX, SI
-	VMASKMOVPS Y6, Y0, (SI)
-	ADDQ       BX, SI
+	MOVQ       16(AX), R8
+	VMASKMOVPS Y1, Y0, (R8)
+	ADDQ       DI, R8
+	VMASKMOVPS Y2, Y0, (R8)
+	ADDQ       DI, R8
+	VMASKMOVPS Y3, Y0, (R8)
+	ADDQ       DI, R8
+	VMASKMOVPS Y4, Y0, (R8)
+	ADDQ       DI, R8
+	VMASKMOVPS Y5, Y0, (R8)
+	ADDQ       DI, R8
+	VMASKMOVPS Y6, Y0, (R8)
+	ADDQ       DI, R8
 	VZEROUPPER
 	RET
 
 // func slideGrad2AVX512(c *byte)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·slideGrad2AVX512(SB), NOSPLIT, $0-8
-	MOVQ c+0(FP), AX
-	MOVQ 56(AX), CX
-	MOVQ 64(AX), DX
-
-slideGrad2AVX512dy:
-	TESTQ      DX, DX
-	JLE        slideGrad2AVX512dydone
-	PREFETCHT1 (CX)
-	ADDQ       $0x00000040, CX
-	DECQ       DX
-	JMP        slideGrad2AVX512dy
-
-slideGrad2AVX512dydone:
-	MOVQ 72(AX), CX
-	MOVQ 80(AX), DX
-
-slideGrad2AVX512x:
-	TESTQ      DX, DX
-	JLE        slideGrad2AVX512xdone
-	PREFETCHT1 (CX)
-	ADDQ       $0x00000040, CX
-	DECQ       DX
-	JMP        slideGrad2AVX512x
-
-slideGrad2AVX512xdone:
-	MOVQ    32(AX), CX
-	MOVQ    40(AX), DX
-	MOVQ    104(AX), BX
-	MOVQ    16(AX), SI
-	VMOVUPS (SI), Z0
-	ADDQ    BX, SI
-	VMOVUPS (SI), Z1
-	ADDQ    BX, SI
-	VMOVUPS (SI), Z2
-	ADDQ    BX, SI
-	VMOVUPS (SI), Z3
-	ADDQ    BX, SI
-	VMOVUPS (SI), Z4
-	ADDQ    BX, SI
-	VMOVUPS (SI), Z5
-	ADDQ    BX, SI
-	MOVQ    8(AX), SI
-	MOVQ    SI, DI
-	ADDQ    96(AX), DI
-	MOVQ    (AX), R8
+	MOVQ    c+0(FP), AX
+	MOVQ    56(AX), CX
+	MOVQ    72(AX), DX
+	MOVQ    32(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    104(AX), DI
+	MOVQ    16(AX), R8
+	VMOVUPS (R8), Z0
+	ADDQ    DI, R8
+	VMOVUPS (R8), Z1
+	ADDQ    DI, R8
+	VMOVUPS (R8), Z2
+	ADDQ    DI, R8
+	VMOVUPS (R8), Z3
+	ADDQ    DI, R8
+	VMOVUPS (R8), Z4
+	ADDQ    DI, R8
+	VMOVUPS (R8), Z5
+	ADDQ    DI, R8
+	MOVQ    8(AX), R8
+	MOVQ    R8, R9
+	ADDQ    96(AX), R9
+	MOVQ    (AX), R10
 	VXORPS  Z6, Z6, Z6
 	VXORPS  Z7, Z7, Z7
 	VXORPS  Z8, Z8, Z8
-	MOVQ    112(AX), R9
+	MOVQ    112(AX), R11
 
 slideGrad2AVX512v0lead:
-	TESTQ   R9, R9
+	TESTQ   R11, R11
 	JZ      slideGrad2AVX512v0start
 	VMOVAPS Z7, Z8
-	VMOVUPS (R8), Z7
+	VMOVUPS (R10), Z7
 	VMOVUPS Z7, Z7
-	ADDQ    CX, R8
-	DECQ    R9
+	ADDQ    BX, R10
+	DECQ    R11
 	JMP     slideGrad2AVX512v0lead
 
 slideGrad2AVX512v0start:
-	MOVQ        24(AX), R9
+	MOVQ        24(AX), R11
 	CMPQ        112(AX), $0x00000000
 	JG          slideGrad2AVX512v0reached0
-	VMOVUPS     (R8), Z6
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMOVUPS     (R10), Z6
 	VMOVUPS     Z6, Z6
-	ADDQ        CX, R8
-	VMOVUPS     (SI), Z8
+	ADDQ        BX, R10
+	VMOVUPS     (R8), Z8
 	VFMADD231PS Z6, Z8, Z0
-	ADDQ        DX, SI
-	VMOVUPS     (DI), Z8
+	ADDQ        SI, R8
+	VMOVUPS     (R9), Z8
 	VFMADD231PS Z6, Z8, Z3
-	ADDQ        DX, DI
+	ADDQ        SI, R9
 	VMOVAPS     Z7, Z8
 	VMOVAPS     Z6, Z7
-	DECQ        R9
+	DECQ        R11
 
 slideGrad2AVX512v0reached0:
 	CMPQ        112(AX), $0x00000001
 	JG          slideGrad2AVX512v0reached1
-	VMOVUPS     (R8), Z6
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMOVUPS     (R10), Z6
 	VMOVUPS     Z6, Z6
-	ADDQ        CX, R8
-	VMOVUPS     (SI), Z8
+	ADDQ        BX, R10
+	VMOVUPS     (R8), Z8
 	VFMADD231PS Z6, Z8, Z0
 	VFMADD231PS Z7, Z8, Z1
-	ADDQ        DX, SI
-	VMOVUPS     (DI), Z8
+	ADDQ        SI, R8
+	VMOVUPS     (R9), Z8
 	VFMADD231PS Z6, Z8, Z3
 	VFMADD231PS Z7, Z8, Z4
-	ADDQ        DX, DI
+	ADDQ        SI, R9
 	VMOVAPS     Z7, Z8
 	VMOVAPS     Z6, Z7
-	DECQ        R9
+	DECQ        R11
 
 slideGrad2AVX512v0reached1:
 slideGrad2AVX512v0column:
-	TESTQ       R9, R9
+	TESTQ       R11, R11
 	JZ          slideGrad2AVX512v0tail
-	VMOVUPS     (R8), Z6
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMOVUPS     (R10), Z6
 	VMOVUPS     Z6, Z6
-	ADDQ        CX, R8
-	VMOVUPS     (SI), Z9
+	ADDQ        BX, R10
+	VMOVUPS     (R8), Z9
 	VFMADD231PS Z6, Z9, Z0
 	VFMADD231PS Z7, Z9, Z1
 	VFMADD231PS Z8, Z9, Z2
-	ADDQ        DX, SI
-	VMOVUPS     (DI), Z9
+	ADDQ        SI, R8
+	VMOVUPS     (R9), Z9
 	VFMADD231PS Z6, Z9, Z3
 	VFMADD231PS Z7, Z9, Z4
 	VFMADD231PS Z8, Z9, Z5
-	ADDQ        DX, DI
+	ADDQ        SI, R9
 	VMOVAPS     Z7, Z8
 	VMOVAPS     Z6, Z7
-	DECQ        R9
+	DECQ        R11
 	JMP         slideGrad2AVX512v0column
 
 slideGrad2AVX512v0tail:
-	MOVQ        120(AX), R9
-	TESTQ       R9, R9
+	MOVQ        120(AX), R11
+	TESTQ       R11, R11
 	JZ          slideGrad2AVX512v0done
-	VMOVUPS     (SI), Z9
+	VMOVUPS     (R8), Z9
 	VFMADD231PS Z7, Z9, Z1
 	VFMADD231PS Z8, Z9, Z2
-	ADDQ        DX, SI
-	VMOVUPS     (DI), Z9
+	ADDQ        SI, R8
+	VMOVUPS     (R9), Z9
 	VFMADD231PS Z7, Z9, Z4
 	VFMADD231PS Z8, Z9, Z5
-	ADDQ        DX, DI
+	ADDQ        SI, R9
 	VMOVAPS     Z7, Z8
 	VMOVAPS     Z6, Z7
-	DECQ        R9
-	TESTQ       R9, R9
+	DECQ        R11
+	TESTQ       R11, R11
 	JZ          slideGrad2AVX512v0done
-	VMOVUPS     (SI), Z9
+	VMOVUPS     (R8), Z9
 	VFMADD231PS Z8, Z9, Z2
-	ADDQ        DX, SI
-	VMOVUPS     (DI), Z9
+	ADDQ        SI, R8
+	VMOVUPS     (R9), Z9
 	VFMADD231PS Z8, Z9, Z5
-	ADDQ        DX, DI
+	ADDQ        SI, R9
 	VMOVAPS     Z7, Z8
 	VMOVAPS     Z6, Z7
-	DECQ        R9
+	DECQ        R11
 
 slideGrad2AVX512v0done:
-	MOVQ    16(AX), SI
-	VMOVUPS Z0, (SI)
-	ADDQ    BX, SI
-	VMOVUPS Z1, (SI)
-	ADDQ    BX, SI
-	VMOVUPS Z2, (SI)
-	ADDQ    BX, SI
-	VMOVUPS Z3, (SI)
-	ADDQ    BX, SI
-	VMOVUPS Z4, (SI)
-	ADDQ    BX, SI
-	VMOVUPS Z5, (SI)
-	ADDQ    BX, SI
-	MOVQ    16(AX), SI
-	VMOVUPS 64(SI), Z0
-	ADDQ    BX, SI
-	VMOVUPS 64(SI), Z1
-	ADDQ    BX, SI
-	VMOVUPS 64(SI), Z2
-	ADDQ    BX, SI
-	VMOVUPS 64(SI), Z3
-	ADDQ    BX, SI
-	VMOVUPS 64(SI), Z4
-	ADDQ    BX, SI
-	VMOVUPS 64(SI), Z5
-	ADDQ    BX, SI
-	MOVQ    8(AX), SI
-	MOVQ    SI, DI
-	ADDQ    96(AX), DI
-	MOVQ    (AX), R8
+	MOVQ    16(AX), R8
+	VMOVUPS Z0, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Z1, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Z2, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Z3, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Z4, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Z5, (R8)
+	ADDQ    DI, R8
+	MOVQ    16(AX), R8
+	VMOVUPS 64(R8), Z0
+	ADDQ    DI, R8
+	VMOVUPS 64(R8), Z1
+	ADDQ    DI, R8
+	VMOVUPS 64(R8), Z2
+	ADDQ    DI, R8
+	VMOVUPS 64(R8), Z3
+	ADDQ    DI, R8
+	VMOVUPS 64(R8), Z4
+	ADDQ    DI, R8
+	VMOVUPS 64(R8), Z5
+	ADDQ    DI, R8
+	MOVQ    8(AX), R8
+	MOVQ    R8, R9
+	ADDQ    96(AX), R9
+	MOVQ    (AX), R10
 	VXORPS  Z6, Z6, Z6
 	VXORPS  Z7, Z7, Z7
 	VXORPS  Z8, Z8, Z8
-	MOVQ    112(AX), R9
+	MOVQ    112(AX), R11
 
 slideGrad2AVX512v1lead:
-	TESTQ   R9, R9
+	TESTQ   R11, R11
 	JZ      slideGrad2AVX512v1start
 	VMOVAPS Z7, Z8
-	VMOVUPS 64(R8), Z7
+	VMOVUPS 64(R10), Z7
 	VMOVUPS Z7, Z7
-	ADDQ    CX, R8
-	DECQ    R9
+	ADDQ    BX, R10
+	DECQ    R11
 	JMP     slideGrad2AVX512v1lead
 
 slideGrad2AVX512v1start:
-	MOVQ        24(AX), R9
+	MOVQ        24(AX), R11
 	CMPQ        112(AX), $0x00000000
 	JG          slideGrad2AVX512v1reached0
-	VMOVUPS     64(R8), Z6
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMOVUPS     64(R10), Z6
 	VMOVUPS     Z6, Z6
-	ADDQ        CX, R8
-	VMOVUPS     64(SI), Z8
+	ADDQ        BX, R10
+	VMOVUPS     64(R8), Z8
 	VFMADD231PS Z6, Z8, Z0
-	ADDQ        DX, SI
-	VMOVUPS     64(DI), Z8
+	ADDQ        SI, R8
+	VMOVUPS     64(R9), Z8
 	VFMADD231PS Z6, Z8, Z3
-	ADDQ        DX, DI
+	ADDQ        SI, R9
 	VMOVAPS     Z7, Z8
 	VMOVAPS     Z6, Z7
-	DECQ        R9
+	DECQ        R11
 
 slideGrad2AVX512v1reached0:
 	CMPQ        112(AX), $0x00000001
 	JG          slideGrad2AVX512v1reached1
-	VMOVUPS     64(R8), Z6
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMOVUPS     64(R10), Z6
 	VMOVUPS     Z6, Z6
-	ADDQ        CX, R8
-	VMOVUPS     64(SI), Z8
+	ADDQ        BX, R10
+	VMOVUPS     64(R8), Z8
 	VFMADD231PS Z6, Z8, Z0
 	VFMADD231PS Z7, Z8, Z1
-	ADDQ        DX, SI
-	VMOVUPS     64(DI), Z8
+	ADDQ        SI, R8
+	VMOVUPS     64(R9), Z8
 	VFMADD231PS Z6, Z8, Z3
 	VFMADD231PS Z7, Z8, Z4
-	ADDQ        DX, DI
+	ADDQ        SI, R9
 	VMOVAPS     Z7, Z8
 	VMOVAPS     Z6, Z7
-	DECQ        R9
+	DECQ        R11
 
 slideGrad2AVX512v1reached1:
 slideGrad2AVX512v1column:
-	TESTQ       R9, R9
+	TESTQ       R11, R11
 	JZ          slideGrad2AVX512v1tail
-	VMOVUPS     64(R8), Z6
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMOVUPS     64(R10), Z6
 	VMOVUPS     Z6, Z6
-	ADDQ        CX, R8
-	VMOVUPS     64(SI), Z9
+	ADDQ        BX, R10
+	VMOVUPS     64(R8), Z9
 	VFMADD231PS Z6, Z9, Z0
 	VFMADD231PS Z7, Z9, Z1
 	VFMADD231PS Z8, Z9, Z2
-	ADDQ        DX, SI
-	VMOVUPS     64(DI), Z9
+	ADDQ        SI, R8
+	VMOVUPS     64(R9), Z9
 	VFMADD231PS Z6, Z9, Z3
 	VFMADD231PS Z7, Z9, Z4
 	VFMADD231PS Z8, Z9, Z5
-	ADDQ        DX, DI
+	ADDQ        SI, R9
 	VMOVAPS     Z7, Z8
 	VMOVAPS     Z6, Z7
-	DECQ        R9
+	DECQ        R11
 	JMP         slideGrad2AVX512v1column
 
 slideGrad2AVX512v1tail:
-	MOVQ        120(AX), R9
-	TESTQ       R9, R9
+	MOVQ        120(AX), R11
+	TESTQ       R11, R11
 	JZ          slideGrad2AVX512v1done
-	VMOVUPS     64(SI), Z9
+	VMOVUPS     64(R8), Z9
 	VFMADD231PS Z7, Z9, Z1
 	VFMADD231PS Z8, Z9, Z2
-	ADDQ        DX, SI
-	VMOVUPS     64(DI), Z9
+	ADDQ        SI, R8
+	VMOVUPS     64(R9), Z9
 	VFMADD231PS Z7, Z9, Z4
 	VFMADD231PS Z8, Z9, Z5
-	ADDQ        DX, DI
+	ADDQ        SI, R9
 	VMOVAPS     Z7, Z8
 	VMOVAPS     Z6, Z7
-	DECQ        R9
-	TESTQ       R9, R9
+	DECQ        R11
+	TESTQ       R11, R11
 	JZ          slideGrad2AVX512v1done
-	VMOVUPS     64(SI), Z9
+	VMOVUPS     64(R8), Z9
 	VFMADD231PS Z8, Z9, Z2
-	ADDQ        DX, SI
-	VMOVUPS     64(DI), Z9
+	ADDQ        SI, R8
+	VMOVUPS     64(R9), Z9
 	VFMADD231PS Z8, Z9, Z5
-	ADDQ        DX, DI
+	ADDQ        SI, R9
 	VMOVAPS     Z7, Z8
 	VMOVAPS     Z6, Z7
-	DECQ        R9
+	DECQ        R11
 
 slideGrad2AVX512v1done:
-	MOVQ    16(AX), SI
-	VMOVUPS Z0, 64(SI)
-	ADDQ    BX, SI
-	VMOVUPS Z1, 64(SI)
-	ADDQ    BX, SI
-	VMOVUPS Z2, 64(SI)
-	ADDQ    BX, SI
-	VMOVUPS Z3, 64(SI)
-	ADDQ    BX, SI
-	VMOVUPS Z4, 64(SI)
-	ADDQ    BX, SI
-	VMOVUPS Z5, 64(SI)
-	ADDQ    BX, SI
+	MOVQ    16(AX), R8
+	VMOVUPS Z0, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z2, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z3, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z4, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z5, 64(R8)
+	ADDQ    DI, R8
 	VZEROUPPER
 	RET
 
 // func narrowSlideGrad2AVX512(c *byte)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·narrowSlideGrad2AVX512(SB), NOSPLIT, $0-8
-	MOVQ c+0(FP), AX
-	MOVQ 56(AX), CX
-	MOVQ 64(AX), DX
-
-narrowSlideGrad2AVX512dy:
-	TESTQ      DX, DX
-	JLE        narrowSlideGrad2AVX512dydone
-	PREFETCHT1 (CX)
-	ADDQ       $0x00000040, CX
-	DECQ       DX
-	JMP        narrowSlideGrad2AVX512dy
-
-narrowSlideGrad2AVX512dydone:
-	MOVQ 72(AX), CX
-	MOVQ 80(AX), DX
-
-narrowSlideGrad2AVX512x:
-	TESTQ      DX, DX
-	JLE        narrowSlideGrad2AVX512xdone
-	PREFETCHT1 (CX)
-	ADDQ       $0x00000040, CX
-	DECQ       DX
-	JMP        narrowSlideGrad2AVX512x
-
-narrowSlideGrad2AVX512xdone:
-	MOVQ      48(AX), CX
-	XORL      DX, DX
-	BTSL      CX, DX
-	DECL      DX
-	KMOVW     DX, K1
-	MOVQ      32(AX), CX
-	MOVQ      40(AX), DX
-	MOVQ      104(AX), BX
-	MOVQ      16(AX), SI
-	VMOVUPS.Z (SI), K1, Z0
-	ADDQ      BX, SI
-	VMOVUPS.Z (SI), K1, Z1
-	ADDQ      BX, SI
-	VMOVUPS.Z (SI), K1, Z2
-	ADDQ      BX, SI
-	VMOVUPS.Z (SI), K1, Z3
-	ADDQ      BX, SI
-	VMOVUPS.Z (SI), K1, Z4
-	ADDQ      BX, SI
-	VMOVUPS.Z (SI), K1, Z5
-	ADDQ      BX, SI
-	MOVQ      8(AX), SI
-	MOVQ      SI, DI
-	ADDQ      96(AX), DI
-	MOVQ      (AX), R8
+	MOVQ      c+0(FP), AX
+	MOVQ      56(AX), CX
+	MOVQ      72(AX), DX
+	MOVQ      48(AX), BX
+	XORL      SI, SI
+	BTSL      BX, SI
+	DECL      SI
+	KMOVW     SI, K1
+	MOVQ      32(AX), BX
+	MOVQ      40(AX), SI
+	MOVQ      104(AX), DI
+	MOVQ      16(AX), R8
+	VMOVUPS.Z (R8), K1, Z0
+	ADDQ      DI, R8
+	VMOVUPS.Z (R8), K1, Z1
+	ADDQ      DI, R8
+	VMOVUPS.Z (R8), K1, Z2
+	ADDQ      DI, R8
+	VMOVUPS.Z (R8), K1, Z3
+	ADDQ      DI, R8
+	VMOVUPS.Z (R8), K1, Z4
+	ADDQ      DI, R8
+	VMOVUPS.Z (R8), K1, Z5
+	ADDQ      DI, R8
+	MOVQ      8(AX), R8
+	MOVQ      R8, R9
+	ADDQ      96(AX), R9
+	MOVQ      (AX), R10
 	VXORPS    Z6, Z6, Z6
 	VXORPS    Z7, Z7, Z7
 	VXORPS    Z8, Z8, Z8
-	MOVQ      112(AX), R9
+	MOVQ      112(AX), R11
 
 narrowSlideGrad2AVX512v0lead:
-	TESTQ     R9, R9
+	TESTQ     R11, R11
 	JZ        narrowSlideGrad2AVX512v0start
 	VMOVAPS   Z7, Z8
-	VMOVUPS.Z (R8), K1, Z7
+	VMOVUPS.Z (R10), K1, Z7
 	VMOVUPS   Z7, Z7
-	ADDQ      CX, R8
-	DECQ      R9
+	ADDQ      BX, R10
+	DECQ      R11
 	JMP       narrowSlideGrad2AVX512v0lead
 
 narrowSlideGrad2AVX512v0start:
-	MOVQ        24(AX), R9
+	MOVQ        24(AX), R11
 	CMPQ        112(AX), $0x00000000
 	JG          narrowSlideGrad2AVX512v0reached0
-	VMOVUPS.Z   (R8), K1, Z6
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMOVUPS.Z   (R10), K1, Z6
 	VMOVUPS     Z6, Z6
-	ADDQ        CX, R8
-	VMOVUPS.Z   (SI), K1, Z8
+	ADDQ        BX, R10
+	VMOVUPS.Z   (R8), K1, Z8
 	VFMADD231PS Z6, Z8, Z0
-	ADDQ        DX, SI
-	VMOVUPS.Z   (DI), K1, Z8
+	ADDQ        SI, R8
+	VMOVUPS.Z   (R9), K1, Z8
 	VFMADD231PS Z6, Z8, Z3
-	ADDQ        DX, DI
+	ADDQ        SI, R9
 	VMOVAPS     Z7, Z8
 	VMOVAPS     Z6, Z7
-	DECQ        R9
+	DECQ        R11
 
 narrowSlideGrad2AVX512v0reached0:
 	CMPQ        112(AX), $0x00000001
 	JG          narrowSlideGrad2AVX512v0reached1
-	VMOVUPS.Z   (R8), K1, Z6
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMOVUPS.Z   (R10), K1, Z6
 	VMOVUPS     Z6, Z6
-	ADDQ        CX, R8
-	VMOVUPS.Z   (SI), K1, Z8
+	ADDQ        BX, R10
+	VMOVUPS.Z   (R8), K1, Z8
 	VFMADD231PS Z6, Z8, Z0
 	VFMADD231PS Z7, Z8, Z1
-	ADDQ        DX, SI
-	VMOVUPS.Z   (DI), K1, Z8
+	ADDQ        SI, R8
+	VMOVUPS.Z   (R9), K1, Z8
 	VFMADD231PS Z6, Z8, Z3
 	VFMADD231PS Z7, Z8, Z4
-	ADDQ        DX, DI
+	ADDQ        SI, R9
 	VMOVAPS     Z7, Z8
 	VMOVAPS     Z6, Z7
-	DECQ        R9
+	DECQ        R11
 
 narrowSlideGrad2AVX512v0reached1:
 narrowSlideGrad2AVX512v0column:
-	TESTQ       R9, R9
+	TESTQ       R11, R11
 	JZ          narrowSlideGrad2AVX512v0tail
-	VMOVUPS.Z   (R8), K1, Z6
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMOVUPS.Z   (R10), K1, Z6
 	VMOVUPS     Z6, Z6
-	ADDQ        CX, R8
-	VMOVUPS.Z   (SI), K1, Z9
+	ADDQ        BX, R10
+	VMOVUPS.Z   (R8), K1, Z9
 	VFMADD231PS Z6, Z9, Z0
 	VFMADD231PS Z7, Z9, Z1
 	VFMADD231PS Z8, Z9, Z2
-	ADDQ        DX, SI
-	VMOVUPS.Z   (DI), K1, Z9
+	ADDQ        SI, R8
+	VMOVUPS.Z   (R9), K1, Z9
 	VFMADD231PS Z6, Z9, Z3
 	VFMADD231PS Z7, Z9, Z4
 	VFMADD231PS Z8, Z9, Z5
-	ADDQ        DX, DI
+	ADDQ        SI, R9
 	VMOVAPS     Z7, Z8
 	VMOVAPS     Z6, Z7
-	DECQ        R9
+	DECQ        R11
 	JMP         narrowSlideGrad2AVX512v0column
 
 narrowSlideGrad2AVX512v0tail:
-	MOVQ        120(AX), R9
-	TESTQ       R9, R9
+	MOVQ        120(AX), R11
+	TESTQ       R11, R11
 	JZ          narrowSlideGrad2AVX512v0done
-	VMOVUPS.Z   (SI), K1, Z9
+	VMOVUPS.Z   (R8), K1, Z9
 	VFMADD231PS Z7, Z9, Z1
 	VFMADD231PS Z8, Z9, Z2
-	ADDQ        DX, SI
-	VMOVUPS.Z   (DI), K1, Z9
+	ADDQ        SI, R8
+	VMOVUPS.Z   (R9), K1, Z9
 	VFMADD231PS Z7, Z9, Z4
 	VFMADD231PS Z8, Z9, Z5
-	ADDQ        DX, DI
+	ADDQ        SI, R9
 	VMOVAPS     Z7, Z8
 	VMOVAPS     Z6, Z7
-	DECQ        R9
-	TESTQ       R9, R9
+	DECQ        R11
+	TESTQ       R11, R11
 	JZ          narrowSlideGrad2AVX512v0done
-	VMOVUPS.Z   (SI), K1, Z9
+	VMOVUPS.Z   (R8), K1, Z9
 	VFMADD231PS Z8, Z9, Z2
-	ADDQ        DX, SI
-	VMOVUPS.Z   (DI), K1, Z9
+	ADDQ        SI, R8
+	VMOVUPS.Z   (R9), K1, Z9
 	VFMADD231PS Z8, Z9, Z5
-	ADDQ        DX, DI
+	ADDQ        SI, R9
 	VMOVAPS     Z7, Z8
 	VMOVAPS     Z6, Z7
-	DECQ        R9
+	DECQ        R11
 
 narrowSlideGrad2AVX512v0done:
-	MOVQ    16(AX), SI
-	VMOVUPS Z0, K1, (SI)
-	ADDQ    BX, SI
-	VMOVUPS Z1, K1, (SI)
-	ADDQ    BX, SI
-	VMOVUPS Z2, K1, (SI)
-	ADDQ    BX, SI
-	VMOVUPS Z3, K1, (SI)
-	ADDQ    BX, SI
-	VMOVUPS Z4, K1, (SI)
-	ADDQ    BX, SI
-	VMOVUPS Z5, K1, (SI)
-	ADDQ    BX, SI
+	MOVQ    16(AX), R8
+	VMOVUPS Z0, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Z1, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Z2, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Z3, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Z4, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Z5, K1, (R8)
+	ADDQ    DI, R8
 	VZEROUPPER
 	RET
 
 // func slideGrad3AVX2(c *byte)
 // Requires: AVX, FMA3, MMX+
 TEXT ·slideGrad3AVX2(SB), NOSPLIT, $0-8
-	MOVQ c+0(FP), AX
-	MOVQ 56(AX), CX
-	MOVQ 64(AX), DX
-
-slideGrad3AVX2dy:
-	TESTQ      DX, DX
-	JLE        slideGrad3AVX2dydone
-	PREFETCHT1 (CX)
-	ADDQ       $0x00000040, CX
-	DECQ       DX
-	JMP        slideGrad3AVX2dy
-
-slideGrad3AVX2dydone:
-	MOVQ 72(AX), CX
-	MOVQ 80(AX), DX
-
-slideGrad3AVX2x:
-	TESTQ      DX, DX
-	JLE        slideGrad3AVX2xdone
-	PREFETCHT1 (CX)
-	ADDQ       $0x00000040, CX
-	DECQ       DX
-	JMP        slideGrad3AVX2x
-
-slideGrad3AVX2xdone:
-	MOVQ    32(AX), CX
-	MOVQ    40(AX), DX
-	MOVQ    104(AX), BX
-	MOVQ    16(AX), SI
-	VMOVUPS (SI), Y0
-	ADDQ    BX, SI
-	VMOVUPS (SI), Y1
-	ADDQ    BX, SI
-	VMOVUPS (SI), Y2
-	ADDQ    BX, SI
-	VMOVUPS (SI), Y3
-	ADDQ    BX, SI
-	VMOVUPS (SI), Y4
-	ADDQ    BX, SI
-	VMOVUPS (SI), Y5
-	ADDQ    BX, SI
-	VMOVUPS (SI), Y6
-	ADDQ    BX, SI
-	VMOVUPS (SI), Y7
-	ADDQ    BX, SI
-	VMOVUPS (SI), Y8
-	ADDQ    BX, SI
-	MOVQ    8(AX), SI
-	MOVQ    SI, DI
-	ADDQ    96(AX), DI
-	MOVQ    DI, R8
-	ADDQ    96(AX), R8
-	MOVQ    (AX), R9
+	MOVQ    c+0(FP), AX
+	MOVQ    56(AX), CX
+	MOVQ    72(AX), DX
+	MOVQ    32(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    104(AX), DI
+	MOVQ    16(AX), R8
+	VMOVUPS (R8), Y0
+	ADDQ    DI, R8
+	VMOVUPS (R8), Y1
+	ADDQ    DI, R8
+	VMOVUPS (R8), Y2
+	ADDQ    DI, R8
+	VMOVUPS (R8), Y3
+	ADDQ    DI, R8
+	VMOVUPS (R8), Y4
+	ADDQ    DI, R8
+	VMOVUPS (R8), Y5
+	ADDQ    DI, R8
+	VMOVUPS (R8), Y6
+	ADDQ    DI, R8
+	VMOVUPS (R8), Y7
+	ADDQ    DI, R8
+	VMOVUPS (R8), Y8
+	ADDQ    DI, R8
+	MOVQ    8(AX), R8
+	MOVQ    R8, R9
+	ADDQ    96(AX), R9
+	MOVQ    R9, R10
+	ADDQ    96(AX), R10
+	MOVQ    (AX), R11
 	VXORPS  Y9, Y9, Y9
 	VXORPS  Y10, Y10, Y10
 	VXORPS  Y11, Y11, Y11
-	MOVQ    112(AX), R10
+	MOVQ    112(AX), R12
 
 slideGrad3AVX2v0lead:
-	TESTQ   R10, R10
+	TESTQ   R12, R12
 	JZ      slideGrad3AVX2v0start
 	VMOVAPS Y10, Y11
-	VMOVUPS (R9), Y10
+	VMOVUPS (R11), Y10
 	VMOVUPS Y10, Y10
-	ADDQ    CX, R9
-	DECQ    R10
+	ADDQ    BX, R11
+	DECQ    R12
 	JMP     slideGrad3AVX2v0lead
 
 slideGrad3AVX2v0start:
-	MOVQ        24(AX), R10
+	MOVQ        24(AX), R12
 	CMPQ        112(AX), $0x00000000
 	JG          slideGrad3AVX2v0reached0
-	VMOVUPS     (R9), Y9
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMOVUPS     (R11), Y9
 	VMOVUPS     Y9, Y9
-	ADDQ        CX, R9
-	VMOVUPS     (SI), Y11
-	VFMADD231PS Y9, Y11, Y0
-	ADDQ        DX, SI
-	VMOVUPS     (DI), Y11
-	VFMADD231PS Y9, Y11, Y3
-	ADDQ        DX, DI
+	ADDQ        BX, R11
 	VMOVUPS     (R8), Y11
+	VFMADD231PS Y9, Y11, Y0
+	ADDQ        SI, R8
+	VMOVUPS     (R9), Y11
+	VFMADD231PS Y9, Y11, Y3
+	ADDQ        SI, R9
+	VMOVUPS     (R10), Y11
 	VFMADD231PS Y9, Y11, Y6
-	ADDQ        DX, R8
+	ADDQ        SI, R10
 	VMOVAPS     Y10, Y11
 	VMOVAPS     Y9, Y10
-	DECQ        R10
+	DECQ        R12
 
 slideGrad3AVX2v0reached0:
 	CMPQ        112(AX), $0x00000001
 	JG          slideGrad3AVX2v0reached1
-	VMOVUPS     (R9), Y9
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMOVUPS     (R11), Y9
 	VMOVUPS     Y9, Y9
-	ADDQ        CX, R9
-	VMOVUPS     (SI), Y11
+	ADDQ        BX, R11
+	VMOVUPS     (R8), Y11
 	VFMADD231PS Y9, Y11, Y0
 	VFMADD231PS Y10, Y11, Y1
-	ADDQ        DX, SI
-	VMOVUPS     (DI), Y11
+	ADDQ        SI, R8
+	VMOVUPS     (R9), Y11
 	VFMADD231PS Y9, Y11, Y3
 	VFMADD231PS Y10, Y11, Y4
-	ADDQ        DX, DI
-	VMOVUPS     (R8), Y11
+	ADDQ        SI, R9
+	VMOVUPS     (R10), Y11
 	VFMADD231PS Y9, Y11, Y6
 	VFMADD231PS Y10, Y11, Y7
-	ADDQ        DX, R8
+	ADDQ        SI, R10
 	VMOVAPS     Y10, Y11
 	VMOVAPS     Y9, Y10
-	DECQ        R10
+	DECQ        R12
 
 slideGrad3AVX2v0reached1:
 slideGrad3AVX2v0column:
-	TESTQ       R10, R10
+	TESTQ       R12, R12
 	JZ          slideGrad3AVX2v0tail
-	VMOVUPS     (R9), Y9
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMOVUPS     (R11), Y9
 	VMOVUPS     Y9, Y9
-	ADDQ        CX, R9
-	VMOVUPS     (SI), Y12
+	ADDQ        BX, R11
+	VMOVUPS     (R8), Y12
 	VFMADD231PS Y9, Y12, Y0
 	VFMADD231PS Y10, Y12, Y1
 	VFMADD231PS Y11, Y12, Y2
-	ADDQ        DX, SI
-	VMOVUPS     (DI), Y12
+	ADDQ        SI, R8
+	VMOVUPS     (R9), Y12
 	VFMADD231PS Y9, Y12, Y3
 	VFMADD231PS Y10, Y12, Y4
 	VFMADD231PS Y11, Y12, Y5
-	ADDQ        DX, DI
-	VMOVUPS     (R8), Y12
+	ADDQ        SI, R9
+	VMOVUPS     (R10), Y12
 	VFMADD231PS Y9, Y12, Y6
 	VFMADD231PS Y10, Y12, Y7
 	VFMADD231PS Y11, Y12, Y8
-	ADDQ        DX, R8
+	ADDQ        SI, R10
 	VMOVAPS     Y10, Y11
 	VMOVAPS     Y9, Y10
-	DECQ        R10
+	DECQ        R12
 	JMP         slideGrad3AVX2v0column
 
 slideGrad3AVX2v0tail:
-	MOVQ        120(AX), R10
-	TESTQ       R10, R10
+	MOVQ        120(AX), R12
+	TESTQ       R12, R12
 	JZ          slideGrad3AVX2v0done
-	VMOVUPS     (SI), Y12
+	VMOVUPS     (R8), Y12
 	VFMADD231PS Y10, Y12, Y1
 	VFMADD231PS Y11, Y12, Y2
-	ADDQ        DX, SI
-	VMOVUPS     (DI), Y12
+	ADDQ        SI, R8
+	VMOVUPS     (R9), Y12
 	VFMADD231PS Y10, Y12, Y4
 	VFMADD231PS Y11, Y12, Y5
-	ADDQ        DX, DI
-	VMOVUPS     (R8), Y12
+	ADDQ        SI, R9
+	VMOVUPS     (R10), Y12
 	VFMADD231PS Y10, Y12, Y7
 	VFMADD231PS Y11, Y12, Y8
-	ADDQ        DX, R8
+	ADDQ        SI, R10
 	VMOVAPS     Y10, Y11
 	VMOVAPS     Y9, Y10
-	DECQ        R10
-	TESTQ       R10, R10
+	DECQ        R12
+	TESTQ       R12, R12
 	JZ          slideGrad3AVX2v0done
-	VMOVUPS     (SI), Y12
-	VFMADD231PS Y11, Y12, Y2
-	ADDQ        DX, SI
-	VMOVUPS     (DI), Y12
-	VFMADD231PS Y11, Y12, Y5
-	ADDQ        DX, DI
 	VMOVUPS     (R8), Y12
+	VFMADD231PS Y11, Y12, Y2
+	ADDQ        SI, R8
+	VMOVUPS     (R9), Y12
+	VFMADD231PS Y11, Y12, Y5
+	ADDQ        SI, R9
+	VMOVUPS     (R10), Y12
 	VFMADD231PS Y11, Y12, Y8
-	ADDQ        DX, R8
+	ADDQ        SI, R10
 	VMOVAPS     Y10, Y11
 	VMOVAPS     Y9, Y10
-	DECQ        R10
+	DECQ        R12
 
 slideGrad3AVX2v0done:
-	MOVQ    16(AX), SI
-	VMOVUPS Y0, (SI)
-	ADDQ    BX, SI
-	VMOVUPS Y1, (SI)
-	ADDQ    BX, SI
-	VMOVUPS Y2, (SI)
-	ADDQ    BX, SI
-	VMOVUPS Y3, (SI)
-	ADDQ    BX, SI
-	VMOVUPS Y4, (SI)
-	ADDQ    BX, SI
-	VMOVUPS Y5, (SI)
-	ADDQ    BX, SI
-	VMOVUPS Y6, (SI)
-	ADDQ    BX, SI
-	VMOVUPS Y7, (SI)
-	ADDQ    BX, SI
-	VMOVUPS Y8, (SI)
-	ADDQ    BX, SI
-	MOVQ    16(AX), SI
-	VMOVUPS 32(SI), Y0
-	ADDQ    BX, SI
-	VMOVUPS 32(SI), Y1
-	ADDQ    BX, SI
-	VMOVUPS 32(SI), Y2
-	ADDQ    BX, SI
-	VMOVUPS 32(SI), Y3
-	ADDQ    BX, SI
-	VMOVUPS 32(SI), Y4
-	ADDQ    BX, SI
-	VMOVUPS 32(SI), Y5
-	ADDQ    BX, SI
-	VMOVUPS 32(SI), Y6
-	ADDQ    BX, SI
-	VMOVUPS 32(SI), Y7
-	ADDQ    BX, SI
-	VMOVUPS 32(SI), Y8
-	ADDQ    BX, SI
-	MOVQ    8(AX), SI
-	MOVQ    SI, DI
-	ADDQ    96(AX), DI
-	MOVQ    DI, R8
-	ADDQ    96(AX), R8
-	MOVQ    (AX), R9
+	MOVQ    16(AX), R8
+	VMOVUPS Y0, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Y1, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Y2, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Y3, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Y4, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Y5, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Y6, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Y7, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Y8, (R8)
+	ADDQ    DI, R8
+	MOVQ    16(AX), R8
+	VMOVUPS 32(R8), Y0
+	ADDQ    DI, R8
+	VMOVUPS 32(R8), Y1
+	ADDQ    DI, R8
+	VMOVUPS 32(R8), Y2
+	ADDQ    DI, R8
+	VMOVUPS 32(R8), Y3
+	ADDQ    DI, R8
+	VMOVUPS 32(R8), Y4
+	ADDQ    DI, R8
+	VMOVUPS 32(R8), Y5
+	ADDQ    DI, R8
+	VMOVUPS 32(R8), Y6
+	ADDQ    DI, R8
+	VMOVUPS 32(R8), Y7
+	ADDQ    DI, R8
+	VMOVUPS 32(R8), Y8
+	ADDQ    DI, R8
+	MOVQ    8(AX), R8
+	MOVQ    R8, R9
+	ADDQ    96(AX), R9
+	MOVQ    R9, R10
+	ADDQ    96(AX), R10
+	MOVQ    (AX), R11
 	VXORPS  Y9, Y9, Y9
 	VXORPS  Y10, Y10, Y10
 	VXORPS  Y11, Y11, Y11
-	MOVQ    112(AX), R10
+	MOVQ    112(AX), R12
 
 slideGrad3AVX2v1lead:
-	TESTQ   R10, R10
+	TESTQ   R12, R12
 	JZ      slideGrad3AVX2v1start
 	VMOVAPS Y10, Y11
-	VMOVUPS 32(R9), Y10
+	VMOVUPS 32(R11), Y10
 	VMOVUPS Y10, Y10
-	ADDQ    CX, R9
-	DECQ    R10
+	ADDQ    BX, R11
+	DECQ    R12
 	JMP     slideGrad3AVX2v1lead
 
 slideGrad3AVX2v1start:
-	MOVQ        24(AX), R10
+	MOVQ        24(AX), R12
 	CMPQ        112(AX), $0x00000000
 	JG          slideGrad3AVX2v1reached0
-	VMOVUPS     32(R9), Y9
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMOVUPS     32(R11), Y9
 	VMOVUPS     Y9, Y9
-	ADDQ        CX, R9
-	VMOVUPS     32(SI), Y11
-	VFMADD231PS Y9, Y11, Y0
-	ADDQ        DX, SI
-	VMOVUPS     32(DI), Y11
-	VFMADD231PS Y9, Y11, Y3
-	ADDQ        DX, DI
+	ADDQ        BX, R11
 	VMOVUPS     32(R8), Y11
+	VFMADD231PS Y9, Y11, Y0
+	ADDQ        SI, R8
+	VMOVUPS     32(R9), Y11
+	VFMADD231PS Y9, Y11, Y3
+	ADDQ        SI, R9
+	VMOVUPS     32(R10), Y11
 	VFMADD231PS Y9, Y11, Y6
-	ADDQ        DX, R8
+	ADDQ        SI, R10
 	VMOVAPS     Y10, Y11
 	VMOVAPS     Y9, Y10
-	DECQ        R10
+	DECQ        R12
 
 slideGrad3AVX2v1reached0:
 	CMPQ        112(AX), $0x00000001
 	JG          slideGrad3AVX2v1reached1
-	VMOVUPS     32(R9), Y9
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMOVUPS     32(R11), Y9
 	VMOVUPS     Y9, Y9
-	ADDQ        CX, R9
-	VMOVUPS     32(SI), Y11
+	ADDQ        BX, R11
+	VMOVUPS     32(R8), Y11
 	VFMADD231PS Y9, Y11, Y0
 	VFMADD231PS Y10, Y11, Y1
-	ADDQ        DX, SI
-	VMOVUPS     32(DI), Y11
+	ADDQ        SI, R8
+	VMOVUPS     32(R9), Y11
 	VFMADD231PS Y9, Y11, Y3
 	VFMADD231PS Y10, Y11, Y4
-	ADDQ        DX, DI
-	VMOVUPS     32(R8), Y11
+	ADDQ        SI, R9
+	VMOVUPS     32(R10), Y11
 	VFMADD231PS Y9, Y11, Y6
 	VFMADD231PS Y10, Y11, Y7
-	ADDQ        DX, R8
+	ADDQ        SI, R10
 	VMOVAPS     Y10, Y11
 	VMOVAPS     Y9, Y10
-	DECQ        R10
+	DECQ        R12
 
 slideGrad3AVX2v1reached1:
 slideGrad3AVX2v1column:
-	TESTQ       R10, R10
+	TESTQ       R12, R12
 	JZ          slideGrad3AVX2v1tail
-	VMOVUPS     32(R9), Y9
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMOVUPS     32(R11), Y9
 	VMOVUPS     Y9, Y9
-	ADDQ        CX, R9
-	VMOVUPS     32(SI), Y12
+	ADDQ        BX, R11
+	VMOVUPS     32(R8), Y12
 	VFMADD231PS Y9, Y12, Y0
 	VFMADD231PS Y10, Y12, Y1
 	VFMADD231PS Y11, Y12, Y2
-	ADDQ        DX, SI
-	VMOVUPS     32(DI), Y12
+	ADDQ        SI, R8
+	VMOVUPS     32(R9), Y12
 	VFMADD231PS Y9, Y12, Y3
 	VFMADD231PS Y10, Y12, Y4
 	VFMADD231PS Y11, Y12, Y5
-	ADDQ        DX, DI
-	VMOVUPS     32(R8), Y12
+	ADDQ        SI, R9
+	VMOVUPS     32(R10), Y12
 	VFMADD231PS Y9, Y12, Y6
 	VFMADD231PS Y10, Y12, Y7
 	VFMADD231PS Y11, Y12, Y8
-	ADDQ        DX, R8
+	ADDQ        SI, R10
 	VMOVAPS     Y10, Y11
 	VMOVAPS     Y9, Y10
-	DECQ        R10
+	DECQ        R12
 	JMP         slideGrad3AVX2v1column
 
 slideGrad3AVX2v1tail:
-	MOVQ        120(AX), R10
-	TESTQ       R10, R10
+	MOVQ        120(AX), R12
+	TESTQ       R12, R12
 	JZ          slideGrad3AVX2v1done
-	VMOVUPS     32(SI), Y12
+	VMOVUPS     32(R8), Y12
 	VFMADD231PS Y10, Y12, Y1
 	VFMADD231PS Y11, Y12, Y2
-	ADDQ        DX, SI
-	VMOVUPS     32(DI), Y12
+	ADDQ        SI, R8
+	VMOVUPS     32(R9), Y12
 	VFMADD231PS Y10, Y12, Y4
 	VFMADD231PS Y11, Y12, Y5
-	ADDQ        DX, DI
-	VMOVUPS     32(R8), Y12
+	ADDQ        SI, R9
+	VMOVUPS     32(R10), Y12
 	VFMADD231PS Y10, Y12, Y7
 	VFMADD231PS Y11, Y12, Y8
-	ADDQ        DX, R8
+	ADDQ        SI, R10
 	VMOVAPS     Y10, Y11
 	VMOVAPS     Y9, Y10
-	DECQ        R10
-	TESTQ       R10, R10
+	DECQ        R12
+	TESTQ       R12, R12
 	JZ          slideGrad3AVX2v1done
-	VMOVUPS     32(SI), Y12
-	VFMADD231PS Y11, Y12, Y2
-	ADDQ        DX, SI
-	VMOVUPS     32(DI), Y12
-	VFMADD231PS Y11, Y12, Y5
-	ADDQ        DX, DI
 	VMOVUPS     32(R8), Y12
+	VFMADD231PS Y11, Y12, Y2
+	ADDQ        SI, R8
+	VMOVUPS     32(R9), Y12
+	VFMADD231PS Y11, Y12, Y5
+	ADDQ        SI, R9
+	VMOVUPS     32(R10), Y12
 	VFMADD231PS Y11, Y12, Y8
-	ADDQ        DX, R8
+	ADDQ        SI, R10
 	VMOVAPS     Y10, Y11
 	VMOVAPS     Y9, Y10
-	DECQ        R10
+	DECQ        R12
 
 slideGrad3AVX2v1done:
-	MOVQ    16(AX), SI
-	VMOVUPS Y0, 32(SI)
-	ADDQ    BX, SI
-	VMOVUPS Y1, 32(SI)
-	ADDQ    BX, SI
-	VMOVUPS Y2, 32(SI)
-	ADDQ    BX, SI
-	VMOVUPS Y3, 32(SI)
-	ADDQ    BX, SI
-	VMOVUPS Y4, 32(SI)
-	ADDQ    BX, SI
-	VMOVUPS Y5, 32(SI)
-	ADDQ    BX, SI
-	VMOVUPS Y6, 32(SI)
-	ADDQ    BX, SI
-	VMOVUPS Y7, 32(SI)
-	ADDQ    BX, SI
-	VMOVUPS Y8, 32(SI)
-	ADDQ    BX, SI
+	MOVQ    16(AX), R8
+	VMOVUPS Y0, 32(R8)
+	ADDQ    DI, R8
+	VMOVUPS Y1, 32(R8)
+	ADDQ    DI, R8
+	VMOVUPS Y2, 32(R8)
+	ADDQ    DI, R8
+	VMOVUPS Y3, 32(R8)
+	ADDQ    DI, R8
+	VMOVUPS Y4, 32(R8)
+	ADDQ    DI, R8
+	VMOVUPS Y5, 32(R8)
+	ADDQ    DI, R8
+	VMOVUPS Y6, 32(R8)
+	ADDQ    DI, R8
+	VMOVUPS Y7, 32(R8)
+	ADDQ    DI, R8
+	VMOVUPS Y8, 32(R8)
+	ADDQ    DI, R8
 	VZEROUPPER
 	RET
 
 // func narrowSlideGrad3AVX2(c *byte)
 // Requires: AVX, FMA3, MMX+
 TEXT ·narrowSlideGrad3AVX2(SB), NOSPLIT, $0-8
-	MOVQ c+0(FP), AX
-	MOVQ 56(AX), CX
-	MOVQ 64(AX), DX
-
-narrowSlideGrad3AVX2dy:
-	TESTQ      DX, DX
-	JLE        narrowSlideGrad3AVX2dydone
-	PREFETCHT1 (CX)
-	ADDQ       $0x00000040, CX
-	DECQ       DX
-	JMP        narrowSlideGrad3AVX2dy
-
-narrowSlideGrad3AVX2dydone:
-	MOVQ 72(AX), CX
-	MOVQ 80(AX), DX
-
-narrowSlideGrad3AVX2x:
-	TESTQ      DX, DX
-	JLE        narrowSlideGrad3AVX2xdone
-	PREFETCHT1 (CX)
-	ADDQ       $0x00000040, CX
-	DECQ       DX
-	JMP        narrowSlideGrad3AVX2x
-
-narrowSlideGrad3AVX2xdone:
-	MOVQ       48(AX), CX
-	LEAQ       laneFirst<>+0(SB), DX
-	NEGQ       CX
-	VMOVUPS    32(DX)(CX*4), Y0
-	MOVQ       32(AX), CX
-	MOVQ       40(AX), DX
-	MOVQ       104(AX), BX
-	MOVQ       16(AX), SI
-	VMASKMOVPS (SI), Y0, Y1
-	ADDQ       BX, SI
-	VMASKMOVPS (SI), Y0, Y2
-	ADDQ       BX, SI
-	VMASKMOVPS (SI), Y0, Y3
-	ADDQ       BX, SI
-	VMASKMOVPS (SI), Y0, Y4
-	ADDQ       BX, SI
-	VMASKMOVPS (SI), Y0, Y5
-	ADDQ       BX, SI
-	VMASKMOVPS (SI), Y0, Y6
-	ADDQ       BX, SI
-	VMASKMOVPS (SI), Y0, Y7
-	ADDQ       BX, SI
-	VMASKMOVPS (SI), Y0, Y8
-	ADDQ       BX, SI
-	VMASKMOVPS (SI), Y0, Y9
-	ADDQ       BX, SI
-	MOVQ       8(AX), SI
-	MOVQ       SI, DI
-	ADDQ       96(AX), DI
-	MOVQ       DI, R8
-	ADDQ       96(AX), R8
-	MOVQ       (AX), R9
+	MOVQ       c+0(FP), AX
+	MOVQ       56(AX), CX
+	MOVQ       72(AX), DX
+	MOVQ       48(AX), BX
+	LEAQ       laneFirst<>+0(SB), SI
+	NEGQ       BX
+	VMOVUPS    32(SI)(BX*4), Y0
+	MOVQ       32(AX), BX
+	MOVQ       40(AX), SI
+	MOVQ       104(AX), DI
+	MOVQ       16(AX), R8
+	VMASKMOVPS (R8), Y0, Y1
+	ADDQ       DI, R8
+	VMASKMOVPS (R8), Y0, Y2
+	ADDQ       DI, R8
+	VMASKMOVPS (R8), Y0, Y3
+	ADDQ       DI, R8
+	VMASKMOVPS (R8), Y0, Y4
+	ADDQ       DI, R8
+	VMASKMOVPS (R8), Y0, Y5
+	ADDQ       DI, R8
+	VMASKMOVPS (R8), Y0, Y6
+	ADDQ       DI, R8
+	VMASKMOVPS (R8), Y0, Y7
+	ADDQ       DI, R8
+	VMASKMOVPS (R8), Y0, Y8
+	ADDQ       DI, R8
+	VMASKMOVPS (R8), Y0, Y9
+	ADDQ       DI, R8
+	MOVQ       8(AX), R8
+	MOVQ       R8, R9
+	ADDQ       96(AX), R9
+	MOVQ       R9, R10
+	ADDQ       96(AX), R10
+	MOVQ       (AX), R11
 	VXORPS     Y10, Y10, Y10
 	VXORPS     Y11, Y11, Y11
 	VXORPS     Y12, Y12, Y12
-	MOVQ       112(AX), R10
+	MOVQ       112(AX), R12
 
 narrowSlideGrad3AVX2v0lead:
-	TESTQ      R10, R10
+	TESTQ      R12, R12
 	JZ         narrowSlideGrad3AVX2v0start
 	VMOVAPS    Y11, Y12
-	VMASKMOVPS (R9), Y0, Y11
+	VMASKMOVPS (R11), Y0, Y11
 	VMOVUPS    Y11, Y11
-	ADDQ       CX, R9
-	DECQ       R10
+	ADDQ       BX, R11
+	DECQ       R12
 	JMP        narrowSlideGrad3AVX2v0lead
 
 narrowSlideGrad3AVX2v0start:
-	MOVQ        24(AX), R10
+	MOVQ        24(AX), R12
 	CMPQ        112(AX), $0x00000000
 	JG          narrowSlideGrad3AVX2v0reached0
-	VMASKMOVPS  (R9), Y0, Y10
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMASKMOVPS  (R11), Y0, Y10
 	VMOVUPS     Y10, Y10
-	ADDQ        CX, R9
-	VMASKMOVPS  (SI), Y0, Y12
-	VFMADD231PS Y10, Y12, Y1
-	ADDQ        DX, SI
-	VMASKMOVPS  (DI), Y0, Y12
-	VFMADD231PS Y10, Y12, Y4
-	ADDQ        DX, DI
+	ADDQ        BX, R11
 	VMASKMOVPS  (R8), Y0, Y12
+	VFMADD231PS Y10, Y12, Y1
+	ADDQ        SI, R8
+	VMASKMOVPS  (R9), Y0, Y12
+	VFMADD231PS Y10, Y12, Y4
+	ADDQ        SI, R9
+	VMASKMOVPS  (R10), Y0, Y12
 	VFMADD231PS Y10, Y12, Y7
-	ADDQ        DX, R8
+	ADDQ        SI, R10
 	VMOVAPS     Y11, Y12
 	VMOVAPS     Y10, Y11
-	DECQ        R10
+	DECQ        R12
 
 narrowSlideGrad3AVX2v0reached0:
 	CMPQ        112(AX), $0x00000001
 	JG          narrowSlideGrad3AVX2v0reached1
-	VMASKMOVPS  (R9), Y0, Y10
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMASKMOVPS  (R11), Y0, Y10
 	VMOVUPS     Y10, Y10
-	ADDQ        CX, R9
-	VMASKMOVPS  (SI), Y0, Y12
+	ADDQ        BX, R11
+	VMASKMOVPS  (R8), Y0, Y12
 	VFMADD231PS Y10, Y12, Y1
 	VFMADD231PS Y11, Y12, Y2
-	ADDQ        DX, SI
-	VMASKMOVPS  (DI), Y0, Y12
+	ADDQ        SI, R8
+	VMASKMOVPS  (R9), Y0, Y12
 	VFMADD231PS Y10, Y12, Y4
 	VFMADD231PS Y11, Y12, Y5
-	ADDQ        DX, DI
-	VMASKMOVPS  (R8), Y0, Y12
+	ADDQ        SI, R9
+	VMASKMOVPS  (R10), Y0, Y12
 	VFMADD231PS Y10, Y12, Y7
 	VFMADD231PS Y11, Y12, Y8
-	ADDQ        DX, R8
+	ADDQ        SI, R10
 	VMOVAPS     Y11, Y12
 	VMOVAPS     Y10, Y11
-	DECQ        R10
+	DECQ        R12
 
 narrowSlideGrad3AVX2v0reached1:
 narrowSlideGrad3AVX2v0column:
-	TESTQ       R10, R10
+	TESTQ       R12, R12
 	JZ          narrowSlideGrad3AVX2v0tail
-	VMASKMOVPS  (R9), Y0, Y10
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMASKMOVPS  (R11), Y0, Y10
 	VMOVUPS     Y10, Y10
-	ADDQ        CX, R9
-	VMASKMOVPS  (SI), Y0, Y13
+	ADDQ        BX, R11
+	VMASKMOVPS  (R8), Y0, Y13
 	VFMADD231PS Y10, Y13, Y1
 	VFMADD231PS Y11, Y13, Y2
 	VFMADD231PS Y12, Y13, Y3
-	ADDQ        DX, SI
-	VMASKMOVPS  (DI), Y0, Y13
+	ADDQ        SI, R8
+	VMASKMOVPS  (R9), Y0, Y13
 	VFMADD231PS Y10, Y13, Y4
 	VFMADD231PS Y11, Y13, Y5
 	VFMADD231PS Y12, Y13, Y6
-	ADDQ        DX, DI
-	VMASKMOVPS  (R8), Y0, Y13
+	ADDQ        SI, R9
+	VMASKMOVPS  (R10), Y0, Y13
 	VFMADD231PS Y10, Y13, Y7
 	VFMADD231PS Y11, Y13, Y8
 	VFMADD231PS Y12, Y13, Y9
-	ADDQ        DX, R8
+	ADDQ        SI, R10
 	VMOVAPS     Y11, Y12
 	VMOVAPS     Y10, Y11
-	DECQ        R10
+	DECQ        R12
 	JMP         narrowSlideGrad3AVX2v0column
 
 narrowSlideGrad3AVX2v0tail:
-	MOVQ        120(AX), R10
-	TESTQ       R10, R10
+	MOVQ        120(AX), R12
+	TESTQ       R12, R12
 	JZ          narrowSlideGrad3AVX2v0done
-	VMASKMOVPS  (SI), Y0, Y13
+	VMASKMOVPS  (R8), Y0, Y13
 	VFMADD231PS Y11, Y13, Y2
 	VFMADD231PS Y12, Y13, Y3
-	ADDQ        DX, SI
-	VMASKMOVPS  (DI), Y0, Y13
+	ADDQ        SI, R8
+	VMASKMOVPS  (R9), Y0, Y13
 	VFMADD231PS Y11, Y13, Y5
 	VFMADD231PS Y12, Y13, Y6
-	ADDQ        DX, DI
-	VMASKMOVPS  (R8), Y0, Y13
+	ADDQ        SI, R9
+	VMASKMOVPS  (R10), Y0, Y13
 	VFMADD231PS Y11, Y13, Y8
 	VFMADD231PS Y12, Y13, Y9
-	ADDQ        DX, R8
+	ADDQ        SI, R10
 	VMOVAPS     Y11, Y12
 	VMOVAPS     Y10, Y11
-	DECQ        R10
-	TESTQ       R10, R10
+	DECQ        R12
+	TESTQ       R12, R12
 	JZ          narrowSlideGrad3AVX2v0done
-	VMASKMOVPS  (SI), Y0, Y13
-	VFMADD231PS Y12, Y13, Y3
-	ADDQ        DX, SI
-	VMASKMOVPS  (DI), Y0, Y13
-	VFMADD231PS Y12, Y13, Y6
-	ADDQ        DX, DI
 	VMASKMOVPS  (R8), Y0, Y13
+	VFMADD231PS Y12, Y13, Y3
+	ADDQ        SI, R8
+	VMASKMOVPS  (R9), Y0, Y13
+	VFMADD231PS Y12, Y13, Y6
+	ADDQ        SI, R9
+	VMASKMOVPS  (R10), Y0, Y13
 	VFMADD231PS Y12, Y13, Y9
-	ADDQ        DX, R8
+	ADDQ        SI, R10
 	VMOVAPS     Y11, Y12
 	VMOVAPS     Y10, Y11
-	DECQ        R10
+	DECQ        R12
 
 narrowSlideGrad3AVX2v0done:
-	MOVQ       16(AX), SI
-	VMASKMOVPS Y1, Y0, (SI)
-	ADDQ       BX, SI
-	VMASKMOVPS Y2, Y0, (SI)
-	ADDQ       BX, SI
-	VMASKMOVPS Y3, Y0, (SI)
-	ADDQ       BX, SI
-	VMASKMOVPS Y4, Y0, (SI)
-	ADDQ       BX, SI
-	VMASKMOVPS Y5, Y0, (SI)
-	ADDQ       BX, SI
-	VMASKMOVPS Y6, Y0, (SI)
-	ADDQ       BX, SI
-	VMASKMOVPS Y7, Y0, (SI)
-	ADDQ       BX, SI
-	VMASKMOVPS Y8, Y0, (SI)
-	ADDQ       BX, SI
-	VMASKMOVPS Y9, Y0, (SI)
-	ADDQ       BX, SI
+	MOVQ       16(AX), R8
+	VMASKMOVPS Y1, Y0, (R8)
+	ADDQ       DI, R8
+	VMASKMOVPS Y2, Y0, (R8)
+	ADDQ       DI, R8
+	VMASKMOVPS Y3, Y0, (R8)
+	ADDQ       DI, R8
+	VMASKMOVPS Y4, Y0, (R8)
+	ADDQ       DI, R8
+	VMASKMOVPS Y5, Y0, (R8)
+	ADDQ       DI, R8
+	VMASKMOVPS Y6, Y0, (R8)
+	ADDQ       DI, R8
+	VMASKMOVPS Y7, Y0, (R8)
+	ADDQ       DI, R8
+	VMASKMOVPS Y8, Y0, (R8)
+	ADDQ       DI, R8
+	VMASKMOVPS Y9, Y0, (R8)
+	ADDQ       DI, R8
 	VZEROUPPER
 	RET
 
 // func slideGrad3AVX512(c *byte)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·slideGrad3AVX512(SB), NOSPLIT, $0-8
-	MOVQ c+0(FP), AX
-	MOVQ 56(AX), CX
-	MOVQ 64(AX), DX
-
-slideGrad3AVX512dy:
-	TESTQ      DX, DX
-	JLE        slideGrad3AVX512dydone
-	PREFETCHT1 (CX)
-	ADDQ       $0x00000040, CX
-	DECQ       DX
-	JMP        slideGrad3AVX512dy
-
-slideGrad3AVX512dydone:
-	MOVQ 72(AX), CX
-	MOVQ 80(AX), DX
-
-slideGrad3AVX512x:
-	TESTQ      DX, DX
-	JLE        slideGrad3AVX512xdone
-	PREFETCHT1 (CX)
-	ADDQ       $0x00000040, CX
-	DECQ       DX
-	JMP        slideGrad3AVX512x
-
-slideGrad3AVX512xdone:
-	MOVQ    32(AX), CX
-	MOVQ    40(AX), DX
-	MOVQ    104(AX), BX
-	MOVQ    16(AX), SI
-	VMOVUPS (SI), Z0
-	ADDQ    BX, SI
-	VMOVUPS (SI), Z1
-	ADDQ    BX, SI
-	VMOVUPS (SI), Z2
-	ADDQ    BX, SI
-	VMOVUPS (SI), Z3
-	ADDQ    BX, SI
-	VMOVUPS (SI), Z4
-	ADDQ    BX, SI
-	VMOVUPS (SI), Z5
-	ADDQ    BX, SI
-	VMOVUPS (SI), Z6
-	ADDQ    BX, SI
-	VMOVUPS (SI), Z7
-	ADDQ    BX, SI
-	VMOVUPS (SI), Z8
-	ADDQ    BX, SI
-	MOVQ    8(AX), SI
-	MOVQ    SI, DI
-	ADDQ    96(AX), DI
-	MOVQ    DI, R8
-	ADDQ    96(AX), R8
-	MOVQ    (AX), R9
+	MOVQ    c+0(FP), AX
+	MOVQ    56(AX), CX
+	MOVQ    72(AX), DX
+	MOVQ    32(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    104(AX), DI
+	MOVQ    16(AX), R8
+	VMOVUPS (R8), Z0
+	ADDQ    DI, R8
+	VMOVUPS (R8), Z1
+	ADDQ    DI, R8
+	VMOVUPS (R8), Z2
+	ADDQ    DI, R8
+	VMOVUPS (R8), Z3
+	ADDQ    DI, R8
+	VMOVUPS (R8), Z4
+	ADDQ    DI, R8
+	VMOVUPS (R8), Z5
+	ADDQ    DI, R8
+	VMOVUPS (R8), Z6
+	ADDQ    DI, R8
+	VMOVUPS (R8), Z7
+	ADDQ    DI, R8
+	VMOVUPS (R8), Z8
+	ADDQ    DI, R8
+	MOVQ    8(AX), R8
+	MOVQ    R8, R9
+	ADDQ    96(AX), R9
+	MOVQ    R9, R10
+	ADDQ    96(AX), R10
+	MOVQ    (AX), R11
 	VXORPS  Z9, Z9, Z9
 	VXORPS  Z10, Z10, Z10
 	VXORPS  Z11, Z11, Z11
-	MOVQ    112(AX), R10
+	MOVQ    112(AX), R12
 
 slideGrad3AVX512v0lead:
-	TESTQ   R10, R10
+	TESTQ   R12, R12
 	JZ      slideGrad3AVX512v0start
 	VMOVAPS Z10, Z11
-	VMOVUPS (R9), Z10
+	VMOVUPS (R11), Z10
 	VMOVUPS Z10, Z10
-	ADDQ    CX, R9
-	DECQ    R10
+	ADDQ    BX, R11
+	DECQ    R12
 	JMP     slideGrad3AVX512v0lead
 
 slideGrad3AVX512v0start:
-	MOVQ        24(AX), R10
+	MOVQ        24(AX), R12
 	CMPQ        112(AX), $0x00000000
 	JG          slideGrad3AVX512v0reached0
-	VMOVUPS     (R9), Z9
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMOVUPS     (R11), Z9
 	VMOVUPS     Z9, Z9
-	ADDQ        CX, R9
-	VMOVUPS     (SI), Z11
-	VFMADD231PS Z9, Z11, Z0
-	ADDQ        DX, SI
-	VMOVUPS     (DI), Z11
-	VFMADD231PS Z9, Z11, Z3
-	ADDQ        DX, DI
+	ADDQ        BX, R11
 	VMOVUPS     (R8), Z11
+	VFMADD231PS Z9, Z11, Z0
+	ADDQ        SI, R8
+	VMOVUPS     (R9), Z11
+	VFMADD231PS Z9, Z11, Z3
+	ADDQ        SI, R9
+	VMOVUPS     (R10), Z11
 	VFMADD231PS Z9, Z11, Z6
-	ADDQ        DX, R8
+	ADDQ        SI, R10
 	VMOVAPS     Z10, Z11
 	VMOVAPS     Z9, Z10
-	DECQ        R10
+	DECQ        R12
 
 slideGrad3AVX512v0reached0:
 	CMPQ        112(AX), $0x00000001
 	JG          slideGrad3AVX512v0reached1
-	VMOVUPS     (R9), Z9
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMOVUPS     (R11), Z9
 	VMOVUPS     Z9, Z9
-	ADDQ        CX, R9
-	VMOVUPS     (SI), Z11
+	ADDQ        BX, R11
+	VMOVUPS     (R8), Z11
 	VFMADD231PS Z9, Z11, Z0
 	VFMADD231PS Z10, Z11, Z1
-	ADDQ        DX, SI
-	VMOVUPS     (DI), Z11
+	ADDQ        SI, R8
+	VMOVUPS     (R9), Z11
 	VFMADD231PS Z9, Z11, Z3
 	VFMADD231PS Z10, Z11, Z4
-	ADDQ        DX, DI
-	VMOVUPS     (R8), Z11
+	ADDQ        SI, R9
+	VMOVUPS     (R10), Z11
 	VFMADD231PS Z9, Z11, Z6
 	VFMADD231PS Z10, Z11, Z7
-	ADDQ        DX, R8
+	ADDQ        SI, R10
 	VMOVAPS     Z10, Z11
 	VMOVAPS     Z9, Z10
-	DECQ        R10
+	DECQ        R12
 
 slideGrad3AVX512v0reached1:
 slideGrad3AVX512v0column:
-	TESTQ       R10, R10
+	TESTQ       R12, R12
 	JZ          slideGrad3AVX512v0tail
-	VMOVUPS     (R9), Z9
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMOVUPS     (R11), Z9
 	VMOVUPS     Z9, Z9
-	ADDQ        CX, R9
-	VMOVUPS     (SI), Z12
+	ADDQ        BX, R11
+	VMOVUPS     (R8), Z12
 	VFMADD231PS Z9, Z12, Z0
 	VFMADD231PS Z10, Z12, Z1
 	VFMADD231PS Z11, Z12, Z2
-	ADDQ        DX, SI
-	VMOVUPS     (DI), Z12
+	ADDQ        SI, R8
+	VMOVUPS     (R9), Z12
 	VFMADD231PS Z9, Z12, Z3
 	VFMADD231PS Z10, Z12, Z4
 	VFMADD231PS Z11, Z12, Z5
-	ADDQ        DX, DI
-	VMOVUPS     (R8), Z12
+	ADDQ        SI, R9
+	VMOVUPS     (R10), Z12
 	VFMADD231PS Z9, Z12, Z6
 	VFMADD231PS Z10, Z12, Z7
 	VFMADD231PS Z11, Z12, Z8
-	ADDQ        DX, R8
+	ADDQ        SI, R10
 	VMOVAPS     Z10, Z11
 	VMOVAPS     Z9, Z10
-	DECQ        R10
+	DECQ        R12
 	JMP         slideGrad3AVX512v0column
 
 slideGrad3AVX512v0tail:
-	MOVQ        120(AX), R10
-	TESTQ       R10, R10
+	MOVQ        120(AX), R12
+	TESTQ       R12, R12
 	JZ          slideGrad3AVX512v0done
-	VMOVUPS     (SI), Z12
+	VMOVUPS     (R8), Z12
 	VFMADD231PS Z10, Z12, Z1
 	VFMADD231PS Z11, Z12, Z2
-	ADDQ        DX, SI
-	VMOVUPS     (DI), Z12
+	ADDQ        SI, R8
+	VMOVUPS     (R9), Z12
 	VFMADD231PS Z10, Z12, Z4
 	VFMADD231PS Z11, Z12, Z5
-	ADDQ        DX, DI
-	VMOVUPS     (R8), Z12
+	ADDQ        SI, R9
+	VMOVUPS     (R10), Z12
 	VFMADD231PS Z10, Z12, Z7
 	VFMADD231PS Z11, Z12, Z8
-	ADDQ        DX, R8
+	ADDQ        SI, R10
 	VMOVAPS     Z10, Z11
 	VMOVAPS     Z9, Z10
-	DECQ        R10
-	TESTQ       R10, R10
+	DECQ        R12
+	TESTQ       R12, R12
 	JZ          slideGrad3AVX512v0done
-	VMOVUPS     (SI), Z12
-	VFMADD231PS Z11, Z12, Z2
-	ADDQ        DX, SI
-	VMOVUPS     (DI), Z12
-	VFMADD231PS Z11, Z12, Z5
-	ADDQ        DX, DI
 	VMOVUPS     (R8), Z12
+	VFMADD231PS Z11, Z12, Z2
+	ADDQ        SI, R8
+	VMOVUPS     (R9), Z12
+	VFMADD231PS Z11, Z12, Z5
+	ADDQ        SI, R9
+	VMOVUPS     (R10), Z12
 	VFMADD231PS Z11, Z12, Z8
-	ADDQ        DX, R8
+	ADDQ        SI, R10
 	VMOVAPS     Z10, Z11
 	VMOVAPS     Z9, Z10
-	DECQ        R10
+	DECQ        R12
 
 slideGrad3AVX512v0done:
-	MOVQ    16(AX), SI
-	VMOVUPS Z0, (SI)
-	ADDQ    BX, SI
-	VMOVUPS Z1, (SI)
-	ADDQ    BX, SI
-	VMOVUPS Z2, (SI)
-	ADDQ    BX, SI
-	VMOVUPS Z3, (SI)
-	ADDQ    BX, SI
-	VMOVUPS Z4, (SI)
-	ADDQ    BX, SI
-	VMOVUPS Z5, (SI)
-	ADDQ    BX, SI
-	VMOVUPS Z6, (SI)
-	ADDQ    BX, SI
-	VMOVUPS Z7, (SI)
-	ADDQ    BX, SI
-	VMOVUPS Z8, (SI)
-	ADDQ    BX, SI
-	MOVQ    16(AX), SI
-	VMOVUPS 64(SI), Z0
-	ADDQ    BX, SI
-	VMOVUPS 64(SI), Z1
-	ADDQ    BX, SI
-	VMOVUPS 64(SI), Z2
-	ADDQ    BX, SI
-	VMOVUPS 64(SI), Z3
-	ADDQ    BX, SI
-	VMOVUPS 64(SI), Z4
-	ADDQ    BX, SI
-	VMOVUPS 64(SI), Z5
-	ADDQ    BX, SI
-	VMOVUPS 64(SI), Z6
-	ADDQ    BX, SI
-	VMOVUPS 64(SI), Z7
-	ADDQ    BX, SI
-	VMOVUPS 64(SI), Z8
-	ADDQ    BX, SI
-	MOVQ    8(AX), SI
-	MOVQ    SI, DI
-	ADDQ    96(AX), DI
-	MOVQ    DI, R8
-	ADDQ    96(AX), R8
-	MOVQ    (AX), R9
+	MOVQ    16(AX), R8
+	VMOVUPS Z0, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Z1, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Z2, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Z3, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Z4, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Z5, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Z6, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Z7, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Z8, (R8)
+	ADDQ    DI, R8
+	MOVQ    16(AX), R8
+	VMOVUPS 64(R8), Z0
+	ADDQ    DI, R8
+	VMOVUPS 64(R8), Z1
+	ADDQ    DI, R8
+	VMOVUPS 64(R8), Z2
+	ADDQ    DI, R8
+	VMOVUPS 64(R8), Z3
+	ADDQ    DI, R8
+	VMOVUPS 64(R8), Z4
+	ADDQ    DI, R8
+	VMOVUPS 64(R8), Z5
+	ADDQ    DI, R8
+	VMOVUPS 64(R8), Z6
+	ADDQ    DI, R8
+	VMOVUPS 64(R8), Z7
+	ADDQ    DI, R8
+	VMOVUPS 64(R8), Z8
+	ADDQ    DI, R8
+	MOVQ    8(AX), R8
+	MOVQ    R8, R9
+	ADDQ    96(AX), R9
+	MOVQ    R9, R10
+	ADDQ    96(AX), R10
+	MOVQ    (AX), R11
 	VXORPS  Z9, Z9, Z9
 	VXORPS  Z10, Z10, Z10
 	VXORPS  Z11, Z11, Z11
-	MOVQ    112(AX), R10
+	MOVQ    112(AX), R12
 
 slideGrad3AVX512v1lead:
-	TESTQ   R10, R10
+	TESTQ   R12, R12
 	JZ      slideGrad3AVX512v1start
 	VMOVAPS Z10, Z11
-	VMOVUPS 64(R9), Z10
+	VMOVUPS 64(R11), Z10
 	VMOVUPS Z10, Z10
-	ADDQ    CX, R9
-	DECQ    R10
+	ADDQ    BX, R11
+	DECQ    R12
 	JMP     slideGrad3AVX512v1lead
 
 slideGrad3AVX512v1start:
-	MOVQ        24(AX), R10
+	MOVQ        24(AX), R12
 	CMPQ        112(AX), $0x00000000
 	JG          slideGrad3AVX512v1reached0
-	VMOVUPS     64(R9), Z9
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMOVUPS     64(R11), Z9
 	VMOVUPS     Z9, Z9
-	ADDQ        CX, R9
-	VMOVUPS     64(SI), Z11
-	VFMADD231PS Z9, Z11, Z0
-	ADDQ        DX, SI
-	VMOVUPS     64(DI), Z11
-	VFMADD231PS Z9, Z11, Z3
-	ADDQ        DX, DI
+	ADDQ        BX, R11
 	VMOVUPS     64(R8), Z11
+	VFMADD231PS Z9, Z11, Z0
+	ADDQ        SI, R8
+	VMOVUPS     64(R9), Z11
+	VFMADD231PS Z9, Z11, Z3
+	ADDQ        SI, R9
+	VMOVUPS     64(R10), Z11
 	VFMADD231PS Z9, Z11, Z6
-	ADDQ        DX, R8
+	ADDQ        SI, R10
 	VMOVAPS     Z10, Z11
 	VMOVAPS     Z9, Z10
-	DECQ        R10
+	DECQ        R12
 
 slideGrad3AVX512v1reached0:
 	CMPQ        112(AX), $0x00000001
 	JG          slideGrad3AVX512v1reached1
-	VMOVUPS     64(R9), Z9
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMOVUPS     64(R11), Z9
 	VMOVUPS     Z9, Z9
-	ADDQ        CX, R9
-	VMOVUPS     64(SI), Z11
+	ADDQ        BX, R11
+	VMOVUPS     64(R8), Z11
 	VFMADD231PS Z9, Z11, Z0
 	VFMADD231PS Z10, Z11, Z1
-	ADDQ        DX, SI
-	VMOVUPS     64(DI), Z11
+	ADDQ        SI, R8
+	VMOVUPS     64(R9), Z11
 	VFMADD231PS Z9, Z11, Z3
 	VFMADD231PS Z10, Z11, Z4
-	ADDQ        DX, DI
-	VMOVUPS     64(R8), Z11
+	ADDQ        SI, R9
+	VMOVUPS     64(R10), Z11
 	VFMADD231PS Z9, Z11, Z6
 	VFMADD231PS Z10, Z11, Z7
-	ADDQ        DX, R8
+	ADDQ        SI, R10
 	VMOVAPS     Z10, Z11
 	VMOVAPS     Z9, Z10
-	DECQ        R10
+	DECQ        R12
 
 slideGrad3AVX512v1reached1:
 slideGrad3AVX512v1column:
-	TESTQ       R10, R10
+	TESTQ       R12, R12
 	JZ          slideGrad3AVX512v1tail
-	VMOVUPS     64(R9), Z9
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMOVUPS     64(R11), Z9
 	VMOVUPS     Z9, Z9
-	ADDQ        CX, R9
-	VMOVUPS     64(SI), Z12
+	ADDQ        BX, R11
+	VMOVUPS     64(R8), Z12
 	VFMADD231PS Z9, Z12, Z0
 	VFMADD231PS Z10, Z12, Z1
 	VFMADD231PS Z11, Z12, Z2
-	ADDQ        DX, SI
-	VMOVUPS     64(DI), Z12
+	ADDQ        SI, R8
+	VMOVUPS     64(R9), Z12
 	VFMADD231PS Z9, Z12, Z3
 	VFMADD231PS Z10, Z12, Z4
 	VFMADD231PS Z11, Z12, Z5
-	ADDQ        DX, DI
-	VMOVUPS     64(R8), Z12
+	ADDQ        SI, R9
+	VMOVUPS     64(R10), Z12
 	VFMADD231PS Z9, Z12, Z6
 	VFMADD231PS Z10, Z12, Z7
 	VFMADD231PS Z11, Z12, Z8
-	ADDQ        DX, R8
+	ADDQ        SI, R10
 	VMOVAPS     Z10, Z11
 	VMOVAPS     Z9, Z10
-	DECQ        R10
+	DECQ        R12
 	JMP         slideGrad3AVX512v1column
 
 slideGrad3AVX512v1tail:
-	MOVQ        120(AX), R10
-	TESTQ       R10, R10
+	MOVQ        120(AX), R12
+	TESTQ       R12, R12
 	JZ          slideGrad3AVX512v1done
-	VMOVUPS     64(SI), Z12
+	VMOVUPS     64(R8), Z12
 	VFMADD231PS Z10, Z12, Z1
 	VFMADD231PS Z11, Z12, Z2
-	ADDQ        DX, SI
-	VMOVUPS     64(DI), Z12
+	ADDQ        SI, R8
+	VMOVUPS     64(R9), Z12
 	VFMADD231PS Z10, Z12, Z4
 	VFMADD231PS Z11, Z12, Z5
-	ADDQ        DX, DI
-	VMOVUPS     64(R8), Z12
+	ADDQ        SI, R9
+	VMOVUPS     64(R10), Z12
 	VFMADD231PS Z10, Z12, Z7
 	VFMADD231PS Z11, Z12, Z8
-	ADDQ        DX, R8
+	ADDQ        SI, R10
 	VMOVAPS     Z10, Z11
 	VMOVAPS     Z9, Z10
-	DECQ        R10
-	TESTQ       R10, R10
+	DECQ        R12
+	TESTQ       R12, R12
 	JZ          slideGrad3AVX512v1done
-	VMOVUPS     64(SI), Z12
-	VFMADD231PS Z11, Z12, Z2
-	ADDQ        DX, SI
-	VMOVUPS     64(DI), Z12
-	VFMADD231PS Z11, Z12, Z5
-	ADDQ        DX, DI
 	VMOVUPS     64(R8), Z12
+	VFMADD231PS Z11, Z12, Z2
+	ADDQ        SI, R8
+	VMOVUPS     64(R9), Z12
+	VFMADD231PS Z11, Z12, Z5
+	ADDQ        SI, R9
+	VMOVUPS     64(R10), Z12
 	VFMADD231PS Z11, Z12, Z8
-	ADDQ        DX, R8
+	ADDQ        SI, R10
 	VMOVAPS     Z10, Z11
 	VMOVAPS     Z9, Z10
-	DECQ        R10
+	DECQ        R12
 
 slideGrad3AVX512v1done:
-	MOVQ    16(AX), SI
-	VMOVUPS Z0, 64(SI)
-	ADDQ    BX, SI
-	VMOVUPS Z1, 64(SI)
-	ADDQ    BX, SI
-	VMOVUPS Z2, 64(SI)
-	ADDQ    BX, SI
-	VMOVUPS Z3, 64(SI)
-	ADDQ    BX, SI
-	VMOVUPS Z4, 64(SI)
-	ADDQ    BX, SI
-	VMOVUPS Z5, 64(SI)
-	ADDQ    BX, SI
-	VMOVUPS Z6, 64(SI)
-	ADDQ    BX, SI
-	VMOVUPS Z7, 64(SI)
-	ADDQ    BX, SI
-	VMOVUPS Z8, 64(SI)
-	ADDQ    BX, SI
+	MOVQ    16(AX), R8
+	VMOVUPS Z0, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z2, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z3, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z4, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z5, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z6, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z7, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z8, 64(R8)
+	ADDQ    DI, R8
 	VZEROUPPER
 	RET
 
 // func narrowSlideGrad3AVX512(c *byte)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·narrowSlideGrad3AVX512(SB), NOSPLIT, $0-8
-	MOVQ c+0(FP), AX
-	MOVQ 56(AX), CX
-	MOVQ 64(AX), DX
-
-narrowSlideGrad3AVX512dy:
-	TESTQ      DX, DX
-	JLE        narrowSlideGrad3AVX512dydone
-	PREFETCHT1 (CX)
-	ADDQ       $0x00000040, CX
-	DECQ       DX
-	JMP        narrowSlideGrad3AVX512dy
-
-narrowSlideGrad3AVX512dydone:
-	MOVQ 72(AX), CX
-	MOVQ 80(AX), DX
-
-narrowSlideGrad3AVX512x:
-	TESTQ      DX, DX
-	JLE        narrowSlideGrad3AVX512xdone
-	PREFETCHT1 (CX)
-	ADDQ       $0x00000040, CX
-	DECQ       DX
-	JMP        narrowSlideGrad3AVX512x
-
-narrowSlideGrad3AVX512xdone:
-	MOVQ      48(AX), CX
-	XORL      DX, DX
-	BTSL      CX, DX
-	DECL      DX
-	KMOVW     DX, K1
-	MOVQ      32(AX), CX
-	MOVQ      40(AX), DX
-	MOVQ      104(AX), BX
-	MOVQ      16(AX), SI
-	VMOVUPS.Z (SI), K1, Z0
-	ADDQ      BX, SI
-	VMOVUPS.Z (SI), K1, Z1
-	ADDQ      BX, SI
-	VMOVUPS.Z (SI), K1, Z2
-	ADDQ      BX, SI
-	VMOVUPS.Z (SI), K1, Z3
-	ADDQ      BX, SI
-	VMOVUPS.Z (SI), K1, Z4
-	ADDQ      BX, SI
-	VMOVUPS.Z (SI), K1, Z5
-	ADDQ      BX, SI
-	VMOVUPS.Z (SI), K1, Z6
-	ADDQ      BX, SI
-	VMOVUPS.Z (SI), K1, Z7
-	ADDQ      BX, SI
-	VMOVUPS.Z (SI), K1, Z8
-	ADDQ      BX, SI
-	MOVQ      8(AX), SI
-	MOVQ      SI, DI
-	ADDQ      96(AX), DI
-	MOVQ      DI, R8
-	ADDQ      96(AX), R8
-	MOVQ      (AX), R9
+	MOVQ      c+0(FP), AX
+	MOVQ      56(AX), CX
+	MOVQ      72(AX), DX
+	MOVQ      48(AX), BX
+	XORL      SI, SI
+	BTSL      BX, SI
+	DECL      SI
+	KMOVW     SI, K1
+	MOVQ      32(AX), BX
+	MOVQ      40(AX), SI
+	MOVQ      104(AX), DI
+	MOVQ      16(AX), R8
+	VMOVUPS.Z (R8), K1, Z0
+	ADDQ      DI, R8
+	VMOVUPS.Z (R8), K1, Z1
+	ADDQ      DI, R8
+	VMOVUPS.Z (R8), K1, Z2
+	ADDQ      DI, R8
+	VMOVUPS.Z (R8), K1, Z3
+	ADDQ      DI, R8
+	VMOVUPS.Z (R8), K1, Z4
+	ADDQ      DI, R8
+	VMOVUPS.Z (R8), K1, Z5
+	ADDQ      DI, R8
+	VMOVUPS.Z (R8), K1, Z6
+	ADDQ      DI, R8
+	VMOVUPS.Z (R8), K1, Z7
+	ADDQ      DI, R8
+	VMOVUPS.Z (R8), K1, Z8
+	ADDQ      DI, R8
+	MOVQ      8(AX), R8
+	MOVQ      R8, R9
+	ADDQ      96(AX), R9
+	MOVQ      R9, R10
+	ADDQ      96(AX), R10
+	MOVQ      (AX), R11
 	VXORPS    Z9, Z9, Z9
 	VXORPS    Z10, Z10, Z10
 	VXORPS    Z11, Z11, Z11
-	MOVQ      112(AX), R10
+	MOVQ      112(AX), R12
 
 narrowSlideGrad3AVX512v0lead:
-	TESTQ     R10, R10
+	TESTQ     R12, R12
 	JZ        narrowSlideGrad3AVX512v0start
 	VMOVAPS   Z10, Z11
-	VMOVUPS.Z (R9), K1, Z10
+	VMOVUPS.Z (R11), K1, Z10
 	VMOVUPS   Z10, Z10
-	ADDQ      CX, R9
-	DECQ      R10
+	ADDQ      BX, R11
+	DECQ      R12
 	JMP       narrowSlideGrad3AVX512v0lead
 
 narrowSlideGrad3AVX512v0start:
-	MOVQ        24(AX), R10
+	MOVQ        24(AX), R12
 	CMPQ        112(AX), $0x00000000
 	JG          narrowSlideGrad3AVX512v0reached0
-	VMOVUPS.Z   (R9), K1, Z9
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMOVUPS.Z   (R11), K1, Z9
 	VMOVUPS     Z9, Z9
-	ADDQ        CX, R9
-	VMOVUPS.Z   (SI), K1, Z11
-	VFMADD231PS Z9, Z11, Z0
-	ADDQ        DX, SI
-	VMOVUPS.Z   (DI), K1, Z11
-	VFMADD231PS Z9, Z11, Z3
-	ADDQ        DX, DI
+	ADDQ        BX, R11
 	VMOVUPS.Z   (R8), K1, Z11
+	VFMADD231PS Z9, Z11, Z0
+	ADDQ        SI, R8
+	VMOVUPS.Z   (R9), K1, Z11
+	VFMADD231PS Z9, Z11, Z3
+	ADDQ        SI, R9
+	VMOVUPS.Z   (R10), K1, Z11
 	VFMADD231PS Z9, Z11, Z6
-	ADDQ        DX, R8
+	ADDQ        SI, R10
 	VMOVAPS     Z10, Z11
 	VMOVAPS     Z9, Z10
-	DECQ        R10
+	DECQ        R12
 
 narrowSlideGrad3AVX512v0reached0:
 	CMPQ        112(AX), $0x00000001
 	JG          narrowSlideGrad3AVX512v0reached1
-	VMOVUPS.Z   (R9), K1, Z9
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMOVUPS.Z   (R11), K1, Z9
 	VMOVUPS     Z9, Z9
-	ADDQ        CX, R9
-	VMOVUPS.Z   (SI), K1, Z11
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R8), K1, Z11
 	VFMADD231PS Z9, Z11, Z0
 	VFMADD231PS Z10, Z11, Z1
-	ADDQ        DX, SI
-	VMOVUPS.Z   (DI), K1, Z11
+	ADDQ        SI, R8
+	VMOVUPS.Z   (R9), K1, Z11
 	VFMADD231PS Z9, Z11, Z3
 	VFMADD231PS Z10, Z11, Z4
-	ADDQ        DX, DI
-	VMOVUPS.Z   (R8), K1, Z11
+	ADDQ        SI, R9
+	VMOVUPS.Z   (R10), K1, Z11
 	VFMADD231PS Z9, Z11, Z6
 	VFMADD231PS Z10, Z11, Z7
-	ADDQ        DX, R8
+	ADDQ        SI, R10
 	VMOVAPS     Z10, Z11
 	VMOVAPS     Z9, Z10
-	DECQ        R10
+	DECQ        R12
 
 narrowSlideGrad3AVX512v0reached1:
 narrowSlideGrad3AVX512v0column:
-	TESTQ       R10, R10
+	TESTQ       R12, R12
 	JZ          narrowSlideGrad3AVX512v0tail
-	VMOVUPS.Z   (R9), K1, Z9
+	PREFETCHT1  (CX)
+	PREFETCHT1  (DX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	VMOVUPS.Z   (R11), K1, Z9
 	VMOVUPS     Z9, Z9
-	ADDQ        CX, R9
-	VMOVUPS.Z   (SI), K1, Z12
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R8), K1, Z12
 	VFMADD231PS Z9, Z12, Z0
 	VFMADD231PS Z10, Z12, Z1
 	VFMADD231PS Z11, Z12, Z2
-	ADDQ        DX, SI
-	VMOVUPS.Z   (DI), K1, Z12
+	ADDQ        SI, R8
+	VMOVUPS.Z   (R9), K1, Z12
 	VFMADD231PS Z9, Z12, Z3
 	VFMADD231PS Z10, Z12, Z4
 	VFMADD231PS Z11, Z12, Z5
-	ADDQ        DX, DI
-	VMOVUPS.Z   (R8), K1, Z12
+	ADDQ        SI, R9
+	VMOVUPS.Z   (R10), K1, Z12
 	VFMADD231PS Z9, Z12, Z6
 	VFMADD231PS Z10, Z12, Z7
 	VFMADD231PS Z11, Z12, Z8
-	ADDQ        DX, R8
+	ADDQ        SI, R10
 	VMOVAPS     Z10, Z11
 	VMOVAPS     Z9, Z10
-	DECQ        R10
+	DECQ        R12
 	JMP         narrowSlideGrad3AVX512v0column
 
 narrowSlideGrad3AVX512v0tail:
-	MOVQ        120(AX), R10
-	TESTQ       R10, R10
+	MOVQ        120(AX), R12
+	TESTQ       R12, R12
 	JZ          narrowSlideGrad3AVX512v0done
-	VMOVUPS.Z   (SI), K1, Z12
+	VMOVUPS.Z   (R8), K1, Z12
 	VFMADD231PS Z10, Z12, Z1
 	VFMADD231PS Z11, Z12, Z2
-	ADDQ        DX, SI
-	VMOVUPS.Z   (DI), K1, Z12
+	ADDQ        SI, R8
+	VMOVUPS.Z   (R9), K1, Z12
 	VFMADD231PS Z10, Z12, Z4
 	VFMADD231PS Z11, Z12, Z5
-	ADDQ        DX, DI
-	VMOVUPS.Z   (R8), K1, Z12
+	ADDQ        SI, R9
+	VMOVUPS.Z   (R10), K1, Z12
 	VFMADD231PS Z10, Z12, Z7
 	VFMADD231PS Z11, Z12, Z8
-	ADDQ        DX, R8
+	ADDQ        SI, R10
 	VMOVAPS     Z10, Z11
 	VMOVAPS     Z9, Z10
-	DECQ        R10
-	TESTQ       R10, R10
+	DECQ        R12
+	TESTQ       R12, R12
 	JZ          narrowSlideGrad3AVX512v0done
-	VMOVUPS.Z   (SI), K1, Z12
-	VFMADD231PS Z11, Z12, Z2
-	ADDQ        DX, SI
-	VMOVUPS.Z   (DI), K1, Z12
-	VFMADD231PS Z11, Z12, Z5
-	ADDQ        DX, DI
 	VMOVUPS.Z   (R8), K1, Z12
+	VFMADD231PS Z11, Z12, Z2
+	ADDQ        SI, R8
+	VMOVUPS.Z   (R9), K1, Z12
+	VFMADD231PS Z11, Z12, Z5
+	ADDQ        SI, R9
+	VMOVUPS.Z   (R10), K1, Z12
 	VFMADD231PS Z11, Z12, Z8
-	ADDQ        DX, R8
+	ADDQ        SI, R10
 	VMOVAPS     Z10, Z11
 	VMOVAPS     Z9, Z10
-	DECQ        R10
+	DECQ        R12
 
 narrowSlideGrad3AVX512v0done:
-	MOVQ    16(AX), SI
-	VMOVUPS Z0, K1, (SI)
-	ADDQ    BX, SI
-	VMOVUPS Z1, K1, (SI)
-	ADDQ    BX, SI
-	VMOVUPS Z2, K1, (SI)
-	ADDQ    BX, SI
-	VMOVUPS Z3, K1, (SI)
-	ADDQ    BX, SI
-	VMOVUPS Z4, K1, (SI)
-	ADDQ    BX, SI
-	VMOVUPS Z5, K1, (SI)
-	ADDQ    BX, SI
-	VMOVUPS Z6, K1, (SI)
-	ADDQ    BX, SI
-	VMOVUPS Z7, K1, (SI)
-	ADDQ    BX, SI
-	VMOVUPS Z8, K1, (SI)
-	ADDQ    BX, SI
+	MOVQ    16(AX), R8
+	VMOVUPS Z0, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Z1, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Z2, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Z3, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Z4, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Z5, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Z6, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Z7, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Z8, K1, (R8)
+	ADDQ    DI, R8
 	VZEROUPPER
 	RET

@@ -22,3 +22,17 @@ func fast[T Float](dst, src []T, rows, cols, r0, r1, c0, c1 int) (r, c int) {
 	}
 	return r0 + high, c0 + wide
 }
+
+// streamLines copies the whole cache lines of dst past the cache, and gives where they begin and end.
+func streamLines(dst, src []float32) (lo, hi int) {
+	if cpu.Current() == cpu.Generic || len(dst) == 0 {
+		return 0, 0
+	}
+	lo = int(-uintptr(unsafe.Pointer(&dst[0]))%64) / 4
+	lines := (len(dst) - lo) / 16
+	if lines <= 0 {
+		return 0, 0
+	}
+	stream(&dst[lo], &src[lo], lines)
+	return lo, lo + 16*lines
+}

@@ -8,3 +8,8 @@ package layout
 //
 //go:noescape
 func squares(dst *float32, src *float32, dstStride int, srcStride int, n int)
+
+// stream copies lines of 64 bytes past the cache, by AVX2. dst is the start of a line.
+//
+//go:noescape
+func stream(dst *float32, src *float32, lines int)

@@ -77,3 +77,23 @@ square:
 	JNZ        square
 	VZEROUPPER
 	RET
+
+// func stream(dst *float32, src *float32, lines int)
+// Requires: AVX, MMX+
+TEXT ·stream(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ lines+16(FP), DX
+
+line:
+	VMOVUPS  (CX), Y0
+	VMOVUPS  32(CX), Y1
+	VMOVNTPS Y0, (AX)
+	VMOVNTPS Y1, 32(AX)
+	ADDQ     $0x00000040, CX
+	ADDQ     $0x00000040, AX
+	DECQ     DX
+	JNZ      line
+	SFENCE
+	VZEROUPPER
+	RET

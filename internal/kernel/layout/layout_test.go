@@ -95,3 +95,28 @@ func BenchmarkToChannelsFirst(b *testing.B) {
 		ToChannelsFirst(y, x, 8, 64, 56*56)
 	}
 }
+
+func TestStream(t *testing.T) {
+	for _, r := range cpu.Roads() {
+		defer cpu.Force(cpu.Force(r))
+		for _, n := range []int{0, 1, 7, 15, 16, 17, 31, 33, 100, 1000} {
+			for at := range 17 {
+				const guard = 20
+				src, buf := random[float32](n + at)[at:], make([]float32, n+at+2*guard)
+				for i := range buf {
+					buf[i] = -7
+				}
+				Stream(buf[guard+at:guard+at+n], src)
+				for i, v := range buf {
+					want := float32(-7)
+					if j := i - guard - at; j >= 0 && j < n {
+						want = src[j]
+					}
+					if v != want {
+						t.Fatalf("%v: %d elements from %d on: element %d is %v, want %v", r, n, at, i-guard-at, v, want)
+					}
+				}
+			}
+		}
+	}
+}

@@ -417,8 +417,9 @@ func slideGrad(w Width, nv, rows int, narrow bool) {
 	Pragma("noescape")
 	Doc(fmt.Sprintf("%s adds a row of pixels to the gradients of %d×3 taps; c points to a gradCall.", name, rows))
 	c := Load(Param("c"), GP64()).(reg.GPVirtual)
-	prefetch(c, name+"dy", gradNextDy, gradDyLines)
-	prefetch(c, name+"x", gradNextX, gradXLines)
+	// What the next row will read is asked for a line of each at a time: as many at once as the processor can
+	// wait for, and no more.
+	nextDy, nextX := get(c, gradNextDy), get(c, gradNextX)
 	var mask Mask
 	if narrow {
 		mask = w.First(get(c, gradLanes))
@@ -474,6 +475,10 @@ func slideGrad(w Width, nv, rows int, narrow bool) {
 			VMOVAPS(d[0], d[1])
 		}
 		next := func() {
+			PREFETCHT1(Mem{Base: nextDy})
+			PREFETCHT1(Mem{Base: nextX})
+			ADDQ(U32(64), nextDy)
+			ADDQ(U32(64), nextX)
 			VMOVUPS(load(Mem{Base: dy, Disp: disp}), d[0])
 			ADDQ(dyStep, dy)
 		}
