@@ -407,6 +407,21 @@ func TestBalance(t *testing.T) {
 	if len(la) != 4 || len(lb) != 6 || lb[5] != 1 { // 4.5 and 0.5 are rounded up
 		t.Errorf("split into %v and %v", la, lb)
 	}
+	a, b, err = SplitCount(m, 1, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	la, _ = Labels(a)
+	lb, _ = Labels(b)
+	if !reflect.DeepEqual(lb, []int{0, 1}) || len(la) != 8 {
+		t.Errorf("one of each class: split into %v and %v", la, lb)
+	}
+	if _, _, err := SplitCount(m, 2, 1); err == nil || !strings.Contains(err.Error(), "has 1 examples") {
+		t.Errorf("two of a class of one: error %v", err)
+	}
+	if _, _, err := SplitCount(m, -1, 1); err == nil {
+		t.Error("no error for a negative number")
+	}
 }
 
 func TestSkipList(t *testing.T) {

@@ -133,10 +133,10 @@ func (m *Images) Get(i int) (Example, error) {
 // Classes names the classes.
 func (m *Images) Classes() []string { return m.classes }
 
-// Name is the file and the place in it.
 // Label is the label of picture i.
 func (m *Images) Label(i int) int { return int(m.labels[i]) }
 
+// Name is the file and the place in it.
 func (m *Images) Name(i int) string { return fmt.Sprintf("%s[%d]", m.source, i) }
 
 // IDX reads a file of pictures [N, H, W] and one of labels [N], in the format of MNIST, plain or

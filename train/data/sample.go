@@ -1,9 +1,12 @@
 package data
 
 import (
+	"maps"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"sort"
+	"strconv"
 
 	"github.com/pkg/errors"
 )
@@ -63,19 +66,48 @@ func SplitClasses(ds Dataset, share float64, seed uint64) (first, second Dataset
 	if !(share >= 0 && share <= 1) {
 		return nil, nil, errors.Errorf("split: share %v, want 0 to 1", share)
 	}
+	return splitEach(ds, seed, func(_, count int) (int, error) { return int(share*float64(count) + 0.5), nil })
+}
+
+// SplitCount is Split class by class: second gets n examples of each. A class that has fewer is an error.
+func SplitCount(ds Dataset, n int, seed uint64) (first, second Dataset, err error) {
+	if n < 0 {
+		return nil, nil, errors.Errorf("split: %d examples of each class, want 0 or more", n)
+	}
+	return splitEach(ds, seed, func(class, count int) (int, error) {
+		if count < n {
+			return 0, errors.Errorf("split: class %s has %d examples, want at least %d", className(ds, class), count, n)
+		}
+		return n, nil
+	})
+}
+
+func className(ds Dataset, class int) string {
+	if names := Classes(ds); class >= 0 && class < len(names) {
+		return strconv.Quote(names[class])
+	}
+	return strconv.Itoa(class)
+}
+
+// splitEach deals out as many examples of each class to second as take says.
+func splitEach(ds Dataset, seed uint64, take func(class, count int) (int, error)) (first, second Dataset, err error) {
 	labels, err := Labels(ds)
 	if err != nil {
 		return nil, nil, errors.WithMessage(err, "split")
 	}
-	count, taken := make(map[int]int), make(map[int]int)
+	count, left := make(map[int]int), make(map[int]int)
 	for _, l := range labels {
 		count[l]++
 	}
+	for _, l := range slices.Sorted(maps.Keys(count)) {
+		if left[l], err = take(l, count[l]); err != nil {
+			return nil, nil, err
+		}
+	}
 	var a, b []int
 	for _, i := range permutation(nil, ds.Len(), seed, 0) {
-		l := labels[i]
-		if taken[l] < int(share*float64(count[l])+0.5) {
-			taken[l]++
+		if l := labels[i]; left[l] > 0 {
+			left[l]--
 			b = append(b, i)
 		} else {
 			a = append(a, i)

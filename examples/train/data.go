@@ -1,0 +1,107 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/pkg/errors"
+
+	"github.com/stheno-ml/stheno/train/augment"
+	"github.com/stheno-ml/stheno/train/data"
+)
+
+// pictures is a data set, what the network gets to see of it, and how the training pictures are changed anew
+// each time that they are seen.
+type pictures struct {
+	train, test data.Dataset
+	classes     []string
+	channels    int
+	side        int // pixels of the network's input, height and width
+	fit         []augment.Op
+	change      []augment.Op
+	erase       bool // cover a part of each picture
+	epochs      int  // enough for cifar_resnet20
+}
+
+// open finds the data set of a name. side is 0 for the pictures' usual size.
+func open(name, dir string, side int, seed uint64) (*pictures, error) {
+	var p *pictures
+	var err error
+	switch name {
+	case "mnist":
+		p = &pictures{channels: 1, side: 28, epochs: 8}
+		p.train, p.test, err = idx(data.MNIST(dir))
+	case "fashion":
+		if dir == "" {
+			return nil, errors.New("-data fashion: name the folder of the four files with -dir (Debian's dataset-fashion-mnist has them in /usr/share/datasets/fashion-mnist)")
+		}
+		p = &pictures{channels: 1, side: 28, epochs: 15, erase: true}
+		p.train, p.test, err = idx(data.FashionMNIST(dir))
+	case "folder":
+		if dir == "" {
+			return nil, errors.New("-data folder: name the folder with -dir")
+		}
+		p = &pictures{channels: 3, side: 32, epochs: 15}
+		p.train, p.test, err = folder(dir, seed)
+	default:
+		err = errors.Errorf("-data %q, want mnist, fashion or folder", name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	p.classes = data.Classes(p.train)
+	if side > 0 {
+		p.side = side
+	}
+	p.fit = []augment.Op{augment.Resize{Height: p.side}, augment.CenterCrop{Height: p.side, Width: p.side}}
+	if name == "mnist" { // a mirrored digit is no digit
+		p.change = []augment.Op{augment.RandomAffine{Degrees: 10, Translate: [2]float64{0.1, 0.1}, Scale: [2]float64{0.9, 1.1}, ShearX: [2]float64{-10, 10},
+			Warp: augment.Warp{By: augment.Bilinear}}}
+	} else {
+		p.change = []augment.Op{augment.RandomCrop{Height: p.side, Width: p.side, Padding: p.side / 8}, augment.RandomHorizontalFlip{}}
+	}
+	return p, nil
+}
+
+func idx(train, test *data.Images, err error) (data.Dataset, data.Dataset, error) {
+	return train, test, err
+}
+
+// folder reads dir/train and dir/test, each with a folder for every class, or else splits dir, a fifth of each
+// class for the test.
+func folder(dir string, seed uint64) (train, test data.Dataset, err error) {
+	if _, err := os.Stat(filepath.Join(dir, "train")); err != nil {
+		all, err := data.Folder(dir)
+		if err != nil {
+			return nil, nil, err
+		}
+		return data.SplitClasses(all, 0.2, seed)
+	}
+	first, err := data.Folder(filepath.Join(dir, "train"))
+	if err != nil {
+		return nil, nil, err
+	}
+	second, err := data.Folder(filepath.Join(dir, "test"))
+	if err != nil {
+		return nil, nil, err
+	}
+	if !slices.Equal(first.Classes(), second.Classes()) {
+		return nil, nil, errors.Errorf("%s: the classes of train are %q, those of test %q", dir, first.Classes(), second.Classes())
+	}
+	return first, second, nil
+}
+
+// transforms makes numbers of pictures: of training pictures with chance, of test pictures without.
+func (p *pictures) transforms() (train, test augment.Pipeline, norm augment.Normalize, err error) {
+	if norm, err = augment.FitNormalize(p.train, p.channels, 5000); err != nil {
+		return train, test, norm, err
+	}
+	test = augment.Pipeline{Channels: p.channels, Height: p.side, Width: p.side, Ops: p.fit, Floats: []augment.FloatOp{norm}}
+	train = test
+	train.Ops = slices.Concat(p.fit, p.change)
+	if p.erase {
+		train.Floats = append(slices.Clone(test.Floats), augment.RandomErasing{})
+	}
+	return train, test, norm, nil
+}
