@@ -194,6 +194,11 @@ func (g *Graph) Statistic(name string, first float64, shape ...int) *Node {
 	return g.variable(name, Statistic, constantInit(first), shape)
 }
 
+// Buffer is Statistic with an initialiser, for what does not begin as one number.
+func (g *Graph) Buffer(name string, init Init, shape ...int) *Node {
+	return g.variable(name, Statistic, init, shape)
+}
+
 func (g *Graph) variable(name string, role Role, init Init, shape []int) *Node {
 	if g.err != nil {
 		return nil

@@ -21,6 +21,7 @@ type Conv2D struct {
 	Dilation int    // 0 means 1
 	Groups   int    // 0 means 1
 	NoBias   bool   // as a batch norm that follows makes it useless
+	Spectral bool   // spectral norm (see SpectralNorm)
 
 	Init     graph.Init // of the weights; nil means HeNormal{}, as ReLU wants it
 	BiasInit graph.Init // nil means zeros
@@ -38,7 +39,7 @@ func (l Conv2D) Apply(g *graph.Graph, x *Node) *Node {
 		if c%groups != 0 {
 			return nil, errors.Errorf("%d channels do not fall into %d groups", c, groups)
 		}
-		w := g.Parameter("weight", or(l.Init, HeNormal{}), l.Filters, c/groups, window[0], window[1])
+		w := weight(g, l.Spectral, 0, or(l.Init, HeNormal{}), l.Filters, c/groups, window[0], window[1])
 		b := bias(g, l.NoBias, l.BiasInit, l.Filters)
 		if err := g.Err(); err != nil {
 			return nil, err
@@ -139,6 +140,7 @@ type TransposedConv2D struct {
 	Dilation  int
 	Groups    int
 	NoBias    bool
+	Spectral  bool // spectral norm (see SpectralNorm)
 
 	Init, BiasInit graph.Init
 }
@@ -157,7 +159,7 @@ func (l TransposedConv2D) Apply(g *graph.Graph, x *Node) *Node {
 		if l.Filters%groups != 0 {
 			return nil, errors.Errorf("%d filters do not fall into %d groups", l.Filters, groups)
 		}
-		w := g.Parameter("weight", or(l.Init, HeNormal{}), x.Shape()[1], l.Filters/groups, window[0], window[1])
+		w := weight(g, l.Spectral, 1, or(l.Init, HeNormal{}), x.Shape()[1], l.Filters/groups, window[0], window[1])
 		b := bias(g, l.NoBias, l.BiasInit, l.Filters)
 		if err := g.Err(); err != nil {
 			return nil, err

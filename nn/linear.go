@@ -9,9 +9,10 @@ import (
 
 // Linear is x·Wᵀ + b with weights [Units, D] and, unless NoBias, a bias [Units].
 type Linear struct {
-	Name   string
-	Units  int
-	NoBias bool
+	Name     string
+	Units    int
+	NoBias   bool
+	Spectral bool // spectral norm (see SpectralNorm)
 
 	Init     graph.Init // nil means GlorotUniform{}
 	BiasInit graph.Init // nil means zeros
@@ -27,7 +28,7 @@ func (l Linear) Apply(g *graph.Graph, x *Node) *Node {
 		if l.Units < 1 {
 			return nil, errors.Errorf("%d units, want at least 1", l.Units)
 		}
-		w := g.Parameter("weight", or(l.Init, GlorotUniform{}), l.Units, s[1])
+		w := weight(g, l.Spectral, 0, or(l.Init, GlorotUniform{}), l.Units, s[1])
 		b := bias(g, l.NoBias, l.BiasInit, l.Units)
 		if err := g.Err(); err != nil {
 			return nil, err
