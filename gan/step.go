@@ -96,17 +96,7 @@ func (s *stepper) build() error {
 		pictures bool
 		cost     func(x, logits *graph.Node) (*graph.Node, error)
 	}{
-		{&s.real, "real pictures", realUse, false, false, func(x, logits *graph.Node) (*graph.Node, error) {
-			l, err := loss.Real(logits, target)
-			if err != nil || c.R1 == 0 {
-				return l, err
-			}
-			r1, err := realPenalty(logits, x, c.R1)
-			if err != nil {
-				return nil, err
-			}
-			return ops.Add(l, r1)
-		}},
+		{&s.real, "real pictures", realUse, false, false, func(x, logits *graph.Node) (*graph.Node, error) { return realCost(loss, x, logits, target, c.R1) }},
 		{&s.fake, "generated pictures", fakeUse, false, false, func(_, logits *graph.Node) (*graph.Node, error) { return loss.Fake(logits) }},
 		{&s.between, "gradient penalty", penaltyUse, c.GradientPenalty == 0, false, func(x, logits *graph.Node) (*graph.Node, error) {
 			return gradientPenalty(logits, x, c.GradientPenalty)
@@ -130,6 +120,19 @@ func (s *stepper) build() error {
 		s.mixed = blank(s.pixels.Dtype(), s.pixels.Shape()...)
 	}
 	return nil
+}
+
+// realCost is the discriminator's loss on real pictures x, with R1 where γ is not 0.
+func realCost(loss Loss, x, logits *graph.Node, target, gamma float64) (*graph.Node, error) {
+	l, err := loss.Real(logits, target)
+	if err != nil || gamma == 0 {
+		return l, err
+	}
+	r1, err := realPenalty(logits, x, gamma)
+	if err != nil {
+		return nil, err
+	}
+	return ops.Add(l, r1)
 }
 
 // compile builds the generator's graph, with the discriminator's place in it.
@@ -166,39 +169,51 @@ func (s *stepper) compile() error {
 	return errors.Wrap(err, "generator")
 }
 
-// run makes one step of the discriminator and, where it is its turn, one of the generator. A step is not stopped
-// half-way.
-func (s *stepper) run(at place) (Figures, bool, error) {
-	s.at, s.figures = at, Figures{}
+// run makes one step of the discriminator on the real pictures that are in place and, where it is its turn, one of the
+// generator. A step is not stopped half-way.
+func (s *stepper) run(at place) (figures Figures, turn bool, err error) {
+	s.at = at
 	s.rng.Step = uint64(at.step)
 	normal(s.latent, chance(s.cfg.Seed, latentUse, uint64(at.step)))
 	generate(s.noise, func(int) float64 { return s.deviation() })
-	turn := (at.step+1)%s.cfg.Critics == 0
-	tape := s.tape
-	if !turn {
-		if err := s.prepareMaking(); err != nil {
-			return Figures{}, false, err
-		}
-		tape = s.making
-	}
 	if err := s.bind(); err != nil {
 		return Figures{}, false, err
 	}
-	if err := tape.RunAll(); err != nil {
-		return s.figures, turn, s.explain(err)
+	s.figures = Figures{}
+	turn = (at.step+1)%s.cfg.Critics == 0
+	if turn {
+		err = s.both()
+	} else {
+		err = s.critic()
 	}
-	if !turn {
-		if err := s.discriminate(s.made.Value().(*tensor.Dense)); err != nil {
-			return s.figures, turn, s.explain(err)
-		}
-		return s.figures, turn, assign(s.assigns)
+	return s.figures, turn, s.explain(err)
+}
+
+// both is a step of the discriminator and one of the generator.
+func (s *stepper) both() error {
+	if err := s.tape.RunAll(); err != nil {
+		return err
 	}
 	if err := assign(s.assigns); err != nil {
-		return s.figures, turn, err
+		return err
 	}
-	perEpoch := max(at.perEpoch/s.cfg.Critics, 1)
-	err := s.generatorSide.update(s.vars, func(i int) *tensor.Dense { return s.grads[i].Value().(*tensor.Dense) }, at.epoch, at.epochs, perEpoch)
-	return s.figures, turn, errors.WithMessage(err, "generator")
+	perEpoch := max(s.at.perEpoch/s.cfg.Critics, 1)
+	err := s.generatorSide.update(s.vars, func(i int) *tensor.Dense { return s.grads[i].Value().(*tensor.Dense) }, s.at.epoch, s.at.epochs, perEpoch)
+	return errors.WithMessage(err, "generator")
+}
+
+// critic is a step of the discriminator alone.
+func (s *stepper) critic() error {
+	if err := s.prepareMaking(); err != nil {
+		return err
+	}
+	if err := s.making.RunAll(); err != nil {
+		return err
+	}
+	if err := s.discriminate(s.made.Value().(*tensor.Dense)); err != nil {
+		return err
+	}
+	return assign(s.assigns)
 }
 
 func (s *stepper) bind() error {

@@ -70,6 +70,9 @@ func named(name string, l nn.Layer) nn.Layer {
 	case nn.BatchNorm:
 		l.Name = name
 		return l
+	case nn.InstanceNorm:
+		l.Name = name
+		return l
 	case nn.Conv2D:
 		l.Name = name
 		return l
