@@ -3,7 +3,7 @@
 // An event file is a sequence of records (TensorFlow's "TFRecord": length, checksum of the length, bytes,
 // checksum of the bytes), each an Event message in the encoding of protocol buffers
 // (tensorflow/core/util/event.proto, tensorflow/core/framework/summary.proto). The few messages that are
-// needed are encoded here, which saves their library.
+// needed are encoded here, which saves their library. testdata/read.py prints what TensorBoard itself finds in them.
 package tensorboard
 
 import (

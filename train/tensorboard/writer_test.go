@@ -9,6 +9,7 @@ import (
 	"image/png"
 	"math"
 	"os"
+	"os/exec"
 	"testing"
 
 	"google.golang.org/protobuf/encoding/prototext"
@@ -151,5 +152,34 @@ func TestEventsDecode(t *testing.T) {
 	}
 	if _, err := New(w.Path(), 0); err == nil {
 		t.Error("no error for a folder that is a file")
+	}
+}
+
+// TensorBoard's own reader finds what was written, where its Python package is installed.
+func TestTensorBoardReads(t *testing.T) {
+	if err := exec.Command("python3", "-c", "import tensorboard.backend.event_processing.event_accumulator").Run(); err != nil {
+		t.Skip("python3 has no package tensorboard")
+	}
+	dir := t.TempDir()
+	w, err := New(dir, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range []error{
+		w.Scalar("loss/training", 1, 0.625), w.Scalar("loss/training", 2, 0.5), w.Histogram("conv.weight", 2, []float32{-1, 0, 0.5, 1}),
+		w.Image("sheet", 2, image.NewNRGBA(image.Rect(0, 0, 3, 2))), w.Close(),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := exec.Command("python3", "testdata/read.py", dir).Output()
+	const want = `scalar loss/training 1 0.625
+scalar loss/training 2 0.5
+histogram conv.weight 2 -1.0 1.0 4.0 0.5 64
+image sheet 2 3 2
+`
+	if err != nil || string(got) != want {
+		t.Errorf("error %v, TensorBoard reads\n%s", err, got)
 	}
 }
