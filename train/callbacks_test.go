@@ -193,8 +193,8 @@ func TestFindRate(t *testing.T) {
 		t.Errorf("%d rates from %v and %v: want a constant factor, and an end before 1e4", len(r.Rate), r.Rate[0], r.Rate[1])
 	}
 	// At 1e-3 this network hardly moves, at 10 it breaks.
-	if r.Best < 1e-3 || r.Best > 10 {
-		t.Errorf("best rate %v", r.Best)
+	if r.Best < 1e-3 || r.Best > 10 || r.Lowest < r.Best {
+		t.Errorf("steepest at %v, lowest at %v", r.Best, r.Lowest)
 	}
 	if err := r.Plot(filepath.Join(t.TempDir(), "rates.png")); err != nil {
 		t.Error(err)

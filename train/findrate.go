@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"fmt"
 	"math"
 
 	"github.com/pkg/errors"
@@ -25,6 +26,7 @@ type Rates struct {
 	Loss   []float64 // of each step, before it
 	Smooth []float64 // moving average of Loss
 	Best   float64   // where Smooth falls most steeply over the logarithm of the rate
+	Lowest float64   // where Smooth is least beyond Best: larger rates are too large to begin with
 }
 
 // FindRate tries learning rates (Smith 2017, section 3.3): the rate grows by a constant factor from step to
@@ -68,7 +70,7 @@ func FindRate(ctx context.Context, m *nn.Model, ds data.Dataset, c Config, over 
 		if n == run.Updates { // gradients of more batches to come
 			return nil
 		}
-		const keep = 0.98 // fastai's
+		const keep = 0.9 // of ten steps or so; a longer memory would show every turn at too large a rate
 		average = keep*average + (1-keep)*run.Loss
 		smooth := average / (1 - math.Pow(keep, float64(n+1)))
 		r.Rate, r.Loss, r.Smooth = append(r.Rate, run.Rate), append(r.Loss, run.Loss), append(r.Smooth, smooth)
@@ -82,7 +84,7 @@ func FindRate(ctx context.Context, m *nn.Model, ds data.Dataset, c Config, over 
 	if _, err := Fit(ctx, m, ds, c); err != nil && (ctx.Err() != nil || len(r.Loss) < 5) {
 		return nil, errors.WithMessage(err, "find rate")
 	}
-	r.Best = r.steepest()
+	r.Best, r.Lowest = r.marks()
 	return r, nil
 }
 
@@ -90,20 +92,32 @@ type rising struct{ from, grow float64 }
 
 func (s rising) Rate(at schedule.At) float64 { return s.from * math.Pow(s.grow, float64(at.Step)) }
 
-// steepest is the rate at which the smoothed loss falls fastest, by central differences.
-func (r *Rates) steepest() float64 {
-	best, slope := 0, math.Inf(1)
+// marks finds where the smoothed loss falls fastest, by central differences, and where it is least after that.
+func (r *Rates) marks() (steepest, lowest float64) {
+	at, slope := 0, math.Inf(1)
 	for i := 1; i+1 < len(r.Smooth); i++ {
 		if s := r.Smooth[i+1] - r.Smooth[i-1]; s < slope {
-			best, slope = i, s
+			at, slope = i, s
 		}
 	}
-	return r.Rate[best]
+	least := at
+	for i := at; i < len(r.Smooth); i++ {
+		if r.Smooth[i] < r.Smooth[least] {
+			least = i
+		}
+	}
+	return r.Rate[at], r.Rate[least]
 }
 
-// Plot draws the loss over the rate into a PNG file.
+// Plot draws the loss over the rate into a PNG file, up to where it leaves the picture for good: where the smoothed
+// loss is twice the first, or a single one three times.
 func (r *Rates) Plot(path string) error {
-	return plot.Curves(path, "learning rate", plot.Panel{Title: "loss", XLabel: "learning rate", LogX: true, Series: []plot.Series{
-		{Name: "loss", Values: r.Loss, X: r.Rate}, {Name: "smoothed", Values: r.Smooth, X: r.Rate},
+	shown := 0
+	for shown < len(r.Rate) && r.Smooth[shown] <= 2*r.Loss[0] && r.Loss[shown] <= 3*r.Loss[0] {
+		shown++
+	}
+	title := fmt.Sprintf("learning rate: steepest at %.1g, lowest at %.1g", r.Best, r.Lowest)
+	return plot.Curves(path, title, plot.Panel{Title: "loss", XLabel: "learning rate", LogX: true, Series: []plot.Series{
+		{Name: "loss", Values: r.Loss[:shown], X: r.Rate[:shown]}, {Name: "smoothed", Values: r.Smooth[:shown], X: r.Rate[:shown]},
 	}})
 }

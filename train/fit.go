@@ -17,7 +17,7 @@ import (
 	"github.com/stheno-ml/stheno/zoo/weights"
 )
 
-// Config says how Fit trains. Epochs and Optimizer must be set; the rest has useful zero values.
+// Config says how Fit trains. Epochs, Optimizer and Schedule must be set; the rest has useful zero values.
 type Config struct {
 	Epochs    int
 	Batch     int  // examples a step; 0 means 32

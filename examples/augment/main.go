@@ -35,6 +35,7 @@ type row struct {
 
 var rows = []row{
 	{name: "ResizedCrop, flip", ops: []augment.Op{augment.RandomResizedCrop{Height: side, Width: side}, augment.RandomHorizontalFlip{}}},
+	{name: "flips", ops: []augment.Op{augment.RandomHorizontalFlip{}, augment.RandomVerticalFlip{}}},
 	{name: "RandomCrop 16", ops: []augment.Op{augment.RandomCrop{Height: side, Width: side, Padding: 16, Mode: augment.Reflect}}},
 	{name: "RandomRotation 30", ops: []augment.Op{augment.RandomRotation{Degrees: 30}}},
 	{name: "RandomAffine", ops: []augment.Op{augment.RandomAffine{Degrees: 15, Translate: [2]float64{0.1, 0.1}, Scale: [2]float64{0.7, 1.3}, ShearX: [2]float64{-15, 15}}}},
@@ -42,6 +43,7 @@ var rows = []row{
 	{name: "ColorJitter", ops: []augment.Op{augment.ColorJitter{Brightness: 0.4, Contrast: 0.4, Saturation: 0.4, Hue: 0.15}}},
 	{name: "FancyPCA", floats: []augment.FloatOp{augment.FancyPCA{Deviation: 0.5}}},
 	{name: "RandomGrayscale", ops: []augment.Op{augment.RandomGrayscale{P: 0.5}}},
+	{name: "AutoContrast", ops: []augment.Op{augment.AutoContrast{}}},
 	{name: "GaussianBlur", ops: []augment.Op{augment.GaussianBlur{Kernel: 13, Sigma: [2]float64{0.1, 5}}}},
 	{name: "RandAugment", ops: []augment.Op{augment.RandAugment{Warp: augment.Warp{Fill: [3]uint8{128, 128, 128}}}}},
 	{name: "RandomErasing", floats: []augment.FloatOp{augment.RandomErasing{P: 1}}},

@@ -132,7 +132,7 @@ func findRate(ctx context.Context, m *zoo.Model, ds data.Dataset, c train.Config
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "the loss falls most steeply at a rate of %.2g; the curve is in %s\n", rates.Best, path)
+	fmt.Fprintf(out, "the loss falls most steeply at a rate of %.1g and is lowest at %.1g: take one between; the curve is in %s\n", rates.Best, rates.Lowest, path)
 	return rates.Plot(path)
 }
 
