@@ -55,6 +55,8 @@ func wantReference(t testing.TB, tape *Tape, outputs ...*Node) {
 func everyPass() map[string]Options {
 	return map[string]Options{
 		"all passes":     {},
+		"repeat":         {RepeatOver: 1},
+		"repeat alone":   {RepeatOver: 1, NoMerge: true, NoLayout: true, NoSchedule: true, NoInPlace: true},
 		"no merge":       {NoMerge: true},
 		"no layout":      {NoLayout: true},
 		"no schedule":    {NoSchedule: true},

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"unsafe"
 
@@ -64,17 +65,21 @@ func (p *program) mayTake(k int, i *instr, a int) bool {
 // prepare makes the call of each instruction, without memory yet, and asks how much scratch it wants.
 func (p *program) prepare() {
 	for _, i := range append(p.aside[:len(p.aside):len(p.aside)], p.instrs...) {
-		if i.run == nil {
-			continue
-		}
-		i.call.In = make([]exec.Array, len(i.in))
-		for j, v := range i.in {
-			i.call.In[j] = v.empty()
-		}
-		i.call.Out = i.out.empty()
-		if s, ok := i.run.(exec.Scratcher); ok {
-			i.needs = s.ScratchBytes(&i.call)
-		}
+		i.prepare()
+	}
+}
+
+func (i *instr) prepare() {
+	if i.run == nil {
+		return
+	}
+	i.call.In = make([]exec.Array, len(i.in))
+	for j, v := range i.in {
+		i.call.In[j] = v.empty()
+	}
+	i.call.Out = i.out.empty()
+	if s, ok := i.run.(exec.Scratcher); ok {
+		i.needs = s.ScratchBytes(&i.call)
 	}
 }
 
@@ -96,20 +101,21 @@ func (p *program) share() {
 	}
 }
 
-// fullest is the bytes in use at the fullest instruction.
-func (p *program) fullest() int {
-	change := make([]int, len(p.instrs)+2)
+// usage is the bytes in use at each instruction, and at the end.
+func (p *program) usage() []int {
+	use := make([]int, len(p.instrs)+2)
 	for _, b := range p.buffers {
-		change[b.first] += b.size
-		change[b.last+1] -= b.size
+		use[b.first] += b.size
+		use[b.last+1] -= b.size
 	}
-	most, now := 0, 0
-	for _, c := range change {
-		now += c
-		most = max(most, now)
+	for k := range use[1:] {
+		use[k+1] += use[k]
 	}
-	return most
+	return use
 }
+
+// fullest is the bytes in use at the fullest instruction.
+func (p *program) fullest() int { return slices.Max(p.usage()) }
 
 // place gives every buffer an offset: the largest first, each in the smallest gap that it fits between the
 // buffers that are in use at the same time (best fit).

@@ -19,6 +19,10 @@ type Options struct {
 	NoSchedule bool // run ops in the order in which they were added to the graph
 	NoInPlace  bool // never write a result over an input
 
+	// RepeatOver is how many bytes of memory a program must need before cheap results are computed again for the
+	// backward pass instead of being kept. 0 means 256 MiB; less, that nothing is.
+	RepeatOver int
+
 	// Assign copies values into variables after a complete run: running statistics, for one.
 	Assign []Assign
 	// Use hands values to functions during the run; Guard does so before any of Use gets its value, so that it
@@ -146,6 +150,7 @@ func (t *Tape) compile(outputs gorgonia.Nodes) error {
 		{"orders", t.opts.NoLayout, p.chooseOrders},
 		{"scratch", false, p.prepare},
 		{"schedule", t.opts.NoSchedule, func() { p.schedule(inPlace) }},
+		{"repeat", t.opts.RepeatOver < 0, func() { p.repeat(t.opts.RepeatOver, inPlace) }},
 		{"hold back", len(t.opts.Use) == 0, p.holdBack},
 		{"liveness", false, p.liveness},
 		{"in place", !inPlace, p.takeOver},
