@@ -47,6 +47,7 @@ type stepper struct {
 	pixels  *tensor.Dense // real pictures
 	at      place
 	figures Figures
+	failure error // of the discriminator, in the midst of the generator's tape
 }
 
 // place is where in a run a step is.
@@ -191,7 +192,10 @@ func (s *stepper) run(at place) (figures Figures, turn bool, err error) {
 
 // both is a step of the discriminator and one of the generator.
 func (s *stepper) both() error {
-	if err := s.tape.RunAll(); err != nil {
+	s.failure = nil
+	if err := s.tape.RunAll(); s.failure != nil {
+		return s.failure
+	} else if err != nil {
 		return err
 	}
 	if err := assign(s.assigns); err != nil {
@@ -250,13 +254,13 @@ func (s *stepper) prepareMaking() error {
 
 // meet is the discriminator's step on what the generator has just made, and then the gradient of the generator's
 // loss for it.
-func (s *stepper) meet(pictures *tensor.Dense) (*tensor.Dense, error) {
-	if err := s.discriminate(pictures); err != nil {
-		return nil, err
+func (s *stepper) meet(pictures *tensor.Dense) (gradient *tensor.Dense, err error) {
+	if s.failure = s.discriminate(pictures); s.failure != nil {
+		return nil, s.failure
 	}
-	var err error
 	if s.figures.G, _, err = s.judge.run(s.looks(pictures)); err != nil {
-		return nil, errors.WithMessage(err, "the generator's loss")
+		s.failure = errors.WithMessage(err, "the generator's loss")
+		return nil, s.failure
 	}
 	return s.judge.gradient(0), nil
 }
