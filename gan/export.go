@@ -2,6 +2,7 @@ package gan
 
 import (
 	"encoding/json"
+	"slices"
 
 	"github.com/pkg/errors"
 
@@ -75,22 +76,38 @@ func Open(path string) (p Pair, generator *nn.Model, classes []string, err error
 	return p, generator, classes, nil
 }
 
-// plausible compares the first and largest filters of the generator with the file's.
+// plausible compares the shapes of the generator's largest weights, its first two filters and the embedding, with the
+// file's.
 func (p Pair) plausible(f *weights.File) error {
 	inputs := p.Latent
 	if p.Classes > 0 {
 		inputs += p.Embed
-		if t, ok := f.Info(embedding + ".weight"); !ok || len(t.Shape) != 2 || t.Shape[0] != p.Classes || t.Shape[1] != p.Embed {
-			return errors.Errorf("%s.weight is missing or not of %d classes by %d", embedding, p.Classes, p.Embed)
+		if err := hasShape(f, embedding+".weight", p.Classes, p.Embed); err != nil {
+			return err
 		}
 	}
-	name := "main.0.weight"
+	suffix := ".weight"
 	if p.GeneratorSpectral {
-		name += "_orig"
+		suffix += "_orig"
 	}
 	outputs := p.Width << (p.doublings() - 1)
-	if t, ok := f.Info(name); !ok || len(t.Shape) != 4 || t.Shape[0] != inputs || t.Shape[1] != outputs {
-		return errors.Errorf("%s is missing or not from %d to %d channels, as the pair %+v has it", name, inputs, outputs, p)
+	next := outputs / 2
+	if p.doublings() == 1 {
+		next = p.Channels
+	}
+	if err := hasShape(f, "main.0"+suffix, inputs, outputs, 4, 4); err != nil {
+		return err
+	}
+	return hasShape(f, "main.3"+suffix, outputs, next, 4, 4)
+}
+
+func hasShape(f *weights.File, name string, want ...int) error {
+	t, ok := f.Info(name)
+	if !ok {
+		return errors.Errorf("no %s, which the generator of its pair has", name)
+	}
+	if !slices.Equal(t.Shape, want) {
+		return errors.Errorf("%s has shape %v, the generator of its pair %v", name, t.Shape, want)
 	}
 	return nil
 }

@@ -511,3 +511,34 @@ func TestInterpolate(t *testing.T) {
 		t.Error("a way of one step")
 	}
 }
+
+// Open takes any file for hostile.
+func FuzzOpen(f *testing.F) {
+	p := tiny
+	p.Classes = 2
+	g, _, err := p.New()
+	if err != nil {
+		f.Fatal(err)
+	}
+	path := filepath.Join(f.TempDir(), "g.safetensors")
+	if err := Save(path, p, g, []string{"a", "b"}); err != nil {
+		f.Fatal(err)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	f.Add(bytes.Replace(b, []byte(`\"Size\":8`), []byte(`\"Size\":99`), 1))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		path := filepath.Join(t.TempDir(), "g.safetensors")
+		if err := os.WriteFile(path, b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, g, _, err := Open(path); err == nil {
+			if _, err := NewSampler(g, 1); err != nil {
+				t.Errorf("opened, but cannot be drawn from: %v", err)
+			}
+		}
+	})
+}
