@@ -1,4 +1,4 @@
-// Train trains a network of the zoo on small pictures, tests it after each epoch, and leaves weights,
+// Train trains a network on small pictures, tests it after each epoch, and leaves weights,
 // checkpoints, curves, a confusion matrix and a log in a folder.
 //
 //	go run ./examples/train -data mnist
@@ -10,6 +10,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -43,11 +44,11 @@ func main() {
 	flag.StringVar(&s.data, "data", "mnist", "data set: mnist, fashion or folder")
 	flag.StringVar(&s.dir, "dir", "", "where it is; empty for the copy of MNIST that comes with a Go module")
 	flag.StringVar(&s.out, "out", "", "folder for what comes out; empty for runs/ and the data set's name")
-	flag.StringVar(&s.model, "model", "cifar_resnet20", "network of the zoo (go run ./cmd/stheno models lists them)")
-	flag.IntVar(&s.side, "size", 0, "height and width of the network's input in pixels; 0 for the data set's own, 32 for a folder")
+	flag.StringVar(&s.model, "model", "", "small, or a network of the zoo (go run ./cmd/stheno models lists them); empty for what suits the data set")
+	flag.IntVar(&s.side, "size", 0, "height and width of the network's input in pixels; 0 for 28, or 32 for a folder")
 	flag.IntVar(&s.epochs, "epochs", 0, "times that the training pictures are seen; 0 for what suits the data set")
 	flag.IntVar(&s.batch, "batch", 128, "pictures a step")
-	flag.Float64Var(&s.rate, "rate", 0.2, "highest learning rate")
+	flag.Float64Var(&s.rate, "rate", 0, "highest learning rate; 0 for what suits the data set")
 	flag.Uint64Var(&s.seed, "seed", 1, "of weights, order and augmentation")
 	flag.BoolVar(&s.resume, "resume", false, "go on from the checkpoints in the folder")
 	flag.BoolVar(&s.findRate, "find-rate", false, "do not train: try learning rates and draw the loss over them")
@@ -68,14 +69,12 @@ func run(ctx context.Context, s settings, out, progress io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if s.epochs == 0 {
-		s.epochs = p.epochs
-	}
+	s.model, s.epochs, s.rate = cmp.Or(s.model, p.model), cmp.Or(s.epochs, p.epochs), cmp.Or(s.rate, p.rate)
 	training, testing, norm, err := p.transforms()
 	if err != nil {
 		return err
 	}
-	model, err := zoo.New(s.model, zoo.Config{Classes: len(p.classes), Channels: p.channels, InputSize: [2]int{p.side, p.side}, Seed: s.seed})
+	model, err := network(s.model, p, s.seed)
 	if err != nil {
 		return err
 	}

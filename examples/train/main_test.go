@@ -137,7 +137,7 @@ func TestIDX(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"mnist", "fashion"} {
-		s := settings{data: name, dir: dir, out: filepath.Join(t.TempDir(), name), model: "cifar_resnet20", epochs: 1, batch: 10, rate: 0.01}
+		s := settings{data: name, dir: dir, out: filepath.Join(t.TempDir(), name), epochs: 1, batch: 10}
 		if err := run(context.Background(), s, io.Discard, io.Discard); err != nil {
 			t.Errorf("%s: %+v", name, err)
 		}
