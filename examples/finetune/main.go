@@ -16,10 +16,13 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/pkg/errors"
 
+	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/train"
 	"github.com/stheno-ml/stheno/train/augment"
 	"github.com/stheno-ml/stheno/train/data"
@@ -27,23 +30,23 @@ import (
 	"github.com/stheno-ml/stheno/train/optim"
 	"github.com/stheno-ml/stheno/train/schedule"
 	"github.com/stheno-ml/stheno/zoo"
-	"github.com/stheno-ml/stheno/zoo/preprocess"
 	"github.com/stheno-ml/stheno/zoo/weights"
 )
 
 type settings struct {
-	dir, weights, out string
-	side, each        int
-	epochs, batch     int
-	rate              float64
-	seed              uint64
-	resume            bool
+	dir, model, weights, out string
+	side, each               int
+	epochs, batch            int
+	rate                     float64
+	seed                     uint64
+	resume                   bool
 }
 
 func main() {
 	var s settings
 	flag.StringVar(&s.dir, "dir", "", "folder with a folder of pictures for every class")
-	flag.StringVar(&s.weights, "weights", "", "weights of a cifar_resnet20, as examples/train saves them; empty to start from nothing")
+	flag.StringVar(&s.model, "model", "cifar_resnet20", "network of the zoo (go run ./cmd/stheno models lists them)")
+	flag.StringVar(&s.weights, "weights", "", "its weights: safetensors or a PyTorch state dict; empty to start from nothing")
 	flag.StringVar(&s.out, "out", "runs/finetune", "folder for what comes out")
 	flag.IntVar(&s.side, "size", 64, "height and width of the network's input in pixels")
 	flag.IntVar(&s.each, "per-class", 20, "pictures of each class to learn from; the others are for the test")
@@ -73,7 +76,7 @@ func run(ctx context.Context, s settings, out, progress io.Writer) error {
 	if err != nil {
 		return err
 	}
-	model, err := zoo.New("cifar_resnet20", zoo.Config{Classes: len(all.Classes()), InputSize: [2]int{s.side, s.side}, Seed: s.seed})
+	model, err := zoo.New(s.model, zoo.Config{Classes: len(all.Classes()), InputSize: [2]int{s.side, s.side}, Seed: s.seed})
 	if err != nil {
 		return err
 	}
@@ -100,22 +103,36 @@ func run(ctx context.Context, s settings, out, progress io.Writer) error {
 		if err := model.Load(s.weights, weights.SkipHead()); err != nil {
 			return err
 		}
-		// At first the new classifier learns alone. Then the stages before it join in, the last one first, the
-		// earlier the slower. The first layers see edges and colours, which are the same everywhere: they
-		// stay as they are, and their batch norms stay still.
-		if err := model.Freeze("conv1", "bn1", "layer1", "layer2", "layer3"); err != nil {
+		names := parts(model.Store())
+		if len(names) < 4 {
+			return errors.Errorf("%s has the parts %q: too few to unfreeze them one after the other", s.model, names)
+		}
+		known := names[:len(names)-1]
+		last, before := known[len(known)-1], known[len(known)-2]
+		// At first the new classifier learns alone. Then the last two stages join in, the earlier one slower.
+		// The first layers see edges and colours, which are the same everywhere: they stay as they are, and
+		// their batch norms stay still.
+		if err := model.Freeze(known...); err != nil {
 			return err
 		}
-		config.Callbacks = append(config.Callbacks, train.UnfreezeAt(s.epochs/6, "layer3"), train.UnfreezeAt(s.epochs/3, "layer2"))
-		config.Updates.Groups = []optim.Group{
-			{Names: []string{"layer2"}, RateScale: 0.1},
-			{Names: []string{"layer3"}, RateScale: 0.3},
-		}
+		config.Callbacks = append(config.Callbacks, train.UnfreezeAt(s.epochs/6, last), train.UnfreezeAt(s.epochs/3, before))
+		config.Updates.Groups = []optim.Group{{Names: []string{last}, RateScale: 0.3}, {Names: []string{before}, RateScale: 0.1}}
 	}
 	model.Labels = all.Classes()
-	var test augment.Pipeline
-	config.Transform, test = transforms(model.Preprocess)
-	config.Validate = data.With(rest, test)
+	plain, err := data.Preprocess(model.Preprocess, 3)
+	if err != nil {
+		return err
+	}
+	config.Validate = data.With(rest, plain)
+	config.Transform = augment.Pipeline{
+		Channels: 3, Height: s.side, Width: s.side,
+		Ops: []augment.Op{
+			augment.RandomResizedCrop{Height: s.side, Width: s.side, Scale: [2]float64{0.5, 1}},
+			augment.RandomHorizontalFlip{},
+			augment.ColorJitter{Brightness: 0.3, Contrast: 0.3, Saturation: 0.3},
+		},
+		Floats: []augment.FloatOp{augment.Prepared(model.Preprocess)},
+	}
 
 	fmt.Fprintf(out, "%d classes, %d pictures to learn from, %d to test\n", len(model.Labels), few.Len(), rest.Len())
 	_, err = train.Fit(ctx, model.Model, few, config)
@@ -132,25 +149,17 @@ func run(ctx context.Context, s settings, out, progress io.Writer) error {
 	return report(ctx, model, config.Validate, out)
 }
 
-// transforms are what training and test pictures go through, for weights that want pictures prepared by c.
-func transforms(c preprocess.Config) (train, test augment.Pipeline) {
-	var norm augment.Normalize
-	for i := range c.Mean {
-		norm.Mean, norm.Std = append(norm.Mean, float32(c.Mean[i])), append(norm.Std, float32(c.Std[i]))
+// parts lists a network's stages from the first layer to the classifier, by the first word of their variables'
+// names: conv1, bn1, layer1, layer2, …, fc.
+func parts(s *graph.Store) []string {
+	var names []string
+	for _, v := range s.Variables() {
+		name, _, _ := strings.Cut(v.Name, ".")
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
 	}
-	height, width := c.Size[0], c.Size[1]
-	test = augment.Pipeline{
-		Channels: 3, Height: height, Width: width,
-		Ops:    []augment.Op{augment.Resize{Height: height}, augment.CenterCrop{Height: height, Width: width}},
-		Floats: []augment.FloatOp{norm},
-	}
-	train = test
-	train.Ops = []augment.Op{
-		augment.RandomResizedCrop{Height: height, Width: width, Scale: [2]float64{0.5, 1}},
-		augment.RandomHorizontalFlip{},
-		augment.ColorJitter{Brightness: 0.3, Contrast: 0.3, Saturation: 0.3},
-	}
-	return train, test
+	return names
 }
 
 // report says how the network does class by class: where one class has most of the pictures, the accuracy says

@@ -54,7 +54,7 @@ func TestStages(t *testing.T) {
 	if err := old.Save(file); err != nil {
 		t.Fatal(err)
 	}
-	s := settings{dir: patches(t, 6), weights: file, out: filepath.Join(t.TempDir(), "out"), side: 16, each: 4, epochs: 6, batch: 4, rate: 0.02}
+	s := settings{dir: patches(t, 6), model: "cifar_resnet20", weights: file, out: filepath.Join(t.TempDir(), "out"), side: 16, each: 4, epochs: 6, batch: 4, rate: 0.02}
 	var out bytes.Buffer
 	if err := run(context.Background(), s, &out, io.Discard); err != nil {
 		t.Fatalf("%+v", err)
@@ -98,7 +98,7 @@ func changed(a, b *graph.Store) map[string]bool {
 }
 
 func TestFromNothing(t *testing.T) {
-	s := settings{dir: patches(t, 5), out: filepath.Join(t.TempDir(), "out"), side: 16, each: 4, epochs: 3, batch: 4, rate: 0.02}
+	s := settings{dir: patches(t, 5), model: "cifar_resnet20", out: filepath.Join(t.TempDir(), "out"), side: 16, each: 4, epochs: 3, batch: 4, rate: 0.02}
 	if err := run(context.Background(), s, io.Discard, io.Discard); err != nil {
 		t.Fatalf("%+v", err)
 	}
@@ -117,7 +117,8 @@ func TestMistakes(t *testing.T) {
 	}{
 		"no folder":        {settings{}, "-dir"},
 		"too few pictures": {settings{dir: dir, each: 6}, `"blue" has 5 examples`},
-		"no such weights":  {settings{dir: dir, each: 4, side: 16, weights: filepath.Join(dir, "nothing")}, "nothing"},
+		"no such weights":  {settings{dir: dir, model: "cifar_resnet20", each: 4, side: 16, weights: filepath.Join(dir, "nothing")}, "nothing"},
+		"no such network":  {settings{dir: dir, model: "alexander", each: 4, side: 16}, "alexander"},
 	} {
 		c.s.out = t.TempDir()
 		if err := run(context.Background(), c.s, io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), c.want) {

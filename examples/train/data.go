@@ -9,6 +9,7 @@ import (
 
 	"github.com/stheno-ml/stheno/train/augment"
 	"github.com/stheno-ml/stheno/train/data"
+	"github.com/stheno-ml/stheno/zoo/preprocess"
 )
 
 // pictures is a data set, what the network gets to see of it, and how the training pictures are changed anew
@@ -18,7 +19,6 @@ type pictures struct {
 	classes     []string
 	channels    int
 	side        int // pixels of the network's input, height and width
-	fit         []augment.Op
 	change      []augment.Op
 
 	// What does well on them.
@@ -57,7 +57,6 @@ func open(name, dir string, side int, seed uint64) (*pictures, error) {
 	if side > 0 {
 		p.side = side
 	}
-	p.fit = []augment.Op{augment.Resize{Height: p.side}, augment.CenterCrop{Height: p.side, Width: p.side}}
 	if name == "mnist" { // a mirrored digit is no digit
 		p.change = []augment.Op{augment.RandomAffine{Degrees: 10, Translate: [2]float64{0.1, 0.1}, Scale: [2]float64{0.9, 1.1}, ShearX: [2]float64{-10, 10},
 			Warp: augment.Warp{By: augment.Bilinear}}}
@@ -95,13 +94,22 @@ func folder(dir string, seed uint64) (train, test data.Dataset, err error) {
 	return first, second, nil
 }
 
-// transforms makes numbers of pictures: of training pictures with chance, of test pictures without.
-func (p *pictures) transforms() (train, test augment.Pipeline, norm augment.Normalize, err error) {
-	if norm, err = augment.FitNormalize(p.train, p.channels, 5000); err != nil {
-		return train, test, norm, err
+// prepare measures what pictures must go through: to the network's size, less their mean, over their deviation.
+func (p *pictures) prepare() (preprocess.Config, error) {
+	c := preprocess.Config{Size: [2]int{p.side, p.side}}
+	norm, err := augment.FitNormalize(p.train, p.channels, 5000)
+	for i := range norm.Mean {
+		c.Mean, c.Std = append(c.Mean, float64(norm.Mean[i])), append(c.Std, float64(norm.Std[i]))
 	}
-	test = augment.Pipeline{Channels: p.channels, Height: p.side, Width: p.side, Ops: p.fit, Floats: []augment.FloatOp{norm}}
-	train = test
-	train.Ops = slices.Concat(p.fit, p.change)
-	return train, test, norm, nil
+	return c, err
+}
+
+// augmented is what training pictures go through.
+func (p *pictures) augmented(c preprocess.Config) augment.Pipeline {
+	fit := []augment.Op{augment.Resize{Height: p.side}, augment.CenterCrop{Height: p.side, Width: p.side}}
+	return augment.Pipeline{
+		Channels: p.channels, Height: p.side, Width: p.side,
+		Ops:    slices.Concat(fit, p.change),
+		Floats: []augment.FloatOp{augment.Prepared(c)},
+	}
 }

@@ -23,12 +23,10 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/stheno-ml/stheno/train"
-	"github.com/stheno-ml/stheno/train/augment"
 	"github.com/stheno-ml/stheno/train/data"
 	"github.com/stheno-ml/stheno/train/optim"
 	"github.com/stheno-ml/stheno/train/schedule"
 	"github.com/stheno-ml/stheno/zoo"
-	"github.com/stheno-ml/stheno/zoo/preprocess"
 )
 
 type settings struct {
@@ -70,16 +68,19 @@ func run(ctx context.Context, s settings, out, progress io.Writer) error {
 		return err
 	}
 	s.model, s.epochs, s.rate = cmp.Or(s.model, p.model), cmp.Or(s.epochs, p.epochs), cmp.Or(s.rate, p.rate)
-	training, testing, norm, err := p.transforms()
-	if err != nil {
-		return err
-	}
 	model, err := network(s.model, p, s.seed)
 	if err != nil {
 		return err
 	}
-	// What pictures must go through belongs to the weights, and is saved with them.
-	model.Labels, model.Preprocess = p.classes, preprocessing(norm, p.side)
+	// The names of the classes, and what pictures must go through, belong to the weights and are saved with them.
+	model.Labels = p.classes
+	if model.Preprocess, err = p.prepare(); err != nil {
+		return err
+	}
+	plain, err := data.Preprocess(model.Preprocess, p.channels)
+	if err != nil {
+		return err
+	}
 
 	config := train.Config{
 		Epochs:     s.epochs,
@@ -88,8 +89,8 @@ func run(ctx context.Context, s settings, out, progress io.Writer) error {
 		Loss:       model.Loss,
 		Optimizer:  optim.SGD{Momentum: 0.9, Nesterov: true, WeightDecay: 5e-4},
 		Schedule:   schedule.OneCycle{Peak: s.rate},
-		Transform:  training,
-		Validate:   data.With(p.test, testing),
+		Transform:  p.augmented(model.Preprocess),
+		Validate:   data.With(p.test, plain),
 		Checkpoint: train.Checkpoint{Dir: filepath.Join(s.out, "checkpoints")},
 		Callbacks: []train.Callback{
 			train.Progress(progress),
@@ -133,13 +134,4 @@ func findRate(ctx context.Context, m *zoo.Model, ds data.Dataset, c train.Config
 	}
 	fmt.Fprintf(out, "the loss falls most steeply at a rate of %.1g and is lowest at %.1g: take one between; the curve is in %s\n", rates.Best, rates.Lowest, path)
 	return rates.Plot(path)
-}
-
-// preprocessing is what the test pictures go through, in the form that is saved with weights.
-func preprocessing(n augment.Normalize, side int) preprocess.Config {
-	c := preprocess.Config{Size: [2]int{side, side}}
-	for i := range n.Mean {
-		c.Mean, c.Std = append(c.Mean, float64(n.Mean[i])), append(c.Std, float64(n.Std[i]))
-	}
-	return c
 }
