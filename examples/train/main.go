@@ -72,6 +72,7 @@ func run(ctx context.Context, s settings, out, progress io.Writer) error {
 	if err != nil {
 		return err
 	}
+	model.Name = s.data + ": " + s.model // stands over the curves
 	// The names of the classes, and what pictures must go through, belong to the weights and are saved with them.
 	model.Labels = p.classes
 	if model.Preprocess, err = p.prepare(); err != nil {
