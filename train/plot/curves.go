@@ -273,7 +273,8 @@ func ticks(whole bool) plot.Ticker {
 	})
 }
 
-// decades are marks at the powers of ten, with unlabelled ones at the multiples between where there is room.
+// decades are marks at the powers of ten, with unlabelled ones at the multiples between where there is room, and at 2
+// and 5 times a power where there are few.
 var decades = plot.TickerFunc(func(lo, hi float64) []plot.Tick {
 	const most = 8
 	first, last := int(math.Floor(math.Log10(lo)+1e-9)), int(math.Ceil(math.Log10(hi)-1e-9))
@@ -287,7 +288,7 @@ var decades = plot.TickerFunc(func(lo, hi float64) []plot.Tick {
 				continue
 			}
 			switch {
-			case m == 1 && (e-first)%every == 0, last-first <= 1 && (m == 2 || m == 5):
+			case m == 1 && (e-first)%every == 0, hi < 100*lo && (m == 2 || m == 5):
 				out = append(out, plot.Tick{Value: v, Label: strconv.FormatFloat(v, 'g', -1, 64)})
 			case every == 1:
 				out = append(out, plot.Tick{Value: v})
