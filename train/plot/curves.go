@@ -93,7 +93,7 @@ func (p Panel) plot() (*plot.Plot, error) {
 	pl := plot.New()
 	p.style(pl)
 	area := bounds{math.Inf(1), math.Inf(-1), math.Inf(1), math.Inf(-1)}
-	rises, falls := 0, 0
+	var all plotter.XYs
 	for i, s := range p.Series {
 		if s.X != nil && len(s.X) != len(s.Values) {
 			return nil, errors.Errorf("series %q has %d values at %d places", s.Name, len(s.Values), len(s.X))
@@ -111,27 +111,48 @@ func (p Panel) plot() (*plot.Plot, error) {
 				pl.Add(&plotter.Scatter{XYs: piece, GlyphStyle: draw.GlyphStyle{Color: c, Radius: vg.Points(2.2), Shape: draw.CircleGlyph{}}})
 			}
 			area.take(piece)
+			all = append(all, piece...)
 		}
 		name := s.Name
 		if len(pieces) > 0 {
 			last := pieces[len(pieces)-1]
 			name += "  " + strconv.FormatFloat(last[len(last)-1].Y, 'g', 4, 64)
-			if last[len(last)-1].Y > pieces[0][0].Y {
-				rises++
-			} else {
-				falls++
-			}
 		}
 		pl.Legend.Add(name, &line)
 	}
 	area.apply(pl, p)
-	// Curves that rise leave the lower right corner free, those that fall the upper right.
-	pl.Legend.Top = falls >= rises
+	pl.Legend.Top, pl.Legend.Left = freeCorner(pl, all)
 	pl.Legend.YOffs = vg.Points(8)
 	if pl.Legend.Top {
 		pl.Legend.YOffs = -vg.Points(4)
 	}
 	return pl, nil
+}
+
+// freeCorner is the corner of a diagram where a legend would hide the fewest points; of equal ones the upper right.
+func freeCorner(pl *plot.Plot, points plotter.XYs) (top, left bool) {
+	const width, height = 0.42, 0.25 // shares of the diagram
+	least := math.MaxInt
+	for _, c := range []struct{ top, left bool }{{true, false}, {false, false}, {true, true}, {false, true}} {
+		hidden := 0
+		for _, p := range points {
+			x, y := pl.X.Norm(p.X), pl.Y.Norm(p.Y)
+			beside, level := x > 1-width, y < height
+			if c.left {
+				beside = x < width
+			}
+			if c.top {
+				level = y > 1-height
+			}
+			if beside && level {
+				hidden++
+			}
+		}
+		if hidden < least {
+			least, top, left = hidden, c.top, c.left
+		}
+	}
+	return top, left
 }
 
 // pieces cuts a series where it has no value to show.

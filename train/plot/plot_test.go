@@ -11,6 +11,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	gonum "gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
 )
 
 func read(t *testing.T, path string) image.Image {
@@ -84,6 +87,32 @@ func TestCurves(t *testing.T) {
 }
 
 // TestCurvesLog is what a search for the rate looks like.
+// The legend goes where it hides nothing.
+func TestFreeCorner(t *testing.T) {
+	for name, c := range map[string]struct {
+		y         func(x float64) float64
+		top, left bool
+	}{
+		"falls":                {func(x float64) float64 { return 1 - x }, true, false},
+		"rises":                {func(x float64) float64 { return x }, false, false},
+		"rises at the end":     {func(x float64) float64 { return math.Pow(x, 20) }, true, true},
+		"rises at the start":   {func(x float64) float64 { return math.Pow(x, 0.05) }, false, false},
+		"falls, and rises":     {func(x float64) float64 { return math.Abs(x-0.7) / 0.7 }, true, false},
+		"over all of the rest": {func(x float64) float64 { return 1 - math.Pow(x, 20) }, false, true},
+	} {
+		var points plotter.XYs
+		for i := range 101 {
+			x := float64(i) / 100
+			points = append(points, plotter.XY{X: x, Y: c.y(x)})
+		}
+		pl := gonum.New()
+		pl.X.Min, pl.X.Max, pl.Y.Min, pl.Y.Max = 0, 1, 0, 1
+		if top, left := freeCorner(pl, points); top != c.top || left != c.left {
+			t.Errorf("a curve that %s: top %v, left %v", name, top, left)
+		}
+	}
+}
+
 func TestCurvesLog(t *testing.T) {
 	var s Series
 	for e := -7.0; e < 1; e += 0.05 {
