@@ -40,7 +40,7 @@ var chains = map[string]struct {
 			return nil, err
 		}
 		return do(ops.Sum(x, y))(func(n *G.Node) (*G.Node, error) { return ops.LeakyReLU(n, 0.2) })
-	}, 3, 2}, // in training the convolution's result is needed for the gradient of γ
+	}, 3, 3}, // in training the convolution's result is needed for the gradient of γ, and the gradients of x are added into place
 	"convolution with bias, batch norm without γ and β": {func(x *G.Node, v func(...int) *G.Node) (*G.Node, error) {
 		return do(ops.Conv2D(x, v(6, 3, 3, 3), v(6), ops.Conv{Groups: 2, Stride: [2]int{2, 2}}))(func(n *G.Node) (*G.Node, error) {
 			return ops.BatchNormEval(n, nil, nil, v(6), v(6), ops.BatchNorm{Eps: 0.1})
@@ -55,7 +55,7 @@ var chains = map[string]struct {
 			return nil, err
 		}
 		return do(ops.Sum(y, x))(ops.ReLU)
-	}, 3, 2},
+	}, 3, 3},
 	"batch norm in training, relu": {func(x *G.Node, v func(...int) *G.Node) (*G.Node, error) {
 		y, _, err := ops.BatchNormTrain(x, v(6), v(6), ops.BatchNorm{})
 		return do(y, err)(ops.ReLU)
@@ -67,6 +67,39 @@ var chains = map[string]struct {
 		}
 		return do(ops.Sum(y, x))(func(n *G.Node) (*G.Node, error) { return ops.LeakyReLU(n, 0.1) })
 	}, 2, 2}, // the gradient of leaky relu also goes past batch norm
+	"branches of several kinds": {func(x *G.Node, v func(...int) *G.Node) (*G.Node, error) {
+		pad := [4]int{1, 1, 1, 1}
+		pool, err := ops.AvgPool2D(x, ops.Pool{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Pad: pad})
+		if err != nil {
+			return nil, err
+		}
+		branches := G.Nodes{pool}
+		for _, c := range []struct {
+			w []int
+			o ops.Conv
+		}{
+			{[]int{4, 6, 1, 1}, ops.Conv{}},
+			{[]int{5, 6, 3, 3}, ops.Conv{Pad: pad}},
+			{[]int{6, 1, 3, 3}, ops.Conv{Pad: pad, Groups: 6}},
+			{[]int{4, 3, 3, 3}, ops.Conv{Pad: pad, Groups: 2}},
+			{[]int{3, 6, 3, 3}, ops.Conv{Pad: [4]int{2, 2, 2, 2}, Dilation: [2]int{2, 2}}},
+		} {
+			y, err := ops.Conv2D(x, v(c.w...), nil, c.o)
+			if err != nil {
+				return nil, err
+			}
+			branches = append(branches, y)
+		}
+		return ops.Concat(1, branches...)
+	}, 0, 4}, // of five, a sum takes in four
+	"strided convolutions beside one another": {func(x *G.Node, v func(...int) *G.Node) (*G.Node, error) {
+		a, err := ops.Conv2D(x, v(4, 6, 1, 1), nil, ops.Conv{Stride: [2]int{2, 2}})
+		if err != nil {
+			return nil, err
+		}
+		b, err := ops.Conv2D(x, v(4, 6, 3, 3), nil, ops.Conv{Stride: [2]int{2, 2}, Pad: [4]int{1, 1, 1, 1}})
+		return do(b, err)(func(b *G.Node) (*G.Node, error) { return ops.Sum(a, b) })
+	}, 1, 3},
 	"result that two ops read": {func(x *G.Node, v func(...int) *G.Node) (*G.Node, error) {
 		y, err := ops.Conv2D(x, v(6, 6, 1, 1), nil, ops.Conv{})
 		if err != nil {

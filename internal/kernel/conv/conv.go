@@ -47,7 +47,12 @@ func ForwardPacked[T Float](s *Shape, y, x, packed []T, ep *Epilogue[T]) {
 // InputGrad computes dx [N, H, W, C], the adjoint of Forward applied to dy [N, P, Q, K]. Used forward it is
 // the transposed convolution. With strides it is computed phase by phase: input pixels of equal row and
 // column modulo the strides are reached through the same taps, so nothing is multiplied by inserted zeros.
-func InputGrad[T Float](s *Shape, dx, dy, w []T, ws []T) {
+func InputGrad[T Float](s *Shape, dx, dy, w []T, ws []T) { inputGrad(s, dx, dy, w, ws, false) }
+
+// AddInputGrad adds what InputGrad computes to dx, for shapes whose road is Product.
+func AddInputGrad[T Float](s *Shape, dx, dy, w []T, ws []T) { inputGrad(s, dx, dy, w, ws, true) }
+
+func inputGrad[T Float](s *Shape, dx, dy, w []T, ws []T, add bool) {
 	if s.N*s.H*s.W == 0 {
 		return
 	}
@@ -55,7 +60,7 @@ func InputGrad[T Float](s *Shape, dx, dy, w []T, ws []T) {
 	p := product[T]{
 		offs: pl.offs, groups: s.Groups,
 		n: s.N, h: s.P, w: s.Q, x: dy, cg: s.K / s.Groups,
-		y: dx, yh: s.H, yw: s.W, kg: s.C / s.Groups, b: ws,
+		y: dx, yh: s.H, yw: s.W, kg: s.C / s.Groups, b: ws, add: add,
 	}
 	switch RoadOf(s, PassInputGrad) {
 	case Lanes:

@@ -3,6 +3,7 @@ package conv
 import (
 	"github.com/stheno-ml/stheno/internal/kernel/gemm"
 	"github.com/stheno-ml/stheno/internal/kernel/par"
+	"github.com/stheno-ml/stheno/internal/kernel/vec"
 )
 
 const (
@@ -34,6 +35,7 @@ type product[T Float] struct {
 	b       []T // packed weights of the view
 	ep      Epilogue[T]
 	finish  bool // there is an epilogue; the view is a forward one
+	add     bool // add to y instead of overwriting it; the road is Product
 
 	source     source
 	band       band
@@ -150,7 +152,7 @@ func (p *product[T]) bandPiece(r0, g, j0 int, buf []T) {
 			t.C = p.y[p.output(r*v.q)*channels+g*p.kg+j*panel:]
 			// Spans of different lengths (a view whose taps have gaps) are added one length after another.
 			b := t.B
-			t.Add = false
+			t.Add = p.add
 			for i := 0; i < len(v.spans); {
 				e := i + 1
 				for e < len(v.spans) && v.spans[e].count == v.spans[i].count {
@@ -193,6 +195,9 @@ func (p *product[T]) pixelPiece(m0, g, j0 int, buf, out []T) {
 	cx, channels := p.groups*p.cg, p.groups*p.kg
 	t := gemm.Tile[T]{Offs: p.offs, Rows: rows, StepA: 1, StepB: panel, RowC: channels}
 	if len(v.taps) == 0 { // nothing reaches these pixels
+		if p.add {
+			return
+		}
 		for m := m0; m < m0+rows; m++ {
 			clear(p.y[p.output(m)*channels+g*p.kg+k0:][:k1-k0])
 		}
@@ -220,7 +225,7 @@ func (p *product[T]) pixelPiece(m0, g, j0 int, buf, out []T) {
 			t.A = buf
 			p.gather(buf, t.RowA, m0, rows, g, e, count)
 		}
-		t.Add = e > 0
+		t.Add = e > 0 || p.add && len(out) == 0
 		for j := j0; j < j1; j++ {
 			p.panelOf(&t, g, j, e)
 			t.C = c[(j-j0)*panel:]
@@ -229,7 +234,12 @@ func (p *product[T]) pixelPiece(m0, g, j0 int, buf, out []T) {
 	}
 	if len(out) > 0 {
 		for i := range rows {
-			copy(p.y[p.output(m0+i)*channels+g*p.kg+k0:][:k1-k0], out[i*(k1-k0):])
+			y, done := p.y[p.output(m0+i)*channels+g*p.kg+k0:][:k1-k0], out[i*(k1-k0):]
+			if p.add {
+				vec.Add(y, y, done[:len(y)])
+			} else {
+				copy(y, done)
+			}
 		}
 	}
 	if p.finish {

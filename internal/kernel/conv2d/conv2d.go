@@ -159,6 +159,27 @@ func InputGrad[T Float](s *Shape, dx, dy, w []T, ws []T) {
 	}
 }
 
+// CanAddInputGrad says whether there is AddInputGrad for a shape.
+func CanAddInputGrad[T Float](s *Shape) bool {
+	switch choose[T](s, PassInputGrad, false) {
+	case alone:
+		return false
+	case wino:
+		return true
+	}
+	return conv.RoadOf(s, PassInputGrad) == conv.Product
+}
+
+// AddInputGrad adds what InputGrad computes to dx.
+func AddInputGrad[T Float](s *Shape, dx, dy, w []T, ws []T) {
+	if choose[T](s, PassInputGrad, false) == wino {
+		t := tiles(s)
+		winograd.AddInputGrad(&t, narrow(dx), narrow(dy), narrow(w), narrow(ws))
+		return
+	}
+	conv.AddInputGrad(s, dx, dy, w, ws)
+}
+
 // WeightGrad computes dw [K, C/Groups, R, S] from dy [N, P, Q, K] and x [N, H, W, C].
 func WeightGrad[T Float](s *Shape, dw, dy, x []T, ws []T) {
 	switch choose[T](s, PassWeightGrad, false) {

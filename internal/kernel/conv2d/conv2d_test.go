@@ -17,6 +17,8 @@ var shapes = map[string]Shape{
 	"depthwise":            {N: 2, H: 9, W: 8, C: 24, K: 24, R: 3, S: 3, P: 9, Q: 8, StrideH: 1, StrideW: 1, PadTop: 1, PadLeft: 1, DilationH: 1, DilationW: 1, Groups: 24},
 	"depth multiplier":     {N: 1, H: 6, W: 7, C: 5, K: 15, R: 3, S: 3, P: 4, Q: 5, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Groups: 5},
 	"groups":               {N: 1, H: 8, W: 8, C: 32, K: 32, R: 3, S: 3, P: 8, Q: 8, StrideH: 1, StrideW: 1, PadTop: 1, PadLeft: 1, DilationH: 1, DilationW: 1, Groups: 4},
+	"stride, one by one":   {N: 2, H: 13, W: 11, C: 16, K: 24, R: 1, S: 1, P: 7, Q: 6, StrideH: 2, StrideW: 2, DilationH: 1, DilationW: 1, Groups: 1},
+	"stride, deep":         {N: 1, H: 8, W: 8, C: 40, K: 520, R: 3, S: 3, P: 4, Q: 4, StrideH: 2, StrideW: 2, PadTop: 1, PadLeft: 1, DilationH: 1, DilationW: 1, Groups: 1},
 	"one by one":           {N: 2, H: 5, W: 5, C: 32, K: 16, R: 1, S: 1, P: 5, Q: 5, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Groups: 1},
 	"dilation":             {N: 1, H: 9, W: 9, C: 16, K: 16, R: 3, S: 3, P: 5, Q: 5, StrideH: 1, StrideW: 1, DilationH: 2, DilationW: 2, Groups: 1},
 	"one channel, 1 group": {N: 1, H: 9, W: 9, C: 1, K: 16, R: 3, S: 3, P: 9, Q: 9, StrideH: 1, StrideW: 1, PadTop: 1, PadLeft: 1, DilationH: 1, DilationW: 1, Groups: 1},
@@ -64,6 +66,14 @@ func TestRoadsAgree(t *testing.T) {
 			dx, dw := make([]float32, len(x)), make([]float32, len(w))
 			InputGrad(&s, dx, to32(dy), to32(w), make([]float32, Workspace[float32](&s, PassInputGrad)))
 			near(t, "input gradient", dx, wantX, largest(wantX))
+			if CanAddInputGrad[float32](&s) {
+				sum, want := to32(x), make([]float64, len(x))
+				for i := range want {
+					want[i] = x[i] + wantX[i]
+				}
+				AddInputGrad(&s, sum, to32(dy), to32(w), make([]float32, Workspace[float32](&s, PassInputGrad)))
+				near(t, "input gradient, added", sum, want, largest(want))
+			}
 			WeightGrad(&s, dw, to32(dy), to32(x), make([]float32, Workspace[float32](&s, PassWeightGrad)))
 			near(t, "weight gradient", dw, wantW, largest(wantW))
 		})

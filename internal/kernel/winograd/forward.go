@@ -34,6 +34,12 @@ func InputGrad(s *Shape, dx, dy, w []float32, ws []float32) {
 	run(&g, dx, dy, w, nil, true, nil, ws)
 }
 
+// AddInputGrad adds what InputGrad computes to dx.
+func AddInputGrad(s *Shape, dx, dy, w []float32, ws []float32) {
+	g := s.geometry(PassInputGrad)
+	run(&g, dx, dy, w, nil, true, &Epilogue{Add: dx}, ws)
+}
+
 // Workspace is the number of floats that a pass wants as ws.
 func Workspace(s *Shape, pass Pass) int {
 	if pass == PassWeightGrad {
