@@ -16,7 +16,7 @@ import (
 
 func benchCommand() *cobra.Command {
 	c := &cobra.Command{Use: "bench", Short: "Measure speed"}
-	c.AddCommand(benchOps(), benchModels())
+	c.AddCommand(benchOps(), benchModels(), benchPictures())
 	return c
 }
 
