@@ -129,18 +129,8 @@ func (s *settings) pair(ds data.Dataset) (gan.Pair, error) {
 
 func (s *settings) config(progress io.Writer) (gan.Config, error) {
 	checkpoints := filepath.Join(s.out, "checkpoints")
-	c, err := gan.Named(s.loss, gan.Config{})
-	if err != nil {
-		return c, err
-	}
-	if s.smooth < 0 {
-		s.smooth = 0
-		if c.Loss.Smooths {
-			s.smooth = 0.1
-		}
-	}
-	c = gan.Config{
-		Epochs: s.epochs, Batch: s.batch, Seed: s.seed, EMA: s.ema, Smooth: s.smooth, R1: s.r1,
+	c, err := gan.Named(s.loss, gan.Config{
+		Epochs: s.epochs, Batch: s.batch, Seed: s.seed, EMA: s.ema, Smooth: max(s.smooth, 0), R1: s.r1,
 		Generator:     gan.Side{Optimizer: optim.Adam{Beta1: 0.5}, Schedule: schedule.Cosine{Peak: s.rate}},
 		Discriminator: gan.Side{Optimizer: optim.Adam{Beta1: 0.5}, Schedule: schedule.Cosine{Peak: s.rateD}},
 		Checkpoint:    gan.Checkpoint{Dir: checkpoints},
@@ -148,6 +138,9 @@ func (s *settings) config(progress io.Writer) (gan.Config, error) {
 			gan.Progress(progress), gan.Collapse(progress), gan.Sheets(s.out),
 			gan.CSV(filepath.Join(s.out, "log.csv")), gan.Curves(filepath.Join(s.out, "curves.png")),
 		},
+	})
+	if s.smooth < 0 && c.Loss.Smooths {
+		c.Smooth = 0.1
 	}
 	if s.noise > 0 {
 		c.Noise = gan.Fading(s.noise, 0.5)
@@ -155,7 +148,7 @@ func (s *settings) config(progress io.Writer) (gan.Config, error) {
 	if s.resume {
 		c.Resume = checkpoints
 	}
-	return gan.Named(s.loss, c)
+	return c, err
 }
 
 func run(ctx context.Context, s settings, out, progress io.Writer) error {
