@@ -3,7 +3,7 @@ package zoo
 import "github.com/stheno-ml/stheno/nn"
 
 // inceptionResnet is a row of Inception-ResNet. Version 2's names are timm's; Keras's, with the same names, has
-// batch norms without γ. Version 1's trunk has facenet-pytorch's names, and its classifier version 2's; facenet
+// batch norms without γ and no dropout. Version 1's trunk has facenet-pytorch's names, and its classifier version 2's; facenet
 // is version 1 with an embedding of 512 numbers in front of the classifier, for faces.
 type inceptionResnet struct {
 	Info
@@ -58,7 +58,11 @@ func (r inceptionResnet) net(c Config) nn.Layer {
 		in("block8", f.block8(2080, 224, 256, 1, nil)),
 		f.same("conv2d_7b", 1536, 1, 1),
 	)
-	return c.head(features, 0.2, nn.Linear{Name: "classif", Init: nn.TorchDefault{}})
+	drop := 0.2
+	if r.kind == irV2Keras {
+		drop = 0
+	}
+	return c.head(features, drop, nn.Linear{Name: "classif", Init: nn.TorchDefault{}})
 }
 
 // version1 is the smaller network, as costly as Inception v3 (figures 10 to 15).

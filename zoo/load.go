@@ -20,6 +20,7 @@ var kerasNames = []struct {
 }{
 	{"resnet50v2", weights.KerasResNetV2}, {"resnet101v2", weights.KerasResNetV2}, {"resnet152v2", weights.KerasResNetV2},
 	{"resnet", weights.KerasResNet}, {"inception_v3", weights.KerasInceptionV3}, {"xception", weights.KerasXception},
+	{"inception_resnet_v2", weights.KerasInceptionResNetV2}, {"vgg", weights.KerasVGG},
 	{"mobilenet_v1", weights.KerasMobileNet}, {"mobilenet_v2", weights.KerasMobileNetV2},
 }
 
@@ -129,7 +130,7 @@ func (m *Model) published() (preprocess.Config, []string) {
 	base, keras := strings.CutSuffix(m.Info.Name, "_keras")
 	var p preprocess.Config
 	switch {
-	case keras && strings.HasPrefix(base, "resnet") && !strings.HasSuffix(base, "v2"):
+	case keras && (strings.HasPrefix(base, "vgg") || strings.HasPrefix(base, "resnet") && !strings.HasSuffix(base, "v2")):
 		p = preprocess.KerasCaffe(size)
 	case keras:
 		p = preprocess.KerasTF(size)

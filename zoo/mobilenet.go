@@ -18,7 +18,7 @@ type mobilenet struct {
 	style style
 }
 
-// mobilenetV2 is a row of MobileNet v2. Names are torchvision's; Keras's differs as in v1.
+// mobilenetV2 is a row of MobileNet v2. Names are torchvision's; Keras's differs as in v1, and has no dropout.
 type mobilenetV2 struct {
 	Info
 	style style
@@ -35,7 +35,8 @@ var mobilenetV2s = []mobilenetV2{
 }
 
 func (r mobilenet) net(c Config) nn.Layer {
-	features := []nn.Layer{nn.Mark{Name: "stem", Layer: r.style.mobileConv("conv_stem", "bn1", 32, 3, 2)}} // [N, 32, H/2, W/2]
+	f := mobileLayers{r.style, 0.01}
+	features := []nn.Layer{nn.Mark{Name: "stem", Layer: f.conv("conv_stem", "bn1", 32, 3, 2)}} // [N, 32, H/2, W/2]
 	for i, n := range []int{1, 2, 2, 6, 2} {
 		var blocks []nn.Layer
 		for k := range n {
@@ -44,8 +45,8 @@ func (r mobilenet) net(c Config) nn.Layer {
 				stride = 2
 			}
 			blocks = append(blocks, nn.Sequential{
-				r.style.mobileDepthwise("conv_dw", "bn1", stride, true),
-				r.style.mobileConv("conv_pw", "bn2", 64<<i, 1, 1),
+				f.depthwise("conv_dw", "bn1", stride, true),
+				f.conv("conv_pw", "bn2", 64<<i, 1, 1),
 			})
 		}
 		features = append(features, stage("blocks."+strconv.Itoa(i), numbered(blocks)))
@@ -62,7 +63,8 @@ func (r mobilenet) net(c Config) nn.Layer {
 type inverted struct{ t, c, n, s int }
 
 func (r mobilenetV2) net(c Config) nn.Layer {
-	layers := []nn.Layer{nn.Mark{Name: "stem", Layer: r.style.mobileConv("0", "1", 32, 3, 2)}}
+	f := mobileLayers{r.style, 0.001}
+	layers := []nn.Layer{nn.Mark{Name: "stem", Layer: f.conv("0", "1", 32, 3, 2)}}
 	from := 32
 	for _, b := range []inverted{{1, 16, 1, 1}, {6, 24, 2, 2}, {6, 32, 3, 2}, {6, 64, 4, 2}, {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1}} {
 		for k := range b.n {
@@ -70,27 +72,36 @@ func (r mobilenetV2) net(c Config) nn.Layer {
 			if k == 0 {
 				stride = b.s
 			}
-			layers = append(layers, r.block(c, from, b.c, b.t, stride))
+			layers = append(layers, f.inverted(c, from, b.c, b.t, stride))
 			from = b.c
 		}
 		last := len(layers) - 1
 		layers[last] = nn.Mark{Name: "features." + strconv.Itoa(last), Layer: layers[last]}
 	}
-	layers = append(layers, r.style.mobileConv("0", "1", 1280, 1, 1)) // [N, 1280, H/32, W/32]
-	classifier := nn.Linear{Name: "classifier.1", Init: nn.Normal{Std: 0.01}}
-	return c.head(pooled(list("features", layers...)), 0.2, classifier)
+	layers = append(layers, f.conv("0", "1", 1280, 1, 1)) // [N, 1280, H/32, W/32]
+	drop := 0.2
+	if r.style == keras {
+		drop = 0
+	}
+	return c.head(pooled(list("features", layers...)), drop, nn.Linear{Name: "classifier.1", Init: nn.Normal{Std: 0.01}})
 }
 
-// block is an inverted residual: 1×1 to t times the channels, depthwise 3×3, and 1×1 without activation (figure 3).
-func (r mobilenetV2) block(c Config, from, to, t, stride int) nn.Layer {
+// mobileLayers makes the layers of both versions.
+type mobileLayers struct {
+	style    style
+	momentum float64 // of Keras's batch norms
+}
+
+// inverted is an inverted residual: 1×1 to t times the channels, depthwise 3×3, and 1×1 without activation (figure 3).
+func (f mobileLayers) inverted(c Config, from, to, t, stride int) nn.Layer {
 	var body []nn.Layer
 	if t != 1 {
-		body = append(body, r.style.mobileConv("0", "1", t*from, 1, 1))
+		body = append(body, f.conv("0", "1", t*from, 1, 1))
 	}
-	last := r.style.mobileNorm("")
+	last := f.norm("")
 	residualBlock := stride == 1 && from == to
 	last.ZeroInit = c.ZeroInit && residualBlock
-	body = append(body, r.style.mobileDepthwise("0", "1", stride, false), nn.Conv2D{Filters: to, Kernel: 1, NoBias: true, Init: nn.HeNormal{FanOut: true}}, last)
+	body = append(body, f.depthwise("0", "1", stride, false), nn.Conv2D{Filters: to, Kernel: 1, NoBias: true, Init: nn.HeNormal{FanOut: true}}, last)
 	layer := list("conv", body...)
 	if residualBlock {
 		return residual{body: layer}
@@ -98,31 +109,31 @@ func (r mobilenetV2) block(c Config, from, to, t, stride int) nn.Layer {
 	return layer
 }
 
-// mobileConv is a convolution, a batch norm and a ReLU6.
-func (s style) mobileConv(name, norm string, filters, kernel, stride int) nn.Layer {
+// conv is a convolution, a batch norm and a ReLU6.
+func (f mobileLayers) conv(name, norm string, filters, kernel, stride int) nn.Layer {
 	conv := nn.Conv2D{Name: name, Filters: filters, Kernel: kernel, Stride: stride, Pad: kernel / 2, NoBias: true, Init: nn.HeNormal{FanOut: true}}
-	if s == keras {
+	if f.style == keras {
 		conv.Pad, conv.Same = 0, true
 	}
-	return nn.Sequential{conv, s.mobileNorm(norm), nn.ReLU6{}}
+	return nn.Sequential{conv, f.norm(norm), nn.ReLU6{}}
 }
 
-// mobileDepthwise is a depthwise 3×3 convolution, a batch norm and a ReLU6. Where the stride is 2, Keras pads v1
+// depthwise is a depthwise 3×3 convolution, a batch norm and a ReLU6. Where the stride is 2, Keras pads v1
 // below and to the right, whatever the size, and v2 as TensorFlow does.
-func (s style) mobileDepthwise(name, norm string, stride int, v1 bool) nn.Layer {
+func (f mobileLayers) depthwise(name, norm string, stride int, v1 bool) nn.Layer {
 	conv := nn.DepthwiseConv2D{Name: name, Kernel: 3, Stride: stride, Pad: 1, NoBias: true, Init: nn.HeNormal{FanOut: true}}
 	switch {
-	case s == keras && v1 && stride == 2:
+	case f.style == keras && v1 && stride == 2:
 		conv.Padding = [4]int{0, 1, 0, 1}
-	case s == keras:
+	case f.style == keras:
 		conv.Pad, conv.Same = 0, true
 	}
-	return nn.Sequential{conv, s.mobileNorm(norm), nn.ReLU6{}}
+	return nn.Sequential{conv, f.norm(norm), nn.ReLU6{}}
 }
 
-func (s style) mobileNorm(name string) nn.BatchNorm {
-	if s == keras {
-		return nn.BatchNorm{Name: name, Eps: 1e-3, Momentum: 0.01, Biased: true}
+func (f mobileLayers) norm(name string) nn.BatchNorm {
+	if f.style == keras {
+		return nn.BatchNorm{Name: name, Eps: 1e-3, Momentum: f.momentum, Biased: true}
 	}
 	return nn.BatchNorm{Name: name}
 }

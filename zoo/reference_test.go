@@ -37,7 +37,8 @@ type reference struct {
 	name   string // here
 	config zoo.Config
 	labels []int
-	quick  bool // in float64; the others run with STHENO_ZOO=all only
+	quick  bool    // in float64; the others run with STHENO_ZOO=all only
+	loose  float64 // multiplies float32's tolerances; 0 means 1
 }
 
 // published are the networks of ../shared/refs/arch, at their own sizes.
@@ -56,25 +57,49 @@ var published = []reference{
 	{file: "timm_resnetv2_50", name: "resnetv2_50"},
 }
 
-// sized are networks of testdata (gen.py): other members, small sizes, odd and not square, ten classes.
+// sized are networks of testdata (gen.py): other members, small sizes, odd and not square, other classes, channels and
+// first numbers.
 var sized = []reference{
-	atSize("resnet34", 49, 65, true),
-	atSize("resnet50", 65, 40, true),
-	atSize("resnet50_v1", 65, 40, true),
-	atSize("cifar_resnet20", 31, 20, true),
-	atSize("googlenet", 97, 129, true),
-	atSize("googlenet_bvlc", 97, 129, true),
-	atSize("inception_v3", 139, 155, true), // too small for its auxiliary head
-	atSize("inception_v3_keras", 139, 155, true),
-	atSize("squeezenet1_0", 65, 81, true),
-	atSize("squeezenet1_1", 64, 49, true),
-	atSize("mobilenet_v2", 97, 65, true),
-	atSize("vgg11_bn", 39, 64, false), // 129 million parameters
+	atSize("resnet18", 33, 52, 1, 5, true),
+	atSize("resnet34", 49, 65, 3, 10, true),
+	atSize("resnet50", 65, 40, 3, 10, true),
+	atSize("resnet50_v1", 65, 40, 3, 10, true),
+	atSize("resnet50_keras", 47, 62, 3, 10, true),
+	atSize("resnext50_32x4d", 41, 70, 4, 10, true),
+	atSize("wide_resnet50_2", 34, 49, 3, 10, false), // 67 million parameters
+	atSize("resnetv2_50", 63, 45, 4, 10, true),
+	atSize("resnet50v2_keras", 45, 62, 3, 10, true),
+	atSize("cifar_resnet20", 31, 20, 3, 10, true),
+	atSize("googlenet", 97, 129, 3, 10, true),
+	atSize("googlenet_bvlc", 97, 129, 3, 10, true),
+	atSize("bn_inception", 63, 80, 4, 10, true),
+	atSize("inception_v3", 139, 155, 3, 10, true), // too small for its auxiliary head
+	atSize("inception_v3_keras", 139, 155, 3, 10, true),
+	// Its last batch norms see 24 pixels. PyTorch's own float32 is up to 6.2e-4 (output) and 2.3e-2 (gradients) away,
+	// direct convolutions here 1.5e-3 and 3.3e-2, Winograd's, with another rounding, 3.6e-3 and 6.1e-2.
+	loosely(5, atSize("inception_v4", 171, 155, 3, 10, true)),
+	atSize("inception_resnet_v1", 139, 124, 1, 10, true),
+	atSize("inception_resnet_v2_keras", 124, 139, 3, 10, true),
+	atSize("xception", 71, 98, 3, 7, true),
+	atSize("xception_keras", 72, 99, 3, 10, true),
+	atSize("squeezenet1_0", 65, 81, 3, 10, true),
+	atSize("squeezenet1_1", 64, 49, 3, 10, true),
+	atSize("mobilenet_v1", 47, 65, 1, 10, true),
+	atSize("mobilenet_v1_keras", 98, 95, 3, 10, true),
+	atSize("mobilenet_v2", 97, 65, 3, 10, true),
+	atSize("mobilenet_v2_keras", 47, 66, 3, 10, true),
+	atSize("vgg11_bn", 39, 64, 3, 10, false), // 129 million parameters
+	atSize("vgg13", 35, 50, 1, 10, false),
 }
 
-func atSize(name string, h, w int, quick bool) reference {
-	return reference{file: name + "_" + strconv.Itoa(h) + "x" + strconv.Itoa(w), name: name, labels: []int{7, 3}, quick: quick,
-		config: zoo.Config{Classes: 10, InputSize: [2]int{h, w}, Aux: strings.HasPrefix(name, "googlenet")}}
+func atSize(name string, h, w, channels, classes int, quick bool) reference {
+	return reference{file: name + "_" + strconv.Itoa(h) + "x" + strconv.Itoa(w), name: name, labels: []int{7 % classes, 3 % classes}, quick: quick,
+		config: zoo.Config{Classes: classes, Channels: channels, InputSize: [2]int{h, w}, Aux: strings.HasPrefix(name, "googlenet")}}
+}
+
+func loosely(factor float64, r reference) reference {
+	r.loose = factor
+	return r
 }
 
 func TestPublished64(t *testing.T) {
@@ -170,7 +195,7 @@ func calm(file, name string) bool {
 	switch {
 	case strings.HasPrefix(file, "resnet18"), strings.HasPrefix(file, "resnet34"), strings.HasPrefix(file, "cifar"):
 		return strings.HasSuffix(name, ".bn2.weight")
-	case strings.HasPrefix(file, "res"):
+	case strings.HasPrefix(file, "res"), strings.HasPrefix(file, "wide"):
 		return strings.HasSuffix(name, ".bn3.weight")
 	case strings.Contains(file, "xception"):
 		return strings.HasSuffix(name, ".rep.8.weight")
@@ -180,6 +205,9 @@ func calm(file, name string) bool {
 
 func (r reference) compare(t *testing.T, dir string, dt tensor.Dtype, tolerance float64) {
 	file := r.file
+	if dt == tensor.Float32 {
+		tolerance *= max(r.loose, 1)
+	}
 	rows := readRows(t, filepath.Join(dir, file+".tensors.tsv"))
 	f, err := weights.Open(filepath.Join(dir, file+".expected.safetensors"))
 	if err != nil {
@@ -235,6 +263,7 @@ func (r reference) compare(t *testing.T, dir string, dt tensor.Dtype, tolerance 
 	gradients := [3]float64{tolerance, tolerance, tolerance}
 	if dt == tensor.Float32 {
 		gradients = narrowGradients
+		gradients[0] *= max(r.loose, 1)
 	}
 	compareGradients(t, rows, got, tolerance, gradients)
 }

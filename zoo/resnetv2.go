@@ -9,7 +9,8 @@ import (
 const heIdentity = "He et al. 2016, Identity Mappings in Deep Residual Networks, arXiv:1603.05027"
 
 // resnetV2 is a row of the pre-activation ResNets. Names and arithmetic are those of timm's resnetv2_50. Keras's
-// take the stride in a stage's last block, have other biases and another epsilon, and the same names.
+// take the stride in a stage's last block, put zeros around the first pooling, whose input may be below 0, have other
+// biases and another epsilon, and the same names.
 type resnetV2 struct {
 	Info
 	blocks [4]int // in stages.0 to stages.3
@@ -28,7 +29,7 @@ var resnetV2s = []resnetV2{
 func (r resnetV2) net(c Config) nn.Layer {
 	features := []nn.Layer{
 		in("stem", r.conv("conv", 64, 7, 2, true)),
-		nn.MaxPool2D{Kernel: 3, Stride: 2, Pad: 1}, // [N, 64, H/4, W/4]
+		r.pool(), // [N, 64, H/4, W/4]
 	}
 	for i, n := range r.blocks {
 		scope := "stages." + string(rune('0'+i))
@@ -49,6 +50,19 @@ func (r resnetV2) net(c Config) nn.Layer {
 	// timm's classifier is a 1×1 convolution.
 	return append(pooled(features...), c.dropout(0), unflatten{},
 		in("head", nn.Conv2D{Name: "fc", Filters: c.Classes, Kernel: 1, Init: nn.Normal{Std: 0.01}}), nn.Flatten{})
+}
+
+// pool is the stem's pooling.
+func (r resnetV2) pool() nn.Layer {
+	if r.style != keras {
+		return nn.MaxPool2D{Kernel: 3, Stride: 2, Pad: 1}
+	}
+	zeros := nn.Func(func(g *graph.Graph, x *nn.Node) *nn.Node {
+		return g.Apply("pad", "", func(*graph.Graph) (*nn.Node, error) {
+			return ops.Pad(x, ops.PadConfig{Before: []int{0, 0, 1, 1}, After: []int{0, 0, 1, 1}})
+		}, x)
+	})
+	return nn.Sequential{zeros, nn.MaxPool2D{Kernel: 3, Stride: 2}}
 }
 
 // unflatten makes pictures of one pixel, [N, D, 1, 1], of [N, D].

@@ -9,22 +9,26 @@ import (
 const simonyanVGG = "Simonyan and Zisserman 2014, Very Deep Convolutional Networks for Large-Scale Image Recognition, arXiv:1409.1556"
 
 // vgg is a row of the VGG family: five stages of 3×3 convolutions of 64, 128, 256, 512 and 512 channels, each
-// followed by a pooling that halves the picture. Names are torchvision's.
+// followed by a pooling that halves the picture. Names are torchvision's. Keras's computes the same in evaluation;
+// its preprocessing is another, and it has no dropout.
 type vgg struct {
 	Info
 	convs [5]int // in each stage
 	norm  bool   // a batch norm after each convolution
+	style style
 }
 
 var vggs = []vgg{
-	{imagenet("vgg11", 224, 132863336, 7609090048, 69.020, simonyanVGG), [5]int{1, 1, 2, 2, 2}, false},
-	{imagenet("vgg13", 224, 133047848, 11308466176, 69.928, simonyanVGG), [5]int{2, 2, 2, 2, 2}, false},
-	{imagenet("vgg16", 224, 138357544, 15470264320, 71.592, simonyanVGG), [5]int{2, 2, 3, 3, 3}, false},
-	{imagenet("vgg19", 224, 143667240, 19632062464, 72.376, simonyanVGG), [5]int{2, 2, 4, 4, 4}, false},
-	{imagenet("vgg11_bn", 224, 132868840, 7609090048, 70.370, simonyanVGG), [5]int{1, 1, 2, 2, 2}, true},
-	{imagenet("vgg13_bn", 224, 133053736, 11308466176, 71.586, simonyanVGG), [5]int{2, 2, 2, 2, 2}, true},
-	{imagenet("vgg16_bn", 224, 138365992, 15470264320, 73.360, simonyanVGG), [5]int{2, 2, 3, 3, 3}, true},
-	{imagenet("vgg19_bn", 224, 143678248, 19632062464, 74.218, simonyanVGG), [5]int{2, 2, 4, 4, 4}, true},
+	{imagenet("vgg11", 224, 132863336, 7609090048, 69.020, simonyanVGG), [5]int{1, 1, 2, 2, 2}, false, torch},
+	{imagenet("vgg13", 224, 133047848, 11308466176, 69.928, simonyanVGG), [5]int{2, 2, 2, 2, 2}, false, torch},
+	{imagenet("vgg16", 224, 138357544, 15470264320, 71.592, simonyanVGG), [5]int{2, 2, 3, 3, 3}, false, torch},
+	{imagenet("vgg19", 224, 143667240, 19632062464, 72.376, simonyanVGG), [5]int{2, 2, 4, 4, 4}, false, torch},
+	{imagenet("vgg11_bn", 224, 132868840, 7609090048, 70.370, simonyanVGG), [5]int{1, 1, 2, 2, 2}, true, torch},
+	{imagenet("vgg13_bn", 224, 133053736, 11308466176, 71.586, simonyanVGG), [5]int{2, 2, 2, 2, 2}, true, torch},
+	{imagenet("vgg16_bn", 224, 138365992, 15470264320, 73.360, simonyanVGG), [5]int{2, 2, 3, 3, 3}, true, torch},
+	{imagenet("vgg19_bn", 224, 143678248, 19632062464, 74.218, simonyanVGG), [5]int{2, 2, 4, 4, 4}, true, torch},
+	{imagenet("vgg16_keras", 224, 138357544, 15470264320, 71.3, simonyanVGG), [5]int{2, 2, 3, 3, 3}, false, keras},
+	{imagenet("vgg19_keras", 224, 143667240, 19632062464, 71.3, simonyanVGG), [5]int{2, 2, 4, 4, 4}, false, keras},
 }
 
 func (r vgg) net(c Config) nn.Layer {
@@ -44,12 +48,16 @@ func (r vgg) net(c Config) nn.Layer {
 	if c.Headless {
 		return nn.Sequential{features, nn.Mark{Name: "pooled", Layer: nn.GlobalAvgPool{}}}
 	}
+	drop := 0.5
+	if r.style == keras {
+		drop = 0
+	}
 	linear := func(units int) nn.Layer { return nn.Linear{Units: units, Init: nn.Normal{Std: 0.01}} }
 	return nn.Sequential{
 		features, nn.AdaptiveAvgPool2D{Size: [2]int{7, 7}}, nn.Flatten{},
 		list("classifier",
-			linear(4096), nn.ReLU{}, c.dropout(0.5),
-			linear(4096), nn.ReLU{}, c.dropout(0.5),
+			linear(4096), nn.ReLU{}, c.dropout(drop),
+			linear(4096), nn.ReLU{}, c.dropout(drop),
 			linear(c.Classes)),
 	}
 }

@@ -1,11 +1,13 @@
 """References for other networks and sizes than their own: python3 gen.py, in this folder.
 
 Written with PyTorch 1.13.1 and torchvision 0.14.1, float64. What torchvision lacks is its networks with other
-strides, paddings or blocks. Each case has a NAME_HxW.tensors.tsv and a
-NAME_HxW.expected.safetensors, as reference_test.go reads them. Values come from u01(t, i), as in fill_test.go.
+strides, paddings or blocks, or is in networks.py. Each case has a NAME_HxW.tensors.tsv and a
+NAME_HxW.expected.safetensors, as reference_test.go reads them. Values come from u01(t, i), as in fill_test.go. Names
+on the command line write only the cases that begin so.
 """
 import json
 import struct
+import sys
 import warnings
 
 import numpy as np
@@ -14,6 +16,8 @@ import torch.nn.functional as F
 from torch import nn
 from torchvision import models
 from torchvision.models.googlenet import Inception
+
+import networks
 
 warnings.simplefilter("ignore")
 
@@ -31,9 +35,9 @@ def u01(t, n):
     return (z >> np.uint64(11)).astype(np.float64) / 2**53
 
 
-def fill(state, calm):
+def fill(state, calm, seed):
     for t, (name, v) in enumerate(state.items()):
-        u = u01(t, v.numel())
+        u = u01(seed + t, v.numel())
         if v.dim() > 1:
             x = (2 * u - 1) * np.sqrt(6 / (v.numel() / v.shape[0]))
         elif name.endswith("running_var"):
@@ -62,24 +66,26 @@ def save(path, tensors):
         f.write(struct.pack("<Q", len(text)) + text + data)
 
 
-def run(name, height, width, calm=None, make=None, skip=()):
-    """skip: ends of names of tensors that the network here lacks; they are 1."""
+def run(name, height, width, calm=None, make=None, skip=(), keras=False, channels=3, seed=0):
+    """skip: ends of names of tensors that the network here lacks; they are 1. seed: the number of the first tensor."""
+    if len(sys.argv) > 1 and not name.startswith(tuple(sys.argv[1:])):
+        return
     model = make() if make else getattr(models, name)(num_classes=CLASSES)
     model = model.double()
     state = {k: v for k, v in model.state_dict().items() if not k.endswith("num_batches_tracked")}
     for k in [k for k in state if is_norm(k, state) and k.endswith(skip)]:
         state.pop(k).fill_(1)
-    fill(state, calm)
+    fill(state, calm, seed)
     for m in model.modules():
         if isinstance(m, nn.Dropout):
             m.p = 0
-    x = torch.from_numpy((2 * u01(1000003, 2 * 3 * height * width) - 1).reshape(2, 3, height, width))
+    x = torch.from_numpy((2 * u01(1000003, 2 * channels * height * width) - 1).reshape(2, channels, height, width))
     tensors = {}
     with torch.no_grad():
         tensors["eval_output"] = model.eval()(x)
     out = model.train()(x)
     out, *aux = out if isinstance(out, tuple) else (out,)
-    labels = torch.tensor([7, 3])
+    labels = torch.tensor([7, 3]) % out.shape[1]
     loss = F.cross_entropy(out, labels) + sum(0.3 * F.cross_entropy(a, labels) for a in aux)
     loss.backward()
     tensors["train_output"], tensors["train_loss"] = out, loss
@@ -89,11 +95,11 @@ def run(name, height, width, calm=None, make=None, skip=()):
     with open(stem + ".tensors.tsv", "w") as f:
         f.write("# t\tname\tshape\tkind\tnumel\tgrad_l2\tgrad_sum\tgrad_first\trunning_after_first\n")
         for t, (k, v) in enumerate(state.items()):
-            row = [t, k, "x".join(map(str, v.shape)), "", v.numel(), "", "", "", ""]
+            row = [seed + t, k, "x".join(map(str, v.shape)), "", v.numel(), "", "", "", ""]
             if k in grads:
                 g = grads[k]
                 row[5:8] = ["%.12g" % a for a in (np.sqrt((g * g).sum()), g.sum(), g[0])]
-            elif not (skip and k.endswith("running_var")):  # Keras's variance is biased
+            elif not (keras and k.endswith("running_var")):  # Keras's variance is biased
                 row[8] = "%.12g" % v.reshape(-1)[0].item()
             f.write("\t".join(map(str, row)) + "\n")
     print(stem, float(loss))
@@ -197,5 +203,25 @@ run("squeezenet1_0", 65, 81)
 run("squeezenet1_1", 64, 49)
 run("mobilenet_v2", 97, 65)
 run("vgg11_bn", 39, 64)
+for name, height, width, channels, classes, seed, make in [
+    ("resnet18", 33, 52, 1, 5, 1000, lambda c, k: networks.torchvision("resnet18", c, k)),
+    ("resnext50_32x4d", 41, 70, 4, 10, 2000, lambda c, k: networks.torchvision("resnext50_32x4d", c, k)),
+    ("wide_resnet50_2", 34, 49, 3, 10, 0, lambda c, k: networks.torchvision("wide_resnet50_2", c, k)),
+    ("vgg13", 35, 50, 1, 10, 0, lambda c, k: networks.torchvision("vgg13", c, k)),
+    ("mobilenet_v1", 47, 65, 1, 10, 0, networks.MobileNetV1),
+    ("resnetv2_50", 63, 45, 4, 10, 3000, networks.ResNetV2),
+    ("xception", 71, 98, 3, 7, 0, networks.Xception),
+    ("bn_inception", 63, 80, 4, 10, 0, networks.BNInception),
+    ("inception_v4", 171, 155, 3, 10, 4000, networks.InceptionV4),
+    ("inception_resnet_v1", 139, 124, 1, 10, 0, lambda c, k: networks.InceptionResNet(1, c, k)),
+]:
+    calm = {"resnet18": ".bn2.weight", "resnext50_32x4d": ".bn3.weight", "wide_resnet50_2": ".bn3.weight", "xception": ".rep.8.weight"}.get(name)
+    run(name, height, width, calm, lambda: make(channels, classes), channels=channels, seed=seed)
+run("mobilenet_v1_keras", 98, 95, make=lambda: networks.MobileNetV1(3, CLASSES, True), keras=True)
+run("mobilenet_v2_keras", 47, 66, make=lambda: networks.as_keras(models.mobilenet_v2(num_classes=CLASSES), 1e-3, 0.001, same=True), keras=True)
+run("resnet50_keras", 47, 62, ".bn3.weight", lambda: networks.as_keras(resnet50_v1(), 1.001e-5, 0.01, bias=True), keras=True)
+run("resnet50v2_keras", 45, 62, make=lambda: networks.ResNetV2(3, CLASSES, True), keras=True)
+run("xception_keras", 72, 99, ".rep.8.weight", lambda: networks.Xception(3, CLASSES, True), keras=True)
+run("inception_resnet_v2_keras", 124, 139, make=lambda: networks.InceptionResNet(2, 3, CLASSES, True), skip=(".weight",), keras=True)
 # Last, as it changes avg_pool2d for all.
-run("inception_v3_keras", 139, 155, make=lambda: inception_v3(True), skip=(".weight",))
+run("inception_v3_keras", 139, 155, make=lambda: inception_v3(True), skip=(".weight",), keras=True)

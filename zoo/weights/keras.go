@@ -3,6 +3,7 @@ package weights
 import (
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/pkg/errors"
@@ -10,7 +11,9 @@ import (
 )
 
 // KerasNames tells for the layers of a Keras model, by their names in the file, which scopes of a network here
-// they are. A layer that it does not know is left out. KerasResNet and the others are such functions.
+// they are. A layer that it does not know is left out. "SCOPE H W" is the scope of a dense layer on flattened
+// features of that height and width, [H, W, C] in Keras and [C, H, W] here. KerasResNet and the others are such
+// functions.
 type KerasNames func(layers []string) map[string]string
 
 // Keras reads variables of a Keras model: a safetensors or .npz file whose tensors have the names of Keras's
@@ -43,6 +46,10 @@ func fromKeras(infos []Info, names KerasNames) ([]Info, error) {
 		if !ok || !known {
 			continue
 		}
+		scope, height, width, err := flattened(scope)
+		if err != nil {
+			return nil, err
+		}
 		name := kerasKinds[kind]
 		// A layer of its own, DepthwiseConv2D, has its kernel under either name.
 		depthwise := strings.HasPrefix(layer, "conv_dw_") || strings.HasSuffix(layer, "depthwise")
@@ -50,7 +57,7 @@ func fromKeras(infos []Info, names KerasNames) ([]Info, error) {
 			name, kind = "weight", "depthwise_kernel"
 		}
 		out[i].Name = scope + "." + name
-		if err := turn(&out[i], kind); err != nil {
+		if err := turn(&out[i], kind, height, width); err != nil {
 			return nil, errors.WithMessagef(err, "Keras: %q", info.Name)
 		}
 	}
@@ -68,8 +75,25 @@ func kerasVariable(name string) (layer, kind string, ok bool) {
 	return layer, kind, kerasKinds[kind] != ""
 }
 
-// turn gives a kernel the order of axes of here. Its elements stay where they are in the file.
-func turn(info *Info, kind string) error {
+// flattened splits "SCOPE H W"; without numbers the layer sees features of one pixel.
+func flattened(text string) (scope string, height, width int, err error) {
+	fields := strings.Fields(text)
+	if len(fields) != 3 {
+		return text, 1, 1, nil
+	}
+	height, err = strconv.Atoi(fields[1])
+	if err == nil {
+		width, err = strconv.Atoi(fields[2])
+	}
+	if err != nil || height < 1 || width < 1 {
+		return "", 0, 0, errors.Errorf("Keras: scope %q, want SCOPE or SCOPE H W", text)
+	}
+	return fields[0], height, width, nil
+}
+
+// turn gives a kernel the order of axes of here. Its elements stay where they are in the file. A dense kernel is
+// that of features of height by width.
+func turn(info *Info, kind string, height, width int) error {
 	if !strings.HasSuffix(kind, "kernel") {
 		return nil
 	}
@@ -90,11 +114,12 @@ func turn(info *Info, kind string) error {
 	case len(s) == 4: // [H, W, I, O]
 		info.Shape = tensor.Shape{s[3], s[2], s[0], s[1]}
 		info.layout = []axis{from[3], from[2], from[0], from[1]}
-	case len(s) == 2 && kind == "kernel": // [I, O]
+	case len(s) == 2 && kind == "kernel" && s[0]%(height*width) == 0: // [H·W·C, O]
 		info.Shape = tensor.Shape{s[1], s[0]}
-		info.layout = []axis{from[1], from[0]}
+		channels, stride := s[0]/(height*width), from[0].stride
+		info.layout = []axis{from[1], {channels, stride}, {height, width * channels * stride}, {width, channels * stride}}
 	default:
-		return errors.Errorf("a kernel of shape %v, want 4 axes, or 2 in a dense layer", s)
+		return errors.Errorf("a kernel of shape %v, want 4 axes, or 2 in a dense layer of %d×%d pixels", s, height, width)
 	}
 	return nil
 }

@@ -74,7 +74,7 @@ func (z zeros) ReadAt(b []byte, at int64) (int, error) {
 }
 
 // TestKerasNames has the variables of Keras's models, as its sources make them (keras-applications 1.0.8:
-// resnet_common.py, inception_v3.py, xception.py, mobilenet.py, mobilenet_v2.py), and wants each to fit its
+// resnet_common.py, inception_v3.py, inception_resnet_v2.py, vgg16.py, vgg19.py, xception.py, mobilenet.py, mobilenet_v2.py), and wants each to fit its
 // network with nothing missing, nothing left over and no other shape.
 func TestKerasNames(t *testing.T) {
 	for _, c := range []struct {
@@ -86,6 +86,9 @@ func TestKerasNames(t *testing.T) {
 		{"resnet50v2_keras", weights.KerasResNetV2, kerasResNet(true)},
 		{"inception_v3_keras", weights.KerasInceptionV3, kerasInception()},
 		{"xception_keras", weights.KerasXception, kerasXception()},
+		{"inception_resnet_v2_keras", weights.KerasInceptionResNetV2, kerasInceptionResNet()},
+		{"vgg16_keras", weights.KerasVGG, kerasVGG(2, 2, 3, 3, 3)},
+		{"vgg19_keras", weights.KerasVGG, kerasVGG(2, 2, 4, 4, 4)},
 		{"mobilenet_v1_keras", weights.KerasMobileNet, kerasMobileNet()},
 		{"mobilenet_v2_keras", weights.KerasMobileNetV2, kerasMobileNetV2()},
 	} {
@@ -182,6 +185,59 @@ func kerasInception() (k kerasFile) {
 	}
 	k.add("inception_v3/predictions/kernel:0", x, 1000)
 	k.add("inception_v3/predictions/bias:0", 1000)
+	return k
+}
+
+func kerasInceptionResNet() (k kerasFile) {
+	made := 0
+	conv := func(in, filters, h, w int) int {
+		suffix := ""
+		if made > 0 {
+			suffix = fmt.Sprintf("_%d", made)
+		}
+		k.add("conv2d"+suffix+"/kernel:0", h, w, in, filters)
+		k.norm("batch_normalization"+suffix, filters, false)
+		made++
+		return filters
+	}
+	blocks := func(kind string, n, channels int, branches func() int) {
+		for i := range n {
+			name := fmt.Sprintf("%s_%d_conv", kind, i+1)
+			k.add(name+"/kernel:0", 1, 1, branches(), channels)
+			k.add(name+"/bias:0", channels)
+		}
+	}
+	x := conv(conv(conv(conv(conv(3, 32, 3, 3), 32, 3, 3), 64, 3, 3), 80, 1, 1), 192, 3, 3)
+	x = conv(x, 96, 1, 1) + conv(conv(x, 48, 1, 1), 64, 5, 5) + conv(conv(conv(x, 64, 1, 1), 96, 3, 3), 96, 3, 3) + conv(x, 64, 1, 1)
+	blocks("block35", 10, x, func() int {
+		return conv(x, 32, 1, 1) + conv(conv(x, 32, 1, 1), 32, 3, 3) + conv(conv(conv(x, 32, 1, 1), 48, 3, 3), 64, 3, 3)
+	})
+	x += conv(x, 384, 3, 3) + conv(conv(conv(x, 256, 1, 1), 256, 3, 3), 384, 3, 3)
+	blocks("block17", 20, x, func() int { return conv(x, 192, 1, 1) + conv(conv(conv(x, 128, 1, 1), 160, 1, 7), 192, 7, 1) })
+	x += conv(conv(x, 256, 1, 1), 384, 3, 3) + conv(conv(x, 256, 1, 1), 288, 3, 3) + conv(conv(conv(x, 256, 1, 1), 288, 3, 3), 320, 3, 3)
+	blocks("block8", 10, x, func() int { return conv(x, 192, 1, 1) + conv(conv(conv(x, 192, 1, 1), 224, 1, 3), 256, 3, 1) })
+	k.add("conv_7b/kernel:0", 1, 1, x, 1536)
+	k.norm("conv_7b_bn", 1536, false)
+	k.add("predictions/kernel:0", 1536, 1000)
+	k.add("predictions/bias:0", 1000)
+	return k
+}
+
+func kerasVGG(convs ...int) (k kerasFile) {
+	layer := func(name string, shape ...int) {
+		k.add(name+"/kernel:0", shape...)
+		k.add(name+"/bias:0", shape[len(shape)-1])
+	}
+	x := 3
+	for i, n := range convs {
+		for c := range n {
+			layer(fmt.Sprintf("block%d_conv%d", i+1, c+1), 3, 3, x, min(64<<i, 512))
+			x = min(64<<i, 512)
+		}
+	}
+	layer("fc1", 7*7*512, 4096)
+	layer("fc2", 4096, 4096)
+	layer("predictions", 4096, 1000)
 	return k
 }
 
@@ -358,6 +414,50 @@ func TestKerasLayout(t *testing.T) {
 		// Sums of some tens of terms near 1 in float64.
 		if diff := math.Abs(got.Float64s()[c] - want); diff > 1e-12 {
 			t.Errorf("class %d: %g, want %g", c, got.Float64s()[c], want)
+		}
+	}
+}
+
+// TestKerasFlatten: a dense layer on flattened features sees [H, W, C] in Keras and [C, H, W] here.
+func TestKerasFlatten(t *testing.T) {
+	const h, w, c, units = 2, 3, 4, 5
+	kernel := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(h*w*c, units))
+	for i := range kernel.Float32s() {
+		kernel.Float32s()[i] = float32(i)
+	}
+	var b bytes.Buffer
+	if err := weights.Write(&b, []weights.Named{{Name: "fc1/kernel", Value: kernel}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	f, err := weights.NewFile(bytes.NewReader(b.Bytes()), int64(b.Len()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := nn.NewModel(nn.Sequential{nn.Flatten{}, nn.Linear{Name: "fc", Units: units, NoBias: true}}, []int{c, h, w}, nn.ModelConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	load := func(scope string) error {
+		return f.LoadStore(m.Store(), weights.Keras(func([]string) map[string]string { return map[string]string{"fc1": scope} }))
+	}
+	if err := load("fc 2 3"); err != nil {
+		t.Fatal(err)
+	}
+	got := m.Store().Get("fc.weight").Value.Float32s() // [units, C·H·W]
+	for u := range units {
+		for k := range c {
+			for y := range h {
+				for x := range w {
+					if want := float32(((y*w+x)*c+k)*units + u); got[((u*c+k)*h+y)*w+x] != want {
+						t.Fatalf("unit %d, channel %d, row %d, column %d: %g, want %g", u, k, y, x, got[((u*c+k)*h+y)*w+x], want)
+					}
+				}
+			}
+		}
+	}
+	for _, scope := range []string{"fc 7 7", "fc 0 3", "fc a b"} {
+		if err := load(scope); err == nil || !strings.Contains(err.Error(), "Keras") {
+			t.Errorf("%s: error %v", scope, err)
 		}
 	}
 }

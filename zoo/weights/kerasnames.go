@@ -72,15 +72,67 @@ func KerasInceptionV3(layers []string) map[string]string {
 			"branch3x3dbl_1", "branch3x3dbl_2", "branch3x3dbl_3a", "branch3x3dbl_3b", "branch_pool")
 	}
 	scopes := byRules(layers, rule{`predictions`, "fc"})
-	for i, l := range counted(layers, "conv2d") {
-		if i < len(convs) {
-			scopes[l] = convs[i] + ".conv"
+	nameCounted(scopes, layers, convs)
+	return scopes
+}
+
+// KerasInceptionResNetV2 knows the layers of keras.applications.inception_resnet_v2: inception_resnet_v2_keras. Most
+// have no names but those that Keras counted, in the order of its source.
+func KerasInceptionResNetV2(layers []string) map[string]string {
+	convs := strings.Fields("conv2d_1a conv2d_2a conv2d_2b conv2d_3b conv2d_4a")
+	add := func(block string, branches ...string) {
+		for _, b := range branches {
+			convs = append(convs, block+"."+b)
 		}
 	}
-	for i, l := range counted(layers, "batch_normalization") {
-		if i < len(convs) {
-			scopes[l] = convs[i] + ".bn"
+	scopes := byRules(layers, rule{`conv_7b`, "conv2d_7b.conv"}, rule{`conv_7b_bn`, "conv2d_7b.bn"}, rule{`predictions`, "classif"})
+	add("mixed_5b", "branch0", "branch1.0", "branch1.1", "branch2.0", "branch2.1", "branch2.2", "branch3.1")
+	for i := range 10 {
+		block := fmt.Sprintf("repeat.%d", i)
+		add(block, "branch0", "branch1.0", "branch1.1", "branch2.0", "branch2.1", "branch2.2")
+		scopes[fmt.Sprintf("block35_%d_conv", i+1)] = block + ".conv2d"
+	}
+	add("mixed_6a", "branch0", "branch1.0", "branch1.1", "branch1.2")
+	for i := range 20 {
+		block := fmt.Sprintf("repeat_1.%d", i)
+		add(block, "branch0", "branch1.0", "branch1.1", "branch1.2")
+		scopes[fmt.Sprintf("block17_%d_conv", i+1)] = block + ".conv2d"
+	}
+	add("mixed_7a", "branch0.0", "branch0.1", "branch1.0", "branch1.1", "branch2.0", "branch2.1", "branch2.2")
+	for i := range 10 {
+		block := fmt.Sprintf("repeat_2.%d", i)
+		if i == 9 {
+			block = "block8"
 		}
+		add(block, "branch0", "branch1.0", "branch1.1", "branch1.2")
+		scopes[fmt.Sprintf("block8_%d_conv", i+1)] = block + ".conv2d"
+	}
+	nameCounted(scopes, layers, convs)
+	return scopes
+}
+
+// nameCounted gives the convolutions that Keras counted, and their batch norms, the scopes NAME.conv and NAME.bn.
+func nameCounted(scopes map[string]string, layers, convs []string) {
+	for kind, here := range map[string]string{"conv2d": ".conv", "batch_normalization": ".bn"} {
+		for i, l := range counted(layers, kind) {
+			if i < len(convs) {
+				scopes[l] = convs[i] + here
+			}
+		}
+	}
+}
+
+// KerasVGG knows the layers of keras.applications.vgg16 and vgg19: vgg16_keras and vgg19_keras, for pictures of
+// 224×224.
+func KerasVGG(layers []string) map[string]string {
+	scopes := byRules(layers, rule{`fc1`, "classifier.0 7 7"}, rule{`fc2`, "classifier.3"}, rule{`predictions`, "classifier.6"})
+	at := 0 // in torchvision's list; a ReLU follows each convolution, a pooling each block
+	for block := 1; block <= 5; block++ {
+		for conv := 1; slices.Contains(layers, fmt.Sprintf("block%d_conv%d", block, conv)); conv++ {
+			scopes[fmt.Sprintf("block%d_conv%d", block, conv)] = fmt.Sprintf("features.%d", at)
+			at += 2
+		}
+		at++
 	}
 	return scopes
 }
