@@ -128,13 +128,12 @@ func printModelSpeeds(w io.Writer, s bench.Sampling, o bench.ModelOptions, list 
 		e.SetIndent("", " ")
 		return errors.Wrap(e.Encode(rows), "bench")
 	}
-	peak := bench.Peak()
-	fmt.Fprintf(w, "road %v, measured peak %.0f GFLOP/s\n", cpu.Current(), peak)
+	fmt.Fprintf(w, "road %v\n", cpu.Current())
 	fmt.Fprintf(w, "%-14s %-6s %5s %11s %9s %9s %7s %9s %9s %9s %10s %7s\n", "network", "mode", "batch", "pictures/s", "ms", "GFLOP/s", "peak", "plan MiB", "vars MiB", "RSS MiB", "compile ms", "clean")
 	return bench.Models(s, o, func(r bench.ModelRow) error {
 		share := "-"
-		if peak > 0 {
-			share = fmt.Sprintf("%.0f %%", 100*r.Gflops/peak)
+		if r.Peak > 0 {
+			share = fmt.Sprintf("%.0f %%", 100*r.Gflops/r.Peak)
 		}
 		_, err := fmt.Fprintf(w, "%-14s %-6s %5d %11.2f %9.2f %9.1f %7s %9.1f %9.1f %9.1f %10.1f %3d/%-3d\n", r.Name, r.Mode, r.Batch, r.Pictures, r.Ms, r.Gflops, share, r.Planned, r.Leaves+r.Slots, r.Resident, r.Compile, r.Clean, r.All)
 		return err

@@ -76,4 +76,5 @@ def main():
         json.dump(log, open(a.json, "w"), indent=1)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -3,8 +3,8 @@
 
 usage: torch_ops.py SHAPES.json NAME [nchw|nhwc]      (SHAPES.json: `stheno bench ops --shapes`)
 
-Prints a JSON list of {name, pass, ms, best_ms, clean, all}. PyTorch is strongest with OpenBLAS on OpenMP (one
-thread pool instead of two that fight) and a malloc that keeps its pages; compare.py sets both.
+Prints a JSON list of {name, pass, ms, best_ms, cpu_ms, clean, all}; cpu_ms is processor time, of all threads. PyTorch is strongest with OpenBLAS on OpenMP (one
+thread pool instead of two that fight) and a malloc that keeps its pages; compare_ops.py sets both.
 """
 import json
 import os
@@ -22,27 +22,29 @@ def busy():
     return (sum(v[:3]) + sum(v[5:8])) / 100
 
 
-def measure(f, sample=0.15, samples=7, limit=15.0):
+def measure(f, sample=0.15, samples=7, limit=float(os.environ.get("LIMIT", 15))):
     """As internal/bench: the median over samples that other processes did not disturb."""
     for _ in range(3):
         f()
     t = time.perf_counter()
     f()
     calls = int(sample / max(time.perf_counter() - t, 1e-9)) + 1
-    clean, all_, begin = [], [], time.perf_counter()
+    clean, all_, cpu, begin = [], [], [], time.perf_counter()
     while len(clean) < samples and (time.perf_counter() - begin < limit or len(all_) < 3):
         b, own, t = busy(), time.process_time(), time.perf_counter()
         for _ in range(calls):
             f()
         took = time.perf_counter() - t
-        others = (busy() - b) - (time.process_time() - own)
+        own = time.process_time() - own
+        others = (busy() - b) - own
         all_.append(took / calls)
+        cpu.append(own / calls)
         if others <= 0.06 * took * os.cpu_count():
             clean.append(took / calls)
         else:
             time.sleep(0.1)
     use = sorted(clean if len(clean) >= 2 else all_)
-    return dict(ms=use[len(use) // 2] * 1e3, best_ms=min(all_) * 1e3, clean=len(clean), all=len(all_))
+    return dict(ms=use[len(use) // 2] * 1e3, best_ms=min(all_) * 1e3, cpu_ms=sorted(cpu)[len(cpu) // 2] * 1e3, clean=len(clean), all=len(all_))
 
 
 def convolution(c, fmt):

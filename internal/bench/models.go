@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"context"
 	"io"
 	"os"
 	"strings"
@@ -33,6 +32,8 @@ var modelCases = []modelCase{
 	{"googlenet", "", 8, []int{1, 32}, true},
 	{"inception_v3", "", 4, []int{1, 16}, true},
 	{"xception", "", 4, []int{1, 16}, false},
+	{"dcgan", "", 64, nil, false},          // the pair: one step of each
+	{"resnet20_stock", "", 16, nil, false}, // of Gorgonia's own ops, on its tape machine
 }
 
 func (c modelCase) network() string {
@@ -49,12 +50,14 @@ type ModelRow struct {
 	Batch    int     `json:"batch"`
 	Pictures float64 `json:"pictures_per_second"`
 	Ms       float64 `json:"ms"`        // median of a step or a batch
+	CPU      float64 `json:"cpu_ms"`    // processor time of a step or a batch, of all threads
 	Gflops   float64 `json:"gflops"`    // of direct convolutions and products, whatever the roads really do
 	Planned  float64 `json:"plan_mib"`  // the tape's memory, known before the first run
 	Leaves   float64 `json:"vars_mib"`  // inputs and variables
 	Slots    float64 `json:"slots_mib"` // what the optimiser keeps
 	Resident float64 `json:"rss_mib"`   // largest resident size of the process so far; 0 where the system does not tell
 	Compile  float64 `json:"compile_ms"`
+	Peak     float64 `json:"peak_gflops"` // what the processor could do; 0 on the generic road
 	Clean    int     `json:"clean"`
 	All      int     `json:"all"`
 }
@@ -74,14 +77,21 @@ func Models(s Sampling, o ModelOptions, each func(ModelRow) error) error {
 	if o.Mode != "" && o.Mode != "train" && o.Mode != "infer" {
 		return errors.Errorf("bench: mode %q, want train or infer", o.Mode)
 	}
-	found := false
+	found, peak := false, Peak()
+	measured := func(r ModelRow, err error) error {
+		if err != nil {
+			return err
+		}
+		r.Peak = peak
+		return each(r)
+	}
 	for _, c := range modelCases {
 		if o.Only != "" && o.Only != c.name {
 			continue
 		}
 		found = true
 		if o.Mode != "infer" {
-			if err := report(each)(c.measureTrain(s, pick(o.Batch, c.train), o)); err != nil {
+			if err := measured(c.measureTrain(s, pick(o.Batch, c.train), o)); err != nil {
 				return err
 			}
 		}
@@ -92,7 +102,7 @@ func Models(s Sampling, o ModelOptions, each func(ModelRow) error) error {
 			if o.Batch > 0 && batch != c.infer[0] {
 				break
 			}
-			if err := report(each)(c.measureInfer(s, pick(o.Batch, batch), o)); err != nil {
+			if err := measured(c.measureInfer(s, pick(o.Batch, batch), o)); err != nil {
 				return err
 			}
 		}
@@ -114,16 +124,13 @@ func pick(asked, usual int) int {
 	return usual
 }
 
-func report(each func(ModelRow) error) func(ModelRow, error) error {
-	return func(r ModelRow, err error) error {
-		if err != nil {
-			return err
-		}
-		return each(r)
-	}
-}
-
 func (c modelCase) measureTrain(s Sampling, batch int, o ModelOptions) (ModelRow, error) {
+	switch c.name {
+	case "dcgan":
+		return measureDCGAN(s, batch, o)
+	case "resnet20_stock":
+		return measureStock(s, batch)
+	}
 	m, err := zoo.New(c.network(), zoo.Config{Aux: c.aux})
 	if err != nil {
 		return ModelRow{}, err
@@ -155,7 +162,7 @@ func (c modelCase) measureTrain(s Sampling, batch int, o ModelOptions) (ModelRow
 	opts := o.Options
 	opts.Assign, opts.Profile = b.Graph.Assigns(), o.Profile != nil
 	for i, n := range grads { // parameters move as their gradients come
-		opts.Use = append(opts.Use, graph.Use{Node: n, Func: func(v gorgonia.Value) error {
+		opts.Use = append(opts.Use, graph.Use{Node: n, Writes: leaves[i], Func: func(v gorgonia.Value) error {
 			state.Params()[i].Grad = v.(*tensor.Dense)
 			return state.Update(i, 0.01)
 		}})
@@ -175,14 +182,9 @@ func (c modelCase) measureTrain(s Sampling, batch int, o ModelOptions) (ModelRow
 			return r, err
 		}
 	}
-	var failed error
-	t := s.Measure(func() {
-		if err := tape.RunAll(); err != nil {
-			failed = err
-		}
-	})
-	if failed != nil {
-		return r, failed
+	t, err := s.measure(tape.RunAll)
+	if err != nil {
+		return r, err
 	}
 	r.fill(t, tape.Plan(), 3*b.Graph.Total().MACs)
 	return r, writeProfile(o.Profile, tape)
@@ -210,14 +212,9 @@ func (c modelCase) measureInfer(s Sampling, batch int, o ModelOptions) (ModelRow
 	if err := gorgonia.Let(b.Input, pictures(batch, m.Input)); err != nil {
 		return r, err
 	}
-	var failed error
-	t := s.Measure(func() {
-		if err := tape.Run(context.Background()); err != nil {
-			failed = err
-		}
-	})
-	if failed != nil {
-		return r, failed
+	t, err := s.measure(tape.RunAll)
+	if err != nil {
+		return r, err
 	}
 	r.fill(t, tape.Plan(), b.Graph.Total().MACs)
 	return r, writeProfile(o.Profile, tape)
@@ -225,7 +222,7 @@ func (c modelCase) measureInfer(s Sampling, batch int, o ModelOptions) (ModelRow
 
 func (r *ModelRow) fill(t Timing, p graph.Plan, macs int64) {
 	sec := t.Median.Seconds()
-	r.Pictures, r.Ms = float64(r.Batch)/sec, ms(t.Median)
+	r.Pictures, r.Ms, r.CPU = float64(r.Batch)/sec, ms(t.Median), ms(t.CPU)
 	r.Gflops = 2 * float64(macs) / sec / 1e9
 	r.Planned, r.Leaves = float64(p.Arena)/(1<<20), float64(p.Leaves)/(1<<20)
 	r.Resident = float64(peakResident()) / (1 << 20)

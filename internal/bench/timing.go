@@ -3,7 +3,7 @@ package bench
 
 import (
 	"os"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,7 +19,8 @@ type Sampling struct {
 // Timing is what was measured of one call.
 type Timing struct {
 	Median, Best time.Duration
-	Clean, All   int // samples that other processes did not disturb, and all
+	CPU          time.Duration // processor time of all threads, median; 0 where the system does not tell
+	Clean, All   int           // samples that other processes did not disturb, and all
 }
 
 // disturbed is the share of the machine that other processes may use during a clean sample.
@@ -41,7 +42,7 @@ func (s Sampling) Measure(f func()) Timing {
 	begin := time.Now()
 	f()
 	calls := int(s.MinSample/max(time.Since(begin), 1)) + 1
-	var clean, all []time.Duration
+	var clean, all, cpu []time.Duration
 	for begin = time.Now(); len(clean) < s.Samples && (time.Since(begin) < s.Limit || len(all) < 3); {
 		busy, own := machineBusy(), ownBusy()
 		start := time.Now()
@@ -49,9 +50,11 @@ func (s Sampling) Measure(f func()) Timing {
 			f()
 		}
 		took := time.Since(start)
-		others := (machineBusy() - busy) - (ownBusy() - own)
+		own = ownBusy() - own
+		others := (machineBusy() - busy) - own
 		d := took / time.Duration(calls)
 		all = append(all, d)
+		cpu = append(cpu, own/time.Duration(calls))
 		if others.Seconds() <= disturbed*took.Seconds()*float64(cores()) {
 			clean = append(clean, d)
 		} else {
@@ -65,9 +68,24 @@ func (s Sampling) Measure(f func()) Timing {
 	if len(clean) < 2 {
 		clean = all
 	}
-	sort.Slice(clean, func(a, b int) bool { return clean[a] < clean[b] })
-	t.Median = clean[len(clean)/2]
+	t.Median, t.CPU = median(clean), median(cpu)
 	return t
+}
+
+func median(d []time.Duration) time.Duration {
+	slices.Sort(d)
+	return d[len(d)/2]
+}
+
+// measure is Measure of what can fail.
+func (s Sampling) measure(f func() error) (Timing, error) {
+	var failed error
+	t := s.Measure(func() {
+		if err := f(); err != nil {
+			failed = err
+		}
+	})
+	return t, failed
 }
 
 // machineBusy is the processor time that all processes have used; 0 where the system does not tell.
