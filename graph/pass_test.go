@@ -56,12 +56,13 @@ func everyPass() map[string]Options {
 	return map[string]Options{
 		"all passes":     {},
 		"repeat":         {RepeatOver: 1},
-		"repeat alone":   {RepeatOver: 1, NoMerge: true, NoLayout: true, NoSchedule: true, NoInPlace: true},
+		"repeat alone":   {RepeatOver: 1, NoMerge: true, NoLayout: true, NoSchedule: true, NoInPlace: true, NoJoin: true},
 		"no merge":       {NoMerge: true},
 		"no layout":      {NoLayout: true},
 		"no schedule":    {NoSchedule: true},
 		"no in place":    {NoInPlace: true},
-		"nothing at all": {NoMerge: true, NoLayout: true, NoSchedule: true, NoInPlace: true},
+		"no join":        {NoJoin: true},
+		"nothing at all": {NoMerge: true, NoLayout: true, NoSchedule: true, NoInPlace: true, NoJoin: true},
 	}
 }
 
@@ -70,6 +71,7 @@ func TestPassesKeepResultsOfRandomGraphs(t *testing.T) {
 	if RaceDetector {
 		seeds = 30
 	}
+	joined := 0
 	for seed := range seeds {
 		rng := rand.New(rand.NewPCG(seed, 3))
 		_, outputs := randomGraph(t, rng, 5+rng.IntN(60))
@@ -88,7 +90,14 @@ func TestPassesKeepResultsOfRandomGraphs(t *testing.T) {
 			if t.Failed() {
 				t.Fatalf("seed %d, %s\n%v", seed, name, o.Dump)
 			}
+			if o.NoJoin && tape.Plan().Joined > 0 {
+				t.Fatalf("seed %d, %s: %v", seed, name, tape.Plan())
+			}
+			joined += tape.Plan().Joined
 		}
+	}
+	if joined == 0 {
+		t.Error("no value of any graph was written in its place in a concat")
 	}
 }
 
@@ -126,9 +135,74 @@ func checkMemory(t testing.TB, tape *Tape) {
 			t.Errorf("instruction %d writes over %v, which is a leaf or is read again", k, i.in[i.reuses])
 		}
 	}
+	for _, fault := range memoryFaults(p) {
+		t.Error(fault)
+	}
 	plan := tape.Plan()
 	if plan.Arena < plan.Live || plan.Live > plan.Unshared+scratchOf(p) || plan.Arena != p.arena {
 		t.Errorf("plan: %v", plan)
+	}
+}
+
+// memoryFaults follows every byte of the arena through a run, and says where a value is read that somebody has
+// written over since, in whole or in part.
+func memoryFaults(p *program) (faults []string) {
+	owner := make([]*value, p.arena)
+	scratch := &value{}
+	for k, i := range p.instrs {
+		if i.scratch != nil {
+			for b := range i.scratch.size {
+				owner[i.scratch.offset+b] = scratch
+			}
+		}
+		check := func(v *value, when string) {
+			if v.kind != planned {
+				return
+			}
+			eachByte(v, func(b int) bool {
+				if owner[b] != v {
+					faults = append(faults, fmt.Sprintf("%s instruction %d, byte %d of %v is not its own", when, k, b, v))
+					return false
+				}
+				return true
+			})
+		}
+		for _, v := range i.in {
+			check(v, "before")
+		}
+		if i.out.kind == planned {
+			eachByte(i.out, func(b int) bool {
+				owner[b] = i.out
+				return true
+			})
+		}
+		for a, v := range i.in {
+			if a != i.reuses && v.joined != i.out {
+				check(v, "by")
+			}
+		}
+		if k == len(p.instrs)-1 {
+			for _, v := range p.outputs {
+				check(v, "after")
+			}
+		}
+	}
+	return faults
+}
+
+// eachByte calls f with the place of each byte of a value in the arena until f says no.
+func eachByte(v *value, f func(b int) bool) {
+	at, run := v.buffer.offset+v.at, v.bytes()
+	next := run
+	if v.joined != nil {
+		run, next = v.shape[1]*int(v.dtype.Size()), v.joined.shape[1]*int(v.dtype.Size())
+	}
+	for n := v.bytes(); n > 0; n, at = n-run, at+next {
+		for b := range run {
+			if !f(at + b) {
+				return
+			}
+		}
 	}
 }
 

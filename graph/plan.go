@@ -12,7 +12,7 @@ import (
 )
 
 // buffer is a stretch of the arena that is in use from one instruction to another. Several values share one
-// buffer, one after the other, where an op writes over its input.
+// buffer: one after the other, where an op writes over its input, and side by side, as parts of a concat's result.
 type buffer struct {
 	size        int // bytes
 	first, last int // instructions
@@ -37,7 +37,7 @@ func (p *program) takeOver() {
 	for k, i := range p.instrs {
 		i.reuses = -1
 		r, ok := i.run.(exec.InPlacer)
-		if !ok || i.out.kind != planned {
+		if !ok || i.out.kind != planned || i.out.joined != nil {
 			continue
 		}
 		for _, a := range r.InPlace() {
@@ -83,22 +83,38 @@ func (i *instr) prepare() {
 	}
 }
 
-// share gives every planned value and every scratch a buffer, and values that lie over one another the same.
+// share gives every planned value and every scratch a buffer, and values that lie over one another, or in one
+// another, the same.
 func (p *program) share() {
 	p.buffers = nil
+	for _, i := range p.instrs {
+		i.out.buffer = nil
+	}
 	for k, i := range p.instrs {
 		if i.out.kind == planned {
 			if i.reuses >= 0 {
 				i.out.buffer = i.in[i.reuses].buffer
 				i.out.buffer.last = max(i.out.buffer.last, i.out.last)
 			} else {
-				i.out.buffer = p.newBuffer(i.out.bytes(), k, i.out.last)
+				p.makeRoom(k, i.out)
 			}
 		}
 		if i.needs > 0 {
 			i.scratch = p.newBuffer(i.needs, k, k)
 		}
 	}
+}
+
+// makeRoom gives the result of instruction k a buffer, if the first part of it that was computed has not had one.
+func (p *program) makeRoom(k int, v *value) {
+	whole := v
+	if v.joined != nil {
+		whole = v.joined
+	}
+	if whole.buffer == nil {
+		whole.buffer = p.newBuffer(whole.bytes(), k, whole.last)
+	}
+	v.buffer = whole.buffer
 }
 
 // usage is the bytes in use at each instruction, and at the end.
@@ -137,6 +153,9 @@ func (p *program) place() {
 func (v *value) empty() exec.Array {
 	a := exec.Empty(v.shape, v.dtype)
 	a.Order = v.order
+	if v.joined != nil {
+		a = a.Pitched(v.joined.shape[1])
+	}
 	return a
 }
 
@@ -173,7 +192,7 @@ func (p *program) bind() ([]byte, error) {
 		var err error
 		switch v.kind {
 		case planned:
-			v.array = v.empty().At(unsafe.Pointer(&arena[v.buffer.offset]))
+			v.array = v.empty().At(unsafe.Pointer(&arena[v.buffer.offset+v.at]))
 			if v.order == exec.RowMajor {
 				v.host, err = hostOf(&v.array)
 			}
@@ -209,6 +228,7 @@ type Plan struct {
 	Unshared     int // bytes if every result had memory of its own
 	Leaves       int // bytes of inputs and variables, kept outside the tape
 	InPlace      int // results that lie over an input
+	Joined       int // results that were written where a concat wants them
 	Merged       int // nodes computed once for several equal ones
 	Fused        int // ops that are computed within another one
 	Repeated     int // ops computed twice, so that their results need not be kept
@@ -217,8 +237,8 @@ type Plan struct {
 
 func (p Plan) String() string {
 	mib := func(b int) float64 { return float64(b) / (1 << 20) }
-	return fmt.Sprintf("%d instructions, arena %.1f MiB (fullest moment %.1f, unshared %.1f), inputs and variables %.1f MiB, %d in place, %d merged, %d fused, %d repeated, %d dead",
-		p.Instructions, mib(p.Arena), mib(p.Live), mib(p.Unshared), mib(p.Leaves), p.InPlace, p.Merged, p.Fused, p.Repeated, p.Dead)
+	return fmt.Sprintf("%d instructions, arena %.1f MiB (fullest moment %.1f, unshared %.1f), inputs and variables %.1f MiB, %d in place, %d joined, %d merged, %d fused, %d repeated, %d dead",
+		p.Instructions, mib(p.Arena), mib(p.Live), mib(p.Unshared), mib(p.Leaves), p.InPlace, p.Joined, p.Merged, p.Fused, p.Repeated, p.Dead)
 }
 
 func (p *program) plan() Plan {
@@ -232,6 +252,9 @@ func (p *program) plan() Plan {
 		}
 		if i.reuses >= 0 {
 			plan.InPlace++
+		}
+		if i.out.joined != nil {
+			plan.Joined++
 		}
 	}
 	return plan

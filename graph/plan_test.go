@@ -211,9 +211,9 @@ func TestPassesKeepResultsOfNetworks(t *testing.T) {
 			}
 			return tr
 		}
-		plain := run(graph.Options{NoMerge: true, NoLayout: true, NoSchedule: true, NoInPlace: true})
+		plain := run(graph.Options{NoMerge: true, NoLayout: true, NoSchedule: true, NoInPlace: true, NoJoin: true})
 		for name, o := range map[string]graph.Options{
-			"all passes": {}, "repeat": {RepeatOver: 1}, "no merge": {NoMerge: true}, "no layout": {NoLayout: true}, "no schedule": {NoSchedule: true}, "no in place": {NoInPlace: true},
+			"all passes": {}, "repeat": {RepeatOver: 1}, "no merge": {NoMerge: true}, "no layout": {NoLayout: true}, "no schedule": {NoSchedule: true}, "no in place": {NoInPlace: true}, "no join": {NoJoin: true},
 		} {
 			t.Run(fmt.Sprint(c.dt, " ", name), func(t *testing.T) { compareTraces(t, plain, run(o), c.tol) })
 		}

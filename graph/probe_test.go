@@ -22,7 +22,8 @@ import (
 //
 //	y[i] = bias + Σ (k+1)·x_k[i] + index(i)/8, modulo 256    (index: the place in row-major order; only if indexed)
 //
-// All values are small multiples of 1/8: the arithmetic is exact, whatever its order.
+// A probe that joins puts its operands' channels side by side instead. All values are small multiples of 1/8: the
+// arithmetic is exact, whatever its order.
 type probe struct {
 	label   string
 	bias    float64
@@ -32,6 +33,8 @@ type probe struct {
 	out     exec.Flow // of the result
 	scratch int       // float64s; the op fills them with rubbish
 	whole   bool      // the result is a scalar: the sum of y
+	pitched bool      // the result may be pitched
+	joins   bool      // a concat of channels
 	serial  int64     // set: equal to no other probe
 	hash    uint32
 
@@ -45,6 +48,8 @@ var (
 	_ exec.InPlacer  = &probed{}
 	_ exec.Scratcher = &probed{}
 	_ exec.Equaler   = &probed{}
+	_ exec.Pitcher   = &probed{}
+	_ exec.Joiner    = &probed{}
 )
 
 var probes atomic.Int64
@@ -59,6 +64,12 @@ func (p probe) add(t testing.TB, in ...*Node) *Node {
 	op := &probed{probe: p, id: probes.Add(1), shape: in[0].Shape()}
 	if p.whole {
 		op.shape = tensor.Shape{}
+	}
+	if p.joins {
+		op.shape = op.shape.Clone()
+		for _, n := range in[1:] {
+			op.shape[1] += n.Shape()[1]
+		}
 	}
 	for _, n := range in {
 		op.in = append(op.in, typeOfNode(n))
@@ -106,11 +117,13 @@ func (p *probed) WriteHash(h hash.Hash) {
 }
 func (p *probed) Hashcode() uint32            { return p.hash }
 func (p *probed) InPlace() []int              { return p.inplace }
+func (p *probed) CanPitch(*exec.Call) bool    { return p.pitched }
+func (p *probed) Joins() bool                 { return p.joins }
 func (p *probed) ScratchBytes(*exec.Call) int { return exec.ScratchSize[float64](p.probe.scratch) }
 
 func (p *probed) EqualOp(other any) bool {
 	q, ok := other.(*probed)
-	return ok && p.label == q.label && p.bias == q.bias && p.indexed == q.indexed && p.whole == q.whole && p.serial == 0 && q.serial == 0
+	return ok && p.label == q.label && p.bias == q.bias && p.indexed == q.indexed && p.whole == q.whole && p.joins == q.joins && p.serial == 0 && q.serial == 0
 }
 
 func (p *probed) Flows(in []tensor.Shape, out tensor.Shape) ([]exec.Flow, exec.Flow) {
@@ -132,9 +145,18 @@ func (p *probed) Run(c *exec.Call) error {
 	for i := range rubbish {
 		rubbish[i] = -12345 // shows, if it lies over anything that is still read
 	}
+	y := exec.Data[float64](&c.Out)
+	if p.joins {
+		p.join(c, y)
+		return nil
+	}
+	for k := range c.In {
+		if c.In[k].Pitch != 0 {
+			return errors.Errorf("input %d is pitched, and the op has not said that it can read that", k)
+		}
+	}
 	shape := c.In[0].Shape
 	total := 0.0
-	y := exec.Data[float64](&c.Out)
 	for at := range exec.Size(shape) { // row-major index
 		v := p.bias
 		for k := range c.In {
@@ -160,6 +182,21 @@ func (p *probed) Run(c *exec.Call) error {
 	return nil
 }
 
+// join copies the operands that do not lie in the result yet.
+func (p *probed) join(c *exec.Call, y []float64) {
+	channels := 0
+	for k := range c.In {
+		x, s := &c.In[k], c.In[k].Shape
+		for at := range exec.Size(s) {
+			if hw := s[2] * s[3]; x.Pitch == 0 {
+				to := (at/(s[1]*hw)*c.Out.Shape[1]+channels)*hw + at%(s[1]*hw)
+				y[place(to, &c.Out)] = exec.Data[float64](x)[place(at, x)]
+			}
+		}
+		channels += s[1]
+	}
+}
+
 // place is where the element with a row-major index lies in the array's own order.
 func place(at int, a *exec.Array) int {
 	if a.Order == exec.RowMajor {
@@ -167,7 +204,11 @@ func place(at int, a *exec.Array) int {
 	}
 	s := a.Shape // [N, C, H, W]
 	hw := s[2] * s[3]
-	return at/(s[1]*hw)*s[1]*hw + at%hw*s[1] + at/hw%s[1]
+	pitch := s[1]
+	if a.Pitch != 0 {
+		pitch = a.Pitch
+	}
+	return (at/(s[1]*hw)*hw+at%hw)*pitch + at/hw%s[1]
 }
 
 // reference computes a node by the definition of probes, from scratch, in memory of its own.
@@ -187,6 +228,18 @@ func reference(t testing.TB, n *Node, known map[*Node][]float64) []float64 {
 	var in [][]float64
 	for _, c := range children(n) {
 		in = append(in, reference(t, c, known))
+	}
+	if op.joins {
+		var y []float64
+		hw := op.shape[2] * op.shape[3]
+		for picture := range op.shape[0] {
+			for k, c := range children(n) {
+				size := c.Shape()[1] * hw
+				y = append(y, in[k][picture*size:(picture+1)*size]...)
+			}
+		}
+		known[n] = y
+		return y
 	}
 	y := make([]float64, exec.Size(children(n)[0].Shape()))
 	total := 0.0
@@ -216,6 +269,19 @@ func input(g *gorgonia.ExprGraph, name string, shape ...int) *Node {
 	return gorgonia.NodeFromAny(g, tensor.New(tensor.WithShape(shape...), tensor.WithBacking(x)), gorgonia.WithName(name))
 }
 
+// someBranches is some of the latest pictures.
+func someBranches(rng *rand.Rand, all gorgonia.Nodes) (in gorgonia.Nodes) {
+	const most = 24 // channels
+	channels := 0
+	for k := len(all) - 1; k >= max(0, len(all)-10) && len(in) < 4; k-- {
+		if s := all[k].Shape(); len(s) == 4 && channels+s[1] <= most && rng.IntN(4) > 0 {
+			in = append(in, all[k])
+			channels += s[1]
+		}
+	}
+	return in
+}
+
 // randomGraph has pictures, vectors and scalars, values used often and once, and probes of every kind.
 func randomGraph(t testing.TB, rng *rand.Rand, ops int) (*gorgonia.ExprGraph, gorgonia.Nodes) {
 	g := gorgonia.NewGraph()
@@ -235,6 +301,13 @@ func randomGraph(t testing.TB, rng *rand.Rand, ops int) (*gorgonia.ExprGraph, go
 		}
 		if rng.IntN(10) == 0 {
 			p.serial = int64(i + 1)
+		}
+		p.pitched = rng.IntN(2) == 0
+		if rng.IntN(5) == 0 {
+			if in := someBranches(rng, all); len(in) > 1 {
+				all = append(all, probe{label: "join", flow: p.flow, out: p.flow, joins: true}.add(t, in...))
+				continue
+			}
 		}
 		p.whole = rng.IntN(12) == 0
 		first := all[rng.IntN(len(all))]

@@ -32,6 +32,9 @@ type value struct {
 	def  int // the instruction that writes it; −1 for a leaf
 	last int // the last instruction that reads it; len(instrs) when it is asked for
 
+	joined *value // the result of a concat that it is a part of, as it lies in memory; nil for none
+	at     int    // bytes from the start of the buffer: where in the concat's result it starts
+
 	buffer *buffer        // planned only
 	array  exec.Array     // where the elements are
 	host   gorgonia.Value // the same elements as a Gorgonia value: for stock ops, and for who asked
@@ -222,7 +225,10 @@ func (p *program) dump(w io.Writer, title string) error {
 	for k, i := range p.instrs {
 		place := ""
 		if i.out.buffer != nil {
-			place = fmt.Sprintf("  @%d", i.out.buffer.offset)
+			place = fmt.Sprintf("  @%d", i.out.buffer.offset+i.out.at)
+		}
+		if w := i.out.joined; w != nil {
+			place += fmt.Sprintf(" in %%%d", w.node.ID())
 		}
 		if i.reuses >= 0 {
 			place += fmt.Sprintf(" over input %d", i.reuses)

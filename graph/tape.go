@@ -18,6 +18,7 @@ type Options struct {
 	NoLayout   bool // keep every picture in row-major order
 	NoSchedule bool // run ops in the order in which they were added to the graph
 	NoInPlace  bool // never write a result over an input
+	NoJoin     bool // copy the inputs of every concat
 
 	// RepeatOver is how many bytes of memory a program must need before cheap results are computed again for the
 	// backward pass instead of being kept. 0 means 256 MiB; less, that nothing is.
@@ -152,6 +153,7 @@ func (t *Tape) compile(outputs gorgonia.Nodes) error {
 		{"schedule", t.opts.NoSchedule, func() { p.schedule(inPlace) }},
 		{"repeat", t.opts.RepeatOver < 0, func() { p.repeat(t.opts.RepeatOver, inPlace) }},
 		{"hold back", len(t.opts.Use) == 0, p.holdBack},
+		{"join", t.opts.NoJoin, func() { p.join(inPlace) }},
 		{"liveness", false, p.liveness},
 		{"in place", !inPlace, p.takeOver},
 		{"memory", false, p.place},

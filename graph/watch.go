@@ -46,9 +46,22 @@ func (i *instr) check(watch finding) error {
 func find(a *exec.Array, watch finding) finding {
 	switch a.Dtype {
 	case tensor.Float32:
-		return firstOf(exec.Data[float32](a), watch)
+		return findFloat[float32](a, watch)
 	case tensor.Float64:
-		return firstOf(exec.Data[float64](a), watch)
+		return findFloat[float64](a, watch)
+	}
+	return 0
+}
+
+func findFloat[T exec.Float](a *exec.Array, watch finding) finding {
+	x := exec.Data[T](a)
+	if a.Pitch == 0 {
+		return firstOf(x, watch)
+	}
+	for at := 0; at < len(x); at += a.Pitch {
+		if bad := firstOf(x[at:at+a.Shape[1]], watch); bad != 0 {
+			return bad
+		}
 	}
 	return 0
 }

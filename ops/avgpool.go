@@ -52,6 +52,8 @@ func (r avgPool) flops(_ []tensor.Shape, out tensor.Shape) int64 {
 
 func (avgPool) scratch(c *exec.Call) int { return pictureScratch(&c.In[0], &c.Out) }
 
+func (r avgPool) canPitch(*exec.Call) bool { return !r.g.flat }
+
 func (r avgPool) run(c *exec.Call) error {
 	if c.Out.Dtype == tensor.Float32 {
 		avgPoolRun[float32](c, &r)
@@ -67,7 +69,7 @@ func (r *avgPool) divisor() pool.Divisor {
 }
 
 func avgPoolRun[T exec.Float](c *exec.Call, r *avgPool) {
-	s := r.g.shape(c.In[0].Shape[0], c.In[0].Shape[1])
+	s := r.g.forward(c)
 	x, y := loadPicture[T](c, &c.In[0]), makePicture[T](c)
 	if r.g.flat {
 		pool.GlobalForward(y, x, s.N, s.H*s.W, s.C)

@@ -59,7 +59,10 @@ func (concat) flows(in []tensor.Shape, _ tensor.Shape) ([]exec.Flow, exec.Flow) 
 	return follow(len(in))
 }
 
-// In memory each input is [outer, bytes], and so is the result.
+// absorb takes in a concat along the same axis.
+func (r concat) absorb(producer rule, _ int) (rule, bool) { return r, producer == rule(r) }
+
+// In memory each input is [outer, bytes], and so is the result. Pitched inputs lie there already.
 func (r concat) run(c *exec.Call) error {
 	outer, _, _ := along(&c.Out, r.axis)
 	n := c.Out.Bytes() / outer
@@ -77,10 +80,13 @@ type concatTask struct {
 func (t *concatTask) Run(lo, hi int) {
 	at := 0
 	for k := range t.in {
-		x := byteSlice(&t.in[k])
-		n := len(x) / t.outer
-		for o := lo; o < hi; o++ {
-			copy(t.y[o*t.n+at:][:n], x[o*n:])
+		x := &t.in[k]
+		n := exec.Size(x.Shape) * int(x.Dtype.Size()) / t.outer
+		if x.Pitch == 0 {
+			data := byteSlice(x)
+			for o := lo; o < hi; o++ {
+				copy(t.y[o*t.n+at:][:n], data[o*n:])
+			}
 		}
 		at += n
 	}

@@ -163,8 +163,20 @@ func (r conv2D) scratch(c *exec.Call) int {
 	return pictureScratch(&c.In[0], &c.Out) + workspace(c, &s, conv2d.PassForward)
 }
 
-func (r conv2D) run(c *exec.Call) error {
+// forward is the kernels' description of this call.
+func (r conv2D) forward(c *exec.Call) conv2d.Shape {
 	s := r.g.shape(c.In[0].Shape[0], c.In[0].Shape[1], c.In[1].Shape[0])
+	s.Pitch = c.Out.Pitch
+	return s
+}
+
+func (r conv2D) canPitch(c *exec.Call) bool {
+	s := r.forward(c)
+	return conv2d.CanPitch(&s)
+}
+
+func (r conv2D) run(c *exec.Call) error {
+	s := r.forward(c)
 	if c.Out.Dtype == tensor.Float32 {
 		convRun[float32](c, &s)
 	} else {

@@ -89,8 +89,10 @@ func (r convThen) scratch(c *exec.Call) int {
 	return n
 }
 
+func (r convThen) canPitch(c *exec.Call) bool { return !r.add && r.conv2D.canPitch(c) }
+
 func (r convThen) run(c *exec.Call) error {
-	s := r.g.shape(c.In[0].Shape[0], c.In[0].Shape[1], c.In[1].Shape[0])
+	s := r.forward(c)
 	if c.Out.Dtype == tensor.Float32 {
 		convThenRun[float32](c, &s, &r, nil)
 	} else {
@@ -138,7 +140,7 @@ func freezeConv[T exec.Float](c *exec.Call, s *conv2d.Shape, r *convThen) *froze
 }
 
 func (r frozenConv) run(c *exec.Call) error {
-	s := r.g.shape(c.In[0].Shape[0], c.In[0].Shape[1], c.In[1].Shape[0])
+	s := r.forward(c)
 	if c.Out.Dtype == tensor.Float32 {
 		convThenRun(c, &s, &r.convThen, r.f32)
 	} else {

@@ -64,7 +64,7 @@ func (r normalizeThen) run(c *exec.Call) error {
 func normalizeThenRun[T exec.Float](c *exec.Call, r *normalizeThen) {
 	mean, variance := halves[T](&c.In[1])
 	i, j := r.affine()
-	post := norm.Post[T]{Add: optional[T](c, r.added()), Act: r.act.on, Slope: T(r.act.slope)}
+	post := norm.Post[T]{Add: optional[T](c, r.added()), Act: r.act.on, Slope: T(r.act.slope), Pitch: c.Out.Pitch}
 	norm.Normalize(exec.Data[T](&c.Out), exec.Data[T](&c.In[0]), mean, variance, optional[T](c, i), optional[T](c, j), r.eps, post, r.c.view(&c.In[0]))
 }
 

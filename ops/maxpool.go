@@ -70,8 +70,10 @@ func (r maxPool) flops(_ []tensor.Shape, out tensor.Shape) int64 {
 
 func (maxPool) scratch(c *exec.Call) int { return pictureScratch(&c.In[0], &c.Out) }
 
+func (maxPool) canPitch(*exec.Call) bool { return true }
+
 func (r maxPool) run(c *exec.Call) error {
-	s := r.g.shape(c.In[0].Shape[0], c.In[0].Shape[1])
+	s := r.g.forward(c)
 	if c.Out.Dtype == tensor.Float32 {
 		maxPoolRun[float32](c, s)
 	} else {

@@ -129,6 +129,9 @@ func (r normalize) differentiable(inputs int) []bool {
 	return []bool{true, false, true, true}[:inputs]
 }
 
+// canPitch: channels of pictures are [N·H·W, C] to the kernel, and y may have rows of another length.
+func (r normalize) canPitch(*exec.Call) bool { return r.c == channels{} }
+
 func (normalize) flops(_ []tensor.Shape, out tensor.Shape) int64 { return 3 * int64(exec.Size(out)) }
 
 func (r normalize) run(c *exec.Call) error {
@@ -144,7 +147,7 @@ func normalizeRun[T exec.Float](c *exec.Call, r *normalize) {
 	mean, variance := halves[T](&c.In[1])
 	i, j := r.affine()
 	gamma, beta := optional[T](c, i), optional[T](c, j)
-	norm.Normalize(exec.Data[T](&c.Out), exec.Data[T](&c.In[0]), mean, variance, gamma, beta, r.eps, norm.Post[T]{}, r.c.view(&c.In[0]))
+	norm.Normalize(exec.Data[T](&c.Out), exec.Data[T](&c.In[0]), mean, variance, gamma, beta, r.eps, norm.Post[T]{Pitch: c.Out.Pitch}, r.c.view(&c.In[0]))
 }
 
 // optional is the data of an input, nil for input −1.

@@ -49,6 +49,8 @@ type (
 	flower interface {
 		flows(in []tensor.Shape, out tensor.Shape) ([]exec.Flow, exec.Flow)
 	}
+	// pitcher is a rule whose result, a channels-last picture, may be pitched.
+	pitcher interface{ canPitch(c *exec.Call) bool }
 	// coster is a rule that knows how many floating-point operations a call takes.
 	coster interface {
 		flops(in []tensor.Shape, out tensor.Shape) int64
@@ -254,6 +256,16 @@ func (o *op) InPlace() []int {
 		return p.inPlace()
 	}
 	return nil
+}
+
+func (o *op) CanPitch(c *exec.Call) bool {
+	p, ok := o.rule.(pitcher)
+	return ok && p.canPitch(c)
+}
+
+func (o *op) Joins() bool {
+	r, ok := o.rule.(concat)
+	return ok && r.axis == 1
 }
 
 func (o *op) Flows(in []tensor.Shape, out tensor.Shape) ([]exec.Flow, exec.Flow) {

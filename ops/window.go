@@ -4,6 +4,7 @@ import (
 	"github.com/pkg/errors"
 	"gorgonia.org/tensor"
 
+	"github.com/stheno-ml/stheno/internal/exec"
 	"github.com/stheno-ml/stheno/internal/kernel/pool"
 )
 
@@ -87,6 +88,13 @@ func (g *window) checkPooled(what string, s tensor.Shape) error {
 		return errors.Errorf("%s has shape %v, want %v", what, s, want)
 	}
 	return nil
+}
+
+// forward is the kernels' description of pooling in this call.
+func (g *window) forward(c *exec.Call) pool.Shape {
+	s := g.shape(c.In[0].Shape[0], c.In[0].Shape[1])
+	s.Pitch = c.Out.Pitch
+	return s
 }
 
 // shape is the kernels' description.

@@ -33,12 +33,17 @@ type Element interface {
 // Float is a type that ops compute in.
 type Float interface{ float32 | float64 }
 
-// Array is a dense block of memory with a shape. Shape always names the axes in public order
+// Array is a block of memory with a shape. Shape always names the axes in public order
 // ([N, C, H, W] for pictures); a scalar has an empty shape and one element.
 type Array struct {
 	Shape tensor.Shape
 	Dtype tensor.Dtype
 	Order Order
+	// Pitch is the elements from one pixel to the next of a channels-last picture whose pixels lie apart, each in
+	// its place among more channels; Len, Bytes and Data then count from the first pixel's first channel to the
+	// last pixel's last one, with what lies between, which is others'. 0 for all other arrays, which are dense.
+	// Only results of a Pitcher that agreed, and inputs of a Joiner, are ever pitched.
+	Pitch int
 	ptr   unsafe.Pointer
 	n     int
 }
@@ -56,6 +61,13 @@ func Empty(shape tensor.Shape, dt tensor.Dtype) Array {
 // At gives the array memory that starts at p.
 func (a Array) At(p unsafe.Pointer) Array {
 	a.ptr = p
+	return a
+}
+
+// Pitched is a channels-last picture with its pixels that many elements apart.
+func (a Array) Pitched(pitch int) Array {
+	s := a.Shape // [N, C, H, W]
+	a.Pitch, a.n = pitch, (s[0]*s[2]*s[3]-1)*pitch+s[1]
 	return a
 }
 

@@ -31,6 +31,19 @@ type InPlacer interface {
 	InPlace() []int
 }
 
+// Pitcher is a Runner whose result, a channels-last picture, may be pitched (see Array.Pitch). CanPitch sees
+// shapes, types and orders only. An op that is frozen can still do what it could before.
+type Pitcher interface {
+	CanPitch(c *Call) bool
+}
+
+// Joiner is a Runner that may put its inputs side by side: with Joins, each pixel of its result, a channels-last
+// picture, holds the channels of all inputs one after the other. Inputs that are pitched lie in their place in
+// the result already and need not be copied.
+type Joiner interface {
+	Joins() bool
+}
+
 // Flow says which memory orders an operand of an op may have.
 type Flow uint8
 

@@ -14,7 +14,8 @@ func Workspace[T Float](s *Shape, pass Pass) int {
 	return t.workspace()
 }
 
-// Forward computes y [N, P, Q, K] = epilogue(conv(x, w)); ep may be nil.
+// Forward computes y [N, P, Q, K] = epilogue(conv(x, w)); ep may be nil. Where y is pitched, what lies between
+// its pixels is left alone, and the epilogue adds nothing.
 func Forward[T Float](s *Shape, y, x, w []T, ep *Epilogue[T], ws []T) {
 	PackForward(s, ws, w)
 	ForwardPacked(s, y, x, ws, ep)
@@ -29,7 +30,7 @@ func ForwardPacked[T Float](s *Shape, y, x, packed []T, ep *Epilogue[T]) {
 	p := product[T]{
 		view: &pl.forward, offs: pl.offs, groups: s.Groups,
 		n: s.N, h: s.H, w: s.W, x: x, cg: s.C / s.Groups,
-		y: y, yh: s.P, yw: s.Q, kg: s.K / s.Groups, b: packed,
+		y: y, pitch: s.pitch(), yh: s.P, yw: s.Q, kg: s.K / s.Groups, b: packed,
 	}
 	if ep != nil {
 		p.ep, p.finish = *ep, true
@@ -60,7 +61,7 @@ func inputGrad[T Float](s *Shape, dx, dy, w []T, ws []T, add bool) {
 	p := product[T]{
 		offs: pl.offs, groups: s.Groups,
 		n: s.N, h: s.P, w: s.Q, x: dy, cg: s.K / s.Groups,
-		y: dx, yh: s.H, yw: s.W, kg: s.C / s.Groups, b: ws, add: add,
+		y: dx, pitch: s.C, yh: s.H, yw: s.W, kg: s.C / s.Groups, b: ws, add: add,
 	}
 	switch RoadOf(s, PassInputGrad) {
 	case Lanes:

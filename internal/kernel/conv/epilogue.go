@@ -16,7 +16,7 @@ const (
 // y = activation(Scale[k]·conv + Shift[k] + Add). NaN passes through every activation.
 type Epilogue[T Float] struct {
 	Scale, Shift []T // [K], or nil for 1 and 0
-	Add          []T // [N, P, Q, K], or nil
+	Add          []T // [N, P, Q, K], or nil; nil where the result is pitched
 	Activation   Activation
 	Slope        T
 	Lo, Hi       T
@@ -36,13 +36,13 @@ func (e *Epilogue[T]) limits() (slope, lo, hi T) {
 	return slope, lo, hi
 }
 
-// apply finishes channels k0…k1−1 of pixels m0…m1−1 of y, which has so many channels.
-func (e *Epilogue[T]) apply(y []T, channels, m0, m1, k0, k1 int) {
+// apply finishes channels k0…k1−1 of pixels m0…m1−1 of y, which lie so far apart.
+func (e *Epilogue[T]) apply(y []T, pitch, m0, m1, k0, k1 int) {
 	if m0 >= m1 || k0 >= k1 {
 		return
 	}
 	var add, scale, shift []T
-	at, end := m0*channels+k0, (m1-1)*channels+k1
+	at, end := m0*pitch+k0, (m1-1)*pitch+k1
 	if e.Add != nil {
 		add = e.Add[at:end]
 	}
@@ -53,7 +53,7 @@ func (e *Epilogue[T]) apply(y []T, channels, m0, m1, k0, k1 int) {
 		shift = e.Shift[k0:k1]
 	}
 	slope, lo, hi := e.limits()
-	finish(y[at:end], add, channels, m1-m0, k1-k0, scale, shift, slope, lo, hi)
+	finish(y[at:end], add, pitch, m1-m0, k1-k0, scale, shift, slope, lo, hi)
 }
 
 // finishGeneric is the twin of finish8; add, scale and shift may be nil.

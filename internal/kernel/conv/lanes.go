@@ -156,18 +156,18 @@ func (t *lanes[T]) piece(r0, b0 int, buf []T) {
 	}
 	size := len(v.taps) * t.cg * laneBlock
 	tile := laneTile[T]{
-		offs: offs[:len(v.taps)], pixels: v.q, stepX: t.band.stepW * cw, stepY: v.colMul * channels, group: t.cg,
+		offs: offs[:len(v.taps)], pixels: v.q, stepX: t.band.stepW * cw, stepY: v.colMul * t.pitch, group: t.cg,
 	}
 	for b := b0; b < b1; b++ {
 		tile.w = t.b[b*size:]
 		for r := r0; r < r1; r++ {
 			tile.x = buf[starts[r-r0]+(b-b0)*laneBlock:]
-			tile.y = t.y[t.output(r*v.q)*channels+b*laneBlock:]
+			tile.y = t.y[t.output(r*v.q)*t.pitch+b*laneBlock:]
 			tile.forward()
 		}
 	}
 	if t.finish {
-		t.ep.apply(t.y, channels, r0*v.q, r1*v.q, b0*laneBlock, b1*laneBlock)
+		t.ep.apply(t.y, t.pitch, r0*v.q, r1*v.q, b0*laneBlock, b1*laneBlock)
 	}
 }
 

@@ -101,13 +101,13 @@ func (t *narrow[T]) piece(r0, plane int, buf, planes []T) {
 			if row >= v.p {
 				continue
 			}
-			line := t.y[((n*t.yh+row*v.rowMul+v.rowOff)*t.yw+v.colOff)*t.kg:]
+			line := t.y[((n*t.yh+row*v.rowMul+v.rowOff)*t.yw+v.colOff)*t.pitch:]
 			for q := 0; q < v.q; q += panel {
 				tile.B = planes[starts[r-r0]/t.cg+q:]
 				tile.Cols = min(panel, v.q-q)
 				tile.Run()
 				for x := range tile.Cols {
-					d := line[(q+x)*v.colMul*t.kg:][:t.kg]
+					d := line[(q+x)*v.colMul*t.pitch:][:t.kg]
 					for k := range d {
 						d[k] = sums[k*panel+x]
 					}
@@ -116,6 +116,6 @@ func (t *narrow[T]) piece(r0, plane int, buf, planes []T) {
 		}
 	}
 	if t.finish {
-		t.ep.apply(t.y, t.kg, r0*u.q, r1*u.q, 0, t.kg)
+		t.ep.apply(t.y, t.pitch, r0*u.q, r1*u.q, 0, t.kg)
 	}
 }

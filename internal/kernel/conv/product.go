@@ -30,6 +30,7 @@ type product[T Float] struct {
 	x       []T // [n, h, w, groups·cg]
 	cg      int
 	y       []T // [n, yh, yw, groups·kg]
+	pitch   int // from one pixel of y to the next
 	yh, yw  int
 	kg      int
 	b       []T // packed weights of the view
@@ -141,15 +142,14 @@ func (p *product[T]) bandPiece(r0, g, j0 int, buf []T) {
 	for i, sp := range v.spans {
 		offs[i] = ((sp.dy-p.band.minY)*p.band.width + sp.dx - p.band.minX) * p.cg
 	}
-	channels := p.groups * p.kg
 	t := gemm.Tile[T]{
-		RowA: v.stepW * p.cg, StepA: 1, StepB: panel, RowC: v.colMul * channels, Rows: v.q,
+		RowA: v.stepW * p.cg, StepA: 1, StepB: panel, RowC: v.colMul * p.pitch, Rows: v.q,
 		Next: p.ahead(r1*v.stepH, (r1-r0)*v.stepH),
 	}
 	for j := j0; j < j1; j++ {
 		p.panelOf(&t, g, j, 0)
 		for r := r0; r < r1; r++ {
-			t.C = p.y[p.output(r*v.q)*channels+g*p.kg+j*panel:]
+			t.C = p.y[p.output(r*v.q)*p.pitch+g*p.kg+j*panel:]
 			// Spans of different lengths (a view whose taps have gaps) are added one length after another.
 			b := t.B
 			t.Add = p.add
@@ -168,7 +168,7 @@ func (p *product[T]) bandPiece(r0, g, j0 int, buf []T) {
 		}
 	}
 	if p.finish {
-		p.ep.apply(p.y, channels, r0*v.q, r1*v.q, g*p.kg+j0*panel, g*p.kg+min(j1*panel, p.kg))
+		p.ep.apply(p.y, p.pitch, r0*v.q, r1*v.q, g*p.kg+j0*panel, g*p.kg+min(j1*panel, p.kg))
 	}
 }
 
@@ -192,14 +192,14 @@ func (p *product[T]) pixelPiece(m0, g, j0 int, buf, out []T) {
 	rows := min(p.rows, p.n*v.p*v.q-m0)
 	j1 := min(j0+p.cols, panels(p.kg))
 	k0, k1 := j0*panel, min(j1*panel, p.kg)
-	cx, channels := p.groups*p.cg, p.groups*p.kg
-	t := gemm.Tile[T]{Offs: p.offs, Rows: rows, StepA: 1, StepB: panel, RowC: channels}
+	cx := p.groups * p.cg
+	t := gemm.Tile[T]{Offs: p.offs, Rows: rows, StepA: 1, StepB: panel, RowC: p.pitch}
 	if len(v.taps) == 0 { // nothing reaches these pixels
 		if p.add {
 			return
 		}
 		for m := m0; m < m0+rows; m++ {
-			clear(p.y[p.output(m)*channels+g*p.kg+k0:][:k1-k0])
+			clear(p.y[p.output(m)*p.pitch+g*p.kg+k0:][:k1-k0])
 		}
 		return
 	}
@@ -207,7 +207,7 @@ func (p *product[T]) pixelPiece(m0, g, j0 int, buf, out []T) {
 	if len(out) > 0 {
 		t.RowC = k1 - k0
 	} else {
-		c = p.y[m0*channels+g*p.kg+k0:]
+		c = p.y[m0*p.pitch+g*p.kg+k0:]
 	}
 	step := p.gatherTaps()
 	for e := 0; e < len(v.taps); e += step {
@@ -234,7 +234,7 @@ func (p *product[T]) pixelPiece(m0, g, j0 int, buf, out []T) {
 	}
 	if len(out) > 0 {
 		for i := range rows {
-			y, done := p.y[p.output(m0+i)*channels+g*p.kg+k0:][:k1-k0], out[i*(k1-k0):]
+			y, done := p.y[p.output(m0+i)*p.pitch+g*p.kg+k0:][:k1-k0], out[i*(k1-k0):]
 			if p.add {
 				vec.Add(y, y, done[:len(y)])
 			} else {
@@ -243,7 +243,7 @@ func (p *product[T]) pixelPiece(m0, g, j0 int, buf, out []T) {
 		}
 	}
 	if p.finish {
-		p.ep.apply(p.y, channels, m0, m0+rows, g*p.kg+k0, g*p.kg+k1)
+		p.ep.apply(p.y, p.pitch, m0, m0+rows, g*p.kg+k0, g*p.kg+k1)
 	}
 }
 

@@ -22,6 +22,15 @@ type Shape struct {
 	PadTop, PadLeft      int
 	DilationH, DilationW int
 	Groups               int
+	Pitch                int // elements from one pixel of the forward pass's output to the next; 0 for K
+}
+
+// pitch is the distance of output pixels.
+func (s *Shape) pitch() int {
+	if s.Pitch > 0 {
+		return s.Pitch
+	}
+	return s.K
 }
 
 // Pass is one of the three computations with a Shape.
@@ -59,7 +68,7 @@ type view struct {
 	packed         int // where the view's weights begin, as a count of taps
 }
 
-// plan is what follows from a shape (without N).
+// plan is what follows from a shape (without N and Pitch).
 type plan struct {
 	forward view
 	back    []view
@@ -78,7 +87,7 @@ var plans = struct {
 // planOf returns the plan of a shape from a cache.
 func planOf(s *Shape) *plan {
 	key := *s
-	key.N = 0
+	key.N, key.Pitch = 0, 0
 	// The stride of a single output row does not matter. A large one lets the input gradient see that each
 	// input row is reached through one row of the filter only.
 	if s.P == 1 {

@@ -69,6 +69,9 @@ func RoadName[T Float](s *Shape, pass Pass) string {
 	return name + " " + cpu.Current().String()
 }
 
+// CanPitch says whether Forward and ForwardPacked heed Shape.Pitch.
+func CanPitch(s *Shape) bool { return s.Groups == 1 || s.Groups != s.C }
+
 // Workspace is the number of elements that a pass wants as ws.
 func Workspace[T Float](s *Shape, pass Pass) int {
 	switch choose[T](s, pass, false) {
@@ -82,7 +85,8 @@ func Workspace[T Float](s *Shape, pass Pass) int {
 	return conv.Workspace[T](s, pass)
 }
 
-// Forward computes y [N, P, Q, K] = epilogue(conv(x, w)); ep may be nil.
+// Forward computes y [N, P, Q, K] = epilogue(conv(x, w)); ep may be nil. Where y is pitched (see CanPitch), what
+// lies between its pixels is left alone, and the epilogue adds nothing.
 func Forward[T Float](s *Shape, y, x, w []T, ep *Epilogue[T], ws []T) {
 	switch choose[T](s, PassForward, false) {
 	case alone:
@@ -195,7 +199,7 @@ func WeightGrad[T Float](s *Shape, dw, dy, x []T, ws []T) {
 
 // tiles is the shape as Winograd's kernels describe it.
 func tiles(s *Shape) winograd.Shape {
-	return winograd.Shape{N: s.N, H: s.H, W: s.W, C: s.C, K: s.K, P: s.P, Q: s.Q, PadTop: s.PadTop, PadLeft: s.PadLeft}
+	return winograd.Shape{N: s.N, H: s.H, W: s.W, C: s.C, K: s.K, P: s.P, Q: s.Q, PadTop: s.PadTop, PadLeft: s.PadLeft, Pitch: s.Pitch}
 }
 
 // channels is the shape as the depthwise kernels describe it.

@@ -20,6 +20,7 @@ type call struct {
 	arrays                 [5]unsafe.Pointer
 	params                 [6]unsafe.Pointer
 	sums                   unsafe.Pointer // for each vector: the doubles of the first sum, then those of the second
+	strideY                int            // bytes from one row of y to the next; only those that normalise look at it
 }
 
 // Places in call.arrays and call.params.
@@ -138,6 +139,7 @@ func pieces(v variant, c call, n, rows int) {
 	each := n / rows
 	start := c.arrays
 	c.rows, c.stride, c.channels, c.step = rows, 4*each, each, 0
+	c.strideY = c.stride
 	if each > 0 {
 		exec(v, &c)
 	}
@@ -250,13 +252,14 @@ func (k *forwardTask[T]) fast(lo, hi int) bool {
 	if k.post.Slope != 0 {
 		c.lo = float32(math.Inf(-1))
 	}
-	set := func(i int) {
-		c.arrays[arrayY], c.arrays[arrayX], c.arrays[arrayAdd] = at(k.y, i), at(k.x, i), at(k.post.Add, i)
+	set := func(y, i int) {
+		c.arrays[arrayY], c.arrays[arrayX], c.arrays[arrayAdd] = at(k.y, y), at(k.x, i), at(k.post.Add, i)
 	}
 	channels, inner := k.shape.C, k.shape.Inner
 	if inner == 1 {
-		set(lo * channels)
-		c.rows, c.stride, c.channels, c.step = hi-lo, 4*channels, channels, 4*lanes()
+		pitch := k.post.pitch(k.shape)
+		set(lo*pitch, lo*channels)
+		c.rows, c.stride, c.strideY, c.channels, c.step = hi-lo, 4*channels, 4*pitch, channels, 4*lanes()
 		c.params[paramMean], c.params[paramScale], c.params[paramShift] = at(k.mean, 0), at(k.scale, 0), at(k.shift, 0)
 		exec(v, &c)
 		return true
@@ -266,7 +269,7 @@ func (k *forwardTask[T]) fast(lo, hi int) bool {
 	for i := lo; i < hi; i++ {
 		j := i % channels
 		mean, scale, shift = spread(k.mean[j]), spread(k.scale[j]), spread(k.shift[j])
-		set(i * inner)
+		set(i*inner, i*inner)
 		pieces(v, c, inner, 3)
 	}
 	return true

@@ -1157,71 +1157,72 @@ gradStatsFromXAVX21done:
 TEXT ·normalizeAVX2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), AX
 	MOVQ 8(AX), CX
+	MOVQ 136(AX), DX
 
 normalizeAVX23:
 	CMPQ (AX), $0x00000003
 	JL   normalizeAVX23done
-	MOVQ 40(AX), DX
-	MOVQ 48(AX), BX
-	MOVQ 80(AX), SI
-	MOVQ 88(AX), DI
-	MOVQ 96(AX), R8
-	MOVQ 16(AX), R9
+	MOVQ 40(AX), BX
+	MOVQ 48(AX), SI
+	MOVQ 80(AX), DI
+	MOVQ 88(AX), R8
+	MOVQ 96(AX), R9
+	MOVQ 16(AX), R10
 
 normalizeAVX23vector:
-	CMPQ        R9, $0x00000008
+	CMPQ        R10, $0x00000008
 	JL          normalizeAVX23tail
-	VMOVUPS     (SI), Y0
-	VMOVUPS     (DI), Y1
-	VMOVUPS     (R8), Y2
-	VMOVUPS     (BX), Y3
+	VMOVUPS     (DI), Y0
+	VMOVUPS     (R8), Y1
+	VMOVUPS     (R9), Y2
+	VMOVUPS     (SI), Y3
 	VSUBPS      Y0, Y3, Y3
 	VFMADD213PS Y2, Y1, Y3
-	VMOVUPS     Y3, (DX)
-	VMOVUPS     (BX)(CX*1), Y3
+	VMOVUPS     Y3, (BX)
+	VMOVUPS     (SI)(CX*1), Y3
 	VSUBPS      Y0, Y3, Y3
 	VFMADD213PS Y2, Y1, Y3
-	VMOVUPS     Y3, (DX)(CX*1)
-	VMOVUPS     (BX)(CX*2), Y3
+	VMOVUPS     Y3, (BX)(DX*1)
+	VMOVUPS     (SI)(CX*2), Y3
 	VSUBPS      Y0, Y3, Y0
 	VFMADD213PS Y2, Y1, Y0
-	VMOVUPS     Y0, (DX)(CX*2)
-	ADDQ        $0x00000020, DX
+	VMOVUPS     Y0, (BX)(DX*2)
 	ADDQ        $0x00000020, BX
-	ADDQ        24(AX), SI
+	ADDQ        $0x00000020, SI
 	ADDQ        24(AX), DI
 	ADDQ        24(AX), R8
-	SUBQ        $0x00000008, R9
+	ADDQ        24(AX), R9
+	SUBQ        $0x00000008, R10
 	JMP         normalizeAVX23vector
 
 normalizeAVX23tail:
-	TESTQ       R9, R9
+	TESTQ       R10, R10
 	JZ          normalizeAVX23next
-	LEAQ        laneFirst<>+0(SB), R10
-	NEGQ        R9
-	VMOVUPS     32(R10)(R9*4), Y0
-	VMASKMOVPS  (SI), Y0, Y1
-	VMASKMOVPS  (DI), Y0, Y2
-	VMASKMOVPS  (R8), Y0, Y3
-	VMASKMOVPS  (BX), Y0, Y4
+	LEAQ        laneFirst<>+0(SB), R11
+	NEGQ        R10
+	VMOVUPS     32(R11)(R10*4), Y0
+	VMASKMOVPS  (DI), Y0, Y1
+	VMASKMOVPS  (R8), Y0, Y2
+	VMASKMOVPS  (R9), Y0, Y3
+	VMASKMOVPS  (SI), Y0, Y4
 	VSUBPS      Y1, Y4, Y4
 	VFMADD213PS Y3, Y2, Y4
-	VMASKMOVPS  Y4, Y0, (DX)
-	VMASKMOVPS  (BX)(CX*1), Y0, Y4
+	VMASKMOVPS  Y4, Y0, (BX)
+	VMASKMOVPS  (SI)(CX*1), Y0, Y4
 	VSUBPS      Y1, Y4, Y4
 	VFMADD213PS Y3, Y2, Y4
-	VMASKMOVPS  Y4, Y0, (DX)(CX*1)
-	VMASKMOVPS  (BX)(CX*2), Y0, Y4
+	VMASKMOVPS  Y4, Y0, (BX)(DX*1)
+	VMASKMOVPS  (SI)(CX*2), Y0, Y4
 	VSUBPS      Y1, Y4, Y1
 	VFMADD213PS Y3, Y2, Y1
-	VMASKMOVPS  Y1, Y0, (DX)(CX*2)
+	VMASKMOVPS  Y1, Y0, (BX)(DX*2)
 
 normalizeAVX23next:
-	ADDQ CX, 40(AX)
+	ADDQ DX, 40(AX)
 	ADDQ CX, 48(AX)
-	ADDQ CX, 40(AX)
+	ADDQ DX, 40(AX)
 	ADDQ CX, 48(AX)
-	ADDQ CX, 40(AX)
+	ADDQ DX, 40(AX)
 	ADDQ CX, 48(AX)
 	SUBQ $0x00000003, (AX)
 	JMP  normalizeAVX23
@@ -1230,47 +1231,47 @@ normalizeAVX23done:
 normalizeAVX21:
 	CMPQ (AX), $0x00000001
 	JL   normalizeAVX21done
-	MOVQ 40(AX), DX
-	MOVQ 48(AX), BX
-	MOVQ 80(AX), SI
-	MOVQ 88(AX), DI
-	MOVQ 96(AX), R8
-	MOVQ 16(AX), R9
+	MOVQ 40(AX), BX
+	MOVQ 48(AX), SI
+	MOVQ 80(AX), DI
+	MOVQ 88(AX), R8
+	MOVQ 96(AX), R9
+	MOVQ 16(AX), R10
 
 normalizeAVX21vector:
-	CMPQ        R9, $0x00000008
+	CMPQ        R10, $0x00000008
 	JL          normalizeAVX21tail
-	VMOVUPS     (SI), Y0
-	VMOVUPS     (DI), Y1
-	VMOVUPS     (R8), Y2
-	VMOVUPS     (BX), Y3
+	VMOVUPS     (DI), Y0
+	VMOVUPS     (R8), Y1
+	VMOVUPS     (R9), Y2
+	VMOVUPS     (SI), Y3
 	VSUBPS      Y0, Y3, Y0
 	VFMADD213PS Y2, Y1, Y0
-	VMOVUPS     Y0, (DX)
-	ADDQ        $0x00000020, DX
+	VMOVUPS     Y0, (BX)
 	ADDQ        $0x00000020, BX
-	ADDQ        24(AX), SI
+	ADDQ        $0x00000020, SI
 	ADDQ        24(AX), DI
 	ADDQ        24(AX), R8
-	SUBQ        $0x00000008, R9
+	ADDQ        24(AX), R9
+	SUBQ        $0x00000008, R10
 	JMP         normalizeAVX21vector
 
 normalizeAVX21tail:
-	TESTQ       R9, R9
+	TESTQ       R10, R10
 	JZ          normalizeAVX21next
-	LEAQ        laneFirst<>+0(SB), R10
-	NEGQ        R9
-	VMOVUPS     32(R10)(R9*4), Y0
-	VMASKMOVPS  (SI), Y0, Y1
-	VMASKMOVPS  (DI), Y0, Y2
-	VMASKMOVPS  (R8), Y0, Y3
-	VMASKMOVPS  (BX), Y0, Y4
+	LEAQ        laneFirst<>+0(SB), R11
+	NEGQ        R10
+	VMOVUPS     32(R11)(R10*4), Y0
+	VMASKMOVPS  (DI), Y0, Y1
+	VMASKMOVPS  (R8), Y0, Y2
+	VMASKMOVPS  (R9), Y0, Y3
+	VMASKMOVPS  (SI), Y0, Y4
 	VSUBPS      Y1, Y4, Y1
 	VFMADD213PS Y3, Y2, Y1
-	VMASKMOVPS  Y1, Y0, (DX)
+	VMASKMOVPS  Y1, Y0, (BX)
 
 normalizeAVX21next:
-	ADDQ CX, 40(AX)
+	ADDQ DX, 40(AX)
 	ADDQ CX, 48(AX)
 	SUBQ $0x00000001, (AX)
 	JMP  normalizeAVX21
@@ -1284,24 +1285,25 @@ normalizeAVX21done:
 TEXT ·normalizeActAVX2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), AX
 	MOVQ 8(AX), CX
+	MOVQ 136(AX), DX
 
 normalizeActAVX23:
 	CMPQ (AX), $0x00000003
 	JL   normalizeActAVX23done
-	MOVQ 40(AX), DX
-	MOVQ 48(AX), BX
-	MOVQ 80(AX), SI
-	MOVQ 88(AX), DI
-	MOVQ 96(AX), R8
-	MOVQ 16(AX), R9
+	MOVQ 40(AX), BX
+	MOVQ 48(AX), SI
+	MOVQ 80(AX), DI
+	MOVQ 88(AX), R8
+	MOVQ 96(AX), R9
+	MOVQ 16(AX), R10
 
 normalizeActAVX23vector:
-	CMPQ         R9, $0x00000008
+	CMPQ         R10, $0x00000008
 	JL           normalizeActAVX23tail
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (DI), Y1
-	VMOVUPS      (R8), Y2
-	VMOVUPS      (BX), Y3
+	VMOVUPS      (DI), Y0
+	VMOVUPS      (R8), Y1
+	VMOVUPS      (R9), Y2
+	VMOVUPS      (SI), Y3
 	VSUBPS       Y0, Y3, Y3
 	VFMADD213PS  Y2, Y1, Y3
 	VBROADCASTSS 36(AX), Y4
@@ -1310,8 +1312,8 @@ normalizeActAVX23vector:
 	VBROADCASTSS 32(AX), Y5
 	VMULPS       Y5, Y3, Y5
 	VBLENDVPS    Y4, Y5, Y3, Y3
-	VMOVUPS      Y3, (DX)
-	VMOVUPS      (BX)(CX*1), Y3
+	VMOVUPS      Y3, (BX)
+	VMOVUPS      (SI)(CX*1), Y3
 	VSUBPS       Y0, Y3, Y3
 	VFMADD213PS  Y2, Y1, Y3
 	VBROADCASTSS 36(AX), Y4
@@ -1320,8 +1322,8 @@ normalizeActAVX23vector:
 	VBROADCASTSS 32(AX), Y5
 	VMULPS       Y5, Y3, Y5
 	VBLENDVPS    Y4, Y5, Y3, Y3
-	VMOVUPS      Y3, (DX)(CX*1)
-	VMOVUPS      (BX)(CX*2), Y3
+	VMOVUPS      Y3, (BX)(DX*1)
+	VMOVUPS      (SI)(CX*2), Y3
 	VSUBPS       Y0, Y3, Y0
 	VFMADD213PS  Y2, Y1, Y0
 	VBROADCASTSS 36(AX), Y1
@@ -1330,25 +1332,25 @@ normalizeActAVX23vector:
 	VBROADCASTSS 32(AX), Y2
 	VMULPS       Y2, Y0, Y2
 	VBLENDVPS    Y1, Y2, Y0, Y0
-	VMOVUPS      Y0, (DX)(CX*2)
-	ADDQ         $0x00000020, DX
+	VMOVUPS      Y0, (BX)(DX*2)
 	ADDQ         $0x00000020, BX
-	ADDQ         24(AX), SI
+	ADDQ         $0x00000020, SI
 	ADDQ         24(AX), DI
 	ADDQ         24(AX), R8
-	SUBQ         $0x00000008, R9
+	ADDQ         24(AX), R9
+	SUBQ         $0x00000008, R10
 	JMP          normalizeActAVX23vector
 
 normalizeActAVX23tail:
-	TESTQ        R9, R9
+	TESTQ        R10, R10
 	JZ           normalizeActAVX23next
-	LEAQ         laneFirst<>+0(SB), R10
-	NEGQ         R9
-	VMOVUPS      32(R10)(R9*4), Y0
-	VMASKMOVPS   (SI), Y0, Y1
-	VMASKMOVPS   (DI), Y0, Y2
-	VMASKMOVPS   (R8), Y0, Y3
-	VMASKMOVPS   (BX), Y0, Y4
+	LEAQ         laneFirst<>+0(SB), R11
+	NEGQ         R10
+	VMOVUPS      32(R11)(R10*4), Y0
+	VMASKMOVPS   (DI), Y0, Y1
+	VMASKMOVPS   (R8), Y0, Y2
+	VMASKMOVPS   (R9), Y0, Y3
+	VMASKMOVPS   (SI), Y0, Y4
 	VSUBPS       Y1, Y4, Y4
 	VFMADD213PS  Y3, Y2, Y4
 	VBROADCASTSS 36(AX), Y5
@@ -1357,8 +1359,8 @@ normalizeActAVX23tail:
 	VBROADCASTSS 32(AX), Y6
 	VMULPS       Y6, Y4, Y6
 	VBLENDVPS    Y5, Y6, Y4, Y4
-	VMASKMOVPS   Y4, Y0, (DX)
-	VMASKMOVPS   (BX)(CX*1), Y0, Y4
+	VMASKMOVPS   Y4, Y0, (BX)
+	VMASKMOVPS   (SI)(CX*1), Y0, Y4
 	VSUBPS       Y1, Y4, Y4
 	VFMADD213PS  Y3, Y2, Y4
 	VBROADCASTSS 36(AX), Y5
@@ -1367,8 +1369,8 @@ normalizeActAVX23tail:
 	VBROADCASTSS 32(AX), Y6
 	VMULPS       Y6, Y4, Y6
 	VBLENDVPS    Y5, Y6, Y4, Y4
-	VMASKMOVPS   Y4, Y0, (DX)(CX*1)
-	VMASKMOVPS   (BX)(CX*2), Y0, Y4
+	VMASKMOVPS   Y4, Y0, (BX)(DX*1)
+	VMASKMOVPS   (SI)(CX*2), Y0, Y4
 	VSUBPS       Y1, Y4, Y1
 	VFMADD213PS  Y3, Y2, Y1
 	VBROADCASTSS 36(AX), Y2
@@ -1377,14 +1379,14 @@ normalizeActAVX23tail:
 	VBROADCASTSS 32(AX), Y3
 	VMULPS       Y3, Y1, Y3
 	VBLENDVPS    Y2, Y3, Y1, Y1
-	VMASKMOVPS   Y1, Y0, (DX)(CX*2)
+	VMASKMOVPS   Y1, Y0, (BX)(DX*2)
 
 normalizeActAVX23next:
-	ADDQ CX, 40(AX)
+	ADDQ DX, 40(AX)
 	ADDQ CX, 48(AX)
-	ADDQ CX, 40(AX)
+	ADDQ DX, 40(AX)
 	ADDQ CX, 48(AX)
-	ADDQ CX, 40(AX)
+	ADDQ DX, 40(AX)
 	ADDQ CX, 48(AX)
 	SUBQ $0x00000003, (AX)
 	JMP  normalizeActAVX23
@@ -1393,20 +1395,20 @@ normalizeActAVX23done:
 normalizeActAVX21:
 	CMPQ (AX), $0x00000001
 	JL   normalizeActAVX21done
-	MOVQ 40(AX), DX
-	MOVQ 48(AX), BX
-	MOVQ 80(AX), SI
-	MOVQ 88(AX), DI
-	MOVQ 96(AX), R8
-	MOVQ 16(AX), R9
+	MOVQ 40(AX), BX
+	MOVQ 48(AX), SI
+	MOVQ 80(AX), DI
+	MOVQ 88(AX), R8
+	MOVQ 96(AX), R9
+	MOVQ 16(AX), R10
 
 normalizeActAVX21vector:
-	CMPQ         R9, $0x00000008
+	CMPQ         R10, $0x00000008
 	JL           normalizeActAVX21tail
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (DI), Y1
-	VMOVUPS      (R8), Y2
-	VMOVUPS      (BX), Y3
+	VMOVUPS      (DI), Y0
+	VMOVUPS      (R8), Y1
+	VMOVUPS      (R9), Y2
+	VMOVUPS      (SI), Y3
 	VSUBPS       Y0, Y3, Y0
 	VFMADD213PS  Y2, Y1, Y0
 	VBROADCASTSS 36(AX), Y1
@@ -1415,25 +1417,25 @@ normalizeActAVX21vector:
 	VBROADCASTSS 32(AX), Y2
 	VMULPS       Y2, Y0, Y2
 	VBLENDVPS    Y1, Y2, Y0, Y0
-	VMOVUPS      Y0, (DX)
-	ADDQ         $0x00000020, DX
+	VMOVUPS      Y0, (BX)
 	ADDQ         $0x00000020, BX
-	ADDQ         24(AX), SI
+	ADDQ         $0x00000020, SI
 	ADDQ         24(AX), DI
 	ADDQ         24(AX), R8
-	SUBQ         $0x00000008, R9
+	ADDQ         24(AX), R9
+	SUBQ         $0x00000008, R10
 	JMP          normalizeActAVX21vector
 
 normalizeActAVX21tail:
-	TESTQ        R9, R9
+	TESTQ        R10, R10
 	JZ           normalizeActAVX21next
-	LEAQ         laneFirst<>+0(SB), R10
-	NEGQ         R9
-	VMOVUPS      32(R10)(R9*4), Y0
-	VMASKMOVPS   (SI), Y0, Y1
-	VMASKMOVPS   (DI), Y0, Y2
-	VMASKMOVPS   (R8), Y0, Y3
-	VMASKMOVPS   (BX), Y0, Y4
+	LEAQ         laneFirst<>+0(SB), R11
+	NEGQ         R10
+	VMOVUPS      32(R11)(R10*4), Y0
+	VMASKMOVPS   (DI), Y0, Y1
+	VMASKMOVPS   (R8), Y0, Y2
+	VMASKMOVPS   (R9), Y0, Y3
+	VMASKMOVPS   (SI), Y0, Y4
 	VSUBPS       Y1, Y4, Y1
 	VFMADD213PS  Y3, Y2, Y1
 	VBROADCASTSS 36(AX), Y2
@@ -1442,10 +1444,10 @@ normalizeActAVX21tail:
 	VBROADCASTSS 32(AX), Y3
 	VMULPS       Y3, Y1, Y3
 	VBLENDVPS    Y2, Y3, Y1, Y1
-	VMASKMOVPS   Y1, Y0, (DX)
+	VMASKMOVPS   Y1, Y0, (BX)
 
 normalizeActAVX21next:
-	ADDQ CX, 40(AX)
+	ADDQ DX, 40(AX)
 	ADDQ CX, 48(AX)
 	SUBQ $0x00000001, (AX)
 	JMP  normalizeActAVX21
@@ -1459,87 +1461,88 @@ normalizeActAVX21done:
 TEXT ·normalizeAddAVX2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), AX
 	MOVQ 8(AX), CX
+	MOVQ 136(AX), DX
 
 normalizeAddAVX23:
 	CMPQ (AX), $0x00000003
 	JL   normalizeAddAVX23done
-	MOVQ 40(AX), DX
-	MOVQ 48(AX), BX
-	MOVQ 56(AX), SI
-	MOVQ 80(AX), DI
-	MOVQ 88(AX), R8
-	MOVQ 96(AX), R9
-	MOVQ 16(AX), R10
+	MOVQ 40(AX), BX
+	MOVQ 48(AX), SI
+	MOVQ 56(AX), DI
+	MOVQ 80(AX), R8
+	MOVQ 88(AX), R9
+	MOVQ 96(AX), R10
+	MOVQ 16(AX), R11
 
 normalizeAddAVX23vector:
-	CMPQ        R10, $0x00000008
+	CMPQ        R11, $0x00000008
 	JL          normalizeAddAVX23tail
-	VMOVUPS     (DI), Y0
-	VMOVUPS     (R8), Y1
-	VMOVUPS     (R9), Y2
-	VMOVUPS     (BX), Y3
+	VMOVUPS     (R8), Y0
+	VMOVUPS     (R9), Y1
+	VMOVUPS     (R10), Y2
+	VMOVUPS     (SI), Y3
 	VSUBPS      Y0, Y3, Y3
 	VFMADD213PS Y2, Y1, Y3
-	VMOVUPS     (SI), Y4
+	VMOVUPS     (DI), Y4
 	VADDPS      Y4, Y3, Y3
-	VMOVUPS     Y3, (DX)
-	VMOVUPS     (BX)(CX*1), Y3
+	VMOVUPS     Y3, (BX)
+	VMOVUPS     (SI)(CX*1), Y3
 	VSUBPS      Y0, Y3, Y3
 	VFMADD213PS Y2, Y1, Y3
-	VMOVUPS     (SI)(CX*1), Y4
+	VMOVUPS     (DI)(CX*1), Y4
 	VADDPS      Y4, Y3, Y3
-	VMOVUPS     Y3, (DX)(CX*1)
-	VMOVUPS     (BX)(CX*2), Y3
+	VMOVUPS     Y3, (BX)(DX*1)
+	VMOVUPS     (SI)(CX*2), Y3
 	VSUBPS      Y0, Y3, Y0
 	VFMADD213PS Y2, Y1, Y0
-	VMOVUPS     (SI)(CX*2), Y1
+	VMOVUPS     (DI)(CX*2), Y1
 	VADDPS      Y1, Y0, Y0
-	VMOVUPS     Y0, (DX)(CX*2)
-	ADDQ        $0x00000020, DX
+	VMOVUPS     Y0, (BX)(DX*2)
 	ADDQ        $0x00000020, BX
 	ADDQ        $0x00000020, SI
-	ADDQ        24(AX), DI
+	ADDQ        $0x00000020, DI
 	ADDQ        24(AX), R8
 	ADDQ        24(AX), R9
-	SUBQ        $0x00000008, R10
+	ADDQ        24(AX), R10
+	SUBQ        $0x00000008, R11
 	JMP         normalizeAddAVX23vector
 
 normalizeAddAVX23tail:
-	TESTQ       R10, R10
+	TESTQ       R11, R11
 	JZ          normalizeAddAVX23next
-	LEAQ        laneFirst<>+0(SB), R11
-	NEGQ        R10
-	VMOVUPS     32(R11)(R10*4), Y0
-	VMASKMOVPS  (DI), Y0, Y1
-	VMASKMOVPS  (R8), Y0, Y2
-	VMASKMOVPS  (R9), Y0, Y3
-	VMASKMOVPS  (BX), Y0, Y4
+	LEAQ        laneFirst<>+0(SB), R12
+	NEGQ        R11
+	VMOVUPS     32(R12)(R11*4), Y0
+	VMASKMOVPS  (R8), Y0, Y1
+	VMASKMOVPS  (R9), Y0, Y2
+	VMASKMOVPS  (R10), Y0, Y3
+	VMASKMOVPS  (SI), Y0, Y4
 	VSUBPS      Y1, Y4, Y4
 	VFMADD213PS Y3, Y2, Y4
-	VMASKMOVPS  (SI), Y0, Y5
+	VMASKMOVPS  (DI), Y0, Y5
 	VADDPS      Y5, Y4, Y4
-	VMASKMOVPS  Y4, Y0, (DX)
-	VMASKMOVPS  (BX)(CX*1), Y0, Y4
+	VMASKMOVPS  Y4, Y0, (BX)
+	VMASKMOVPS  (SI)(CX*1), Y0, Y4
 	VSUBPS      Y1, Y4, Y4
 	VFMADD213PS Y3, Y2, Y4
-	VMASKMOVPS  (SI)(CX*1), Y0, Y5
+	VMASKMOVPS  (DI)(CX*1), Y0, Y5
 	VADDPS      Y5, Y4, Y4
-	VMASKMOVPS  Y4, Y0, (DX)(CX*1)
-	VMASKMOVPS  (BX)(CX*2), Y0, Y4
+	VMASKMOVPS  Y4, Y0, (BX)(DX*1)
+	VMASKMOVPS  (SI)(CX*2), Y0, Y4
 	VSUBPS      Y1, Y4, Y1
 	VFMADD213PS Y3, Y2, Y1
-	VMASKMOVPS  (SI)(CX*2), Y0, Y2
+	VMASKMOVPS  (DI)(CX*2), Y0, Y2
 	VADDPS      Y2, Y1, Y1
-	VMASKMOVPS  Y1, Y0, (DX)(CX*2)
+	VMASKMOVPS  Y1, Y0, (BX)(DX*2)
 
 normalizeAddAVX23next:
-	ADDQ CX, 40(AX)
+	ADDQ DX, 40(AX)
 	ADDQ CX, 48(AX)
 	ADDQ CX, 56(AX)
-	ADDQ CX, 40(AX)
+	ADDQ DX, 40(AX)
 	ADDQ CX, 48(AX)
 	ADDQ CX, 56(AX)
-	ADDQ CX, 40(AX)
+	ADDQ DX, 40(AX)
 	ADDQ CX, 48(AX)
 	ADDQ CX, 56(AX)
 	SUBQ $0x00000003, (AX)
@@ -1549,53 +1552,53 @@ normalizeAddAVX23done:
 normalizeAddAVX21:
 	CMPQ (AX), $0x00000001
 	JL   normalizeAddAVX21done
-	MOVQ 40(AX), DX
-	MOVQ 48(AX), BX
-	MOVQ 56(AX), SI
-	MOVQ 80(AX), DI
-	MOVQ 88(AX), R8
-	MOVQ 96(AX), R9
-	MOVQ 16(AX), R10
+	MOVQ 40(AX), BX
+	MOVQ 48(AX), SI
+	MOVQ 56(AX), DI
+	MOVQ 80(AX), R8
+	MOVQ 88(AX), R9
+	MOVQ 96(AX), R10
+	MOVQ 16(AX), R11
 
 normalizeAddAVX21vector:
-	CMPQ        R10, $0x00000008
+	CMPQ        R11, $0x00000008
 	JL          normalizeAddAVX21tail
-	VMOVUPS     (DI), Y0
-	VMOVUPS     (R8), Y1
-	VMOVUPS     (R9), Y2
-	VMOVUPS     (BX), Y3
+	VMOVUPS     (R8), Y0
+	VMOVUPS     (R9), Y1
+	VMOVUPS     (R10), Y2
+	VMOVUPS     (SI), Y3
 	VSUBPS      Y0, Y3, Y0
 	VFMADD213PS Y2, Y1, Y0
-	VMOVUPS     (SI), Y1
+	VMOVUPS     (DI), Y1
 	VADDPS      Y1, Y0, Y0
-	VMOVUPS     Y0, (DX)
-	ADDQ        $0x00000020, DX
+	VMOVUPS     Y0, (BX)
 	ADDQ        $0x00000020, BX
 	ADDQ        $0x00000020, SI
-	ADDQ        24(AX), DI
+	ADDQ        $0x00000020, DI
 	ADDQ        24(AX), R8
 	ADDQ        24(AX), R9
-	SUBQ        $0x00000008, R10
+	ADDQ        24(AX), R10
+	SUBQ        $0x00000008, R11
 	JMP         normalizeAddAVX21vector
 
 normalizeAddAVX21tail:
-	TESTQ       R10, R10
+	TESTQ       R11, R11
 	JZ          normalizeAddAVX21next
-	LEAQ        laneFirst<>+0(SB), R11
-	NEGQ        R10
-	VMOVUPS     32(R11)(R10*4), Y0
-	VMASKMOVPS  (DI), Y0, Y1
-	VMASKMOVPS  (R8), Y0, Y2
-	VMASKMOVPS  (R9), Y0, Y3
-	VMASKMOVPS  (BX), Y0, Y4
+	LEAQ        laneFirst<>+0(SB), R12
+	NEGQ        R11
+	VMOVUPS     32(R12)(R11*4), Y0
+	VMASKMOVPS  (R8), Y0, Y1
+	VMASKMOVPS  (R9), Y0, Y2
+	VMASKMOVPS  (R10), Y0, Y3
+	VMASKMOVPS  (SI), Y0, Y4
 	VSUBPS      Y1, Y4, Y1
 	VFMADD213PS Y3, Y2, Y1
-	VMASKMOVPS  (SI), Y0, Y2
+	VMASKMOVPS  (DI), Y0, Y2
 	VADDPS      Y2, Y1, Y1
-	VMASKMOVPS  Y1, Y0, (DX)
+	VMASKMOVPS  Y1, Y0, (BX)
 
 normalizeAddAVX21next:
-	ADDQ CX, 40(AX)
+	ADDQ DX, 40(AX)
 	ADDQ CX, 48(AX)
 	ADDQ CX, 56(AX)
 	SUBQ $0x00000001, (AX)
@@ -1610,28 +1613,29 @@ normalizeAddAVX21done:
 TEXT ·normalizeAddActAVX2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), AX
 	MOVQ 8(AX), CX
+	MOVQ 136(AX), DX
 
 normalizeAddActAVX23:
 	CMPQ (AX), $0x00000003
 	JL   normalizeAddActAVX23done
-	MOVQ 40(AX), DX
-	MOVQ 48(AX), BX
-	MOVQ 56(AX), SI
-	MOVQ 80(AX), DI
-	MOVQ 88(AX), R8
-	MOVQ 96(AX), R9
-	MOVQ 16(AX), R10
+	MOVQ 40(AX), BX
+	MOVQ 48(AX), SI
+	MOVQ 56(AX), DI
+	MOVQ 80(AX), R8
+	MOVQ 88(AX), R9
+	MOVQ 96(AX), R10
+	MOVQ 16(AX), R11
 
 normalizeAddActAVX23vector:
-	CMPQ         R10, $0x00000008
+	CMPQ         R11, $0x00000008
 	JL           normalizeAddActAVX23tail
-	VMOVUPS      (DI), Y0
-	VMOVUPS      (R8), Y1
-	VMOVUPS      (R9), Y2
-	VMOVUPS      (BX), Y3
+	VMOVUPS      (R8), Y0
+	VMOVUPS      (R9), Y1
+	VMOVUPS      (R10), Y2
+	VMOVUPS      (SI), Y3
 	VSUBPS       Y0, Y3, Y3
 	VFMADD213PS  Y2, Y1, Y3
-	VMOVUPS      (SI), Y4
+	VMOVUPS      (DI), Y4
 	VADDPS       Y4, Y3, Y3
 	VBROADCASTSS 36(AX), Y4
 	VMAXPS       Y3, Y4, Y3
@@ -1639,11 +1643,11 @@ normalizeAddActAVX23vector:
 	VBROADCASTSS 32(AX), Y5
 	VMULPS       Y5, Y3, Y5
 	VBLENDVPS    Y4, Y5, Y3, Y3
-	VMOVUPS      Y3, (DX)
-	VMOVUPS      (BX)(CX*1), Y3
+	VMOVUPS      Y3, (BX)
+	VMOVUPS      (SI)(CX*1), Y3
 	VSUBPS       Y0, Y3, Y3
 	VFMADD213PS  Y2, Y1, Y3
-	VMOVUPS      (SI)(CX*1), Y4
+	VMOVUPS      (DI)(CX*1), Y4
 	VADDPS       Y4, Y3, Y3
 	VBROADCASTSS 36(AX), Y4
 	VMAXPS       Y3, Y4, Y3
@@ -1651,11 +1655,11 @@ normalizeAddActAVX23vector:
 	VBROADCASTSS 32(AX), Y5
 	VMULPS       Y5, Y3, Y5
 	VBLENDVPS    Y4, Y5, Y3, Y3
-	VMOVUPS      Y3, (DX)(CX*1)
-	VMOVUPS      (BX)(CX*2), Y3
+	VMOVUPS      Y3, (BX)(DX*1)
+	VMOVUPS      (SI)(CX*2), Y3
 	VSUBPS       Y0, Y3, Y0
 	VFMADD213PS  Y2, Y1, Y0
-	VMOVUPS      (SI)(CX*2), Y1
+	VMOVUPS      (DI)(CX*2), Y1
 	VADDPS       Y1, Y0, Y0
 	VBROADCASTSS 36(AX), Y1
 	VMAXPS       Y0, Y1, Y0
@@ -1663,29 +1667,29 @@ normalizeAddActAVX23vector:
 	VBROADCASTSS 32(AX), Y2
 	VMULPS       Y2, Y0, Y2
 	VBLENDVPS    Y1, Y2, Y0, Y0
-	VMOVUPS      Y0, (DX)(CX*2)
-	ADDQ         $0x00000020, DX
+	VMOVUPS      Y0, (BX)(DX*2)
 	ADDQ         $0x00000020, BX
 	ADDQ         $0x00000020, SI
-	ADDQ         24(AX), DI
+	ADDQ         $0x00000020, DI
 	ADDQ         24(AX), R8
 	ADDQ         24(AX), R9
-	SUBQ         $0x00000008, R10
+	ADDQ         24(AX), R10
+	SUBQ         $0x00000008, R11
 	JMP          normalizeAddActAVX23vector
 
 normalizeAddActAVX23tail:
-	TESTQ        R10, R10
+	TESTQ        R11, R11
 	JZ           normalizeAddActAVX23next
-	LEAQ         laneFirst<>+0(SB), R11
-	NEGQ         R10
-	VMOVUPS      32(R11)(R10*4), Y0
-	VMASKMOVPS   (DI), Y0, Y1
-	VMASKMOVPS   (R8), Y0, Y2
-	VMASKMOVPS   (R9), Y0, Y3
-	VMASKMOVPS   (BX), Y0, Y4
+	LEAQ         laneFirst<>+0(SB), R12
+	NEGQ         R11
+	VMOVUPS      32(R12)(R11*4), Y0
+	VMASKMOVPS   (R8), Y0, Y1
+	VMASKMOVPS   (R9), Y0, Y2
+	VMASKMOVPS   (R10), Y0, Y3
+	VMASKMOVPS   (SI), Y0, Y4
 	VSUBPS       Y1, Y4, Y4
 	VFMADD213PS  Y3, Y2, Y4
-	VMASKMOVPS   (SI), Y0, Y5
+	VMASKMOVPS   (DI), Y0, Y5
 	VADDPS       Y5, Y4, Y4
 	VBROADCASTSS 36(AX), Y5
 	VMAXPS       Y4, Y5, Y4
@@ -1693,11 +1697,11 @@ normalizeAddActAVX23tail:
 	VBROADCASTSS 32(AX), Y6
 	VMULPS       Y6, Y4, Y6
 	VBLENDVPS    Y5, Y6, Y4, Y4
-	VMASKMOVPS   Y4, Y0, (DX)
-	VMASKMOVPS   (BX)(CX*1), Y0, Y4
+	VMASKMOVPS   Y4, Y0, (BX)
+	VMASKMOVPS   (SI)(CX*1), Y0, Y4
 	VSUBPS       Y1, Y4, Y4
 	VFMADD213PS  Y3, Y2, Y4
-	VMASKMOVPS   (SI)(CX*1), Y0, Y5
+	VMASKMOVPS   (DI)(CX*1), Y0, Y5
 	VADDPS       Y5, Y4, Y4
 	VBROADCASTSS 36(AX), Y5
 	VMAXPS       Y4, Y5, Y4
@@ -1705,11 +1709,11 @@ normalizeAddActAVX23tail:
 	VBROADCASTSS 32(AX), Y6
 	VMULPS       Y6, Y4, Y6
 	VBLENDVPS    Y5, Y6, Y4, Y4
-	VMASKMOVPS   Y4, Y0, (DX)(CX*1)
-	VMASKMOVPS   (BX)(CX*2), Y0, Y4
+	VMASKMOVPS   Y4, Y0, (BX)(DX*1)
+	VMASKMOVPS   (SI)(CX*2), Y0, Y4
 	VSUBPS       Y1, Y4, Y1
 	VFMADD213PS  Y3, Y2, Y1
-	VMASKMOVPS   (SI)(CX*2), Y0, Y2
+	VMASKMOVPS   (DI)(CX*2), Y0, Y2
 	VADDPS       Y2, Y1, Y1
 	VBROADCASTSS 36(AX), Y2
 	VMAXPS       Y1, Y2, Y1
@@ -1717,16 +1721,16 @@ normalizeAddActAVX23tail:
 	VBROADCASTSS 32(AX), Y3
 	VMULPS       Y3, Y1, Y3
 	VBLENDVPS    Y2, Y3, Y1, Y1
-	VMASKMOVPS   Y1, Y0, (DX)(CX*2)
+	VMASKMOVPS   Y1, Y0, (BX)(DX*2)
 
 normalizeAddActAVX23next:
-	ADDQ CX, 40(AX)
+	ADDQ DX, 40(AX)
 	ADDQ CX, 48(AX)
 	ADDQ CX, 56(AX)
-	ADDQ CX, 40(AX)
+	ADDQ DX, 40(AX)
 	ADDQ CX, 48(AX)
 	ADDQ CX, 56(AX)
-	ADDQ CX, 40(AX)
+	ADDQ DX, 40(AX)
 	ADDQ CX, 48(AX)
 	ADDQ CX, 56(AX)
 	SUBQ $0x00000003, (AX)
@@ -1736,24 +1740,24 @@ normalizeAddActAVX23done:
 normalizeAddActAVX21:
 	CMPQ (AX), $0x00000001
 	JL   normalizeAddActAVX21done
-	MOVQ 40(AX), DX
-	MOVQ 48(AX), BX
-	MOVQ 56(AX), SI
-	MOVQ 80(AX), DI
-	MOVQ 88(AX), R8
-	MOVQ 96(AX), R9
-	MOVQ 16(AX), R10
+	MOVQ 40(AX), BX
+	MOVQ 48(AX), SI
+	MOVQ 56(AX), DI
+	MOVQ 80(AX), R8
+	MOVQ 88(AX), R9
+	MOVQ 96(AX), R10
+	MOVQ 16(AX), R11
 
 normalizeAddActAVX21vector:
-	CMPQ         R10, $0x00000008
+	CMPQ         R11, $0x00000008
 	JL           normalizeAddActAVX21tail
-	VMOVUPS      (DI), Y0
-	VMOVUPS      (R8), Y1
-	VMOVUPS      (R9), Y2
-	VMOVUPS      (BX), Y3
+	VMOVUPS      (R8), Y0
+	VMOVUPS      (R9), Y1
+	VMOVUPS      (R10), Y2
+	VMOVUPS      (SI), Y3
 	VSUBPS       Y0, Y3, Y0
 	VFMADD213PS  Y2, Y1, Y0
-	VMOVUPS      (SI), Y1
+	VMOVUPS      (DI), Y1
 	VADDPS       Y1, Y0, Y0
 	VBROADCASTSS 36(AX), Y1
 	VMAXPS       Y0, Y1, Y0
@@ -1761,29 +1765,29 @@ normalizeAddActAVX21vector:
 	VBROADCASTSS 32(AX), Y2
 	VMULPS       Y2, Y0, Y2
 	VBLENDVPS    Y1, Y2, Y0, Y0
-	VMOVUPS      Y0, (DX)
-	ADDQ         $0x00000020, DX
+	VMOVUPS      Y0, (BX)
 	ADDQ         $0x00000020, BX
 	ADDQ         $0x00000020, SI
-	ADDQ         24(AX), DI
+	ADDQ         $0x00000020, DI
 	ADDQ         24(AX), R8
 	ADDQ         24(AX), R9
-	SUBQ         $0x00000008, R10
+	ADDQ         24(AX), R10
+	SUBQ         $0x00000008, R11
 	JMP          normalizeAddActAVX21vector
 
 normalizeAddActAVX21tail:
-	TESTQ        R10, R10
+	TESTQ        R11, R11
 	JZ           normalizeAddActAVX21next
-	LEAQ         laneFirst<>+0(SB), R11
-	NEGQ         R10
-	VMOVUPS      32(R11)(R10*4), Y0
-	VMASKMOVPS   (DI), Y0, Y1
-	VMASKMOVPS   (R8), Y0, Y2
-	VMASKMOVPS   (R9), Y0, Y3
-	VMASKMOVPS   (BX), Y0, Y4
+	LEAQ         laneFirst<>+0(SB), R12
+	NEGQ         R11
+	VMOVUPS      32(R12)(R11*4), Y0
+	VMASKMOVPS   (R8), Y0, Y1
+	VMASKMOVPS   (R9), Y0, Y2
+	VMASKMOVPS   (R10), Y0, Y3
+	VMASKMOVPS   (SI), Y0, Y4
 	VSUBPS       Y1, Y4, Y1
 	VFMADD213PS  Y3, Y2, Y1
-	VMASKMOVPS   (SI), Y0, Y2
+	VMASKMOVPS   (DI), Y0, Y2
 	VADDPS       Y2, Y1, Y1
 	VBROADCASTSS 36(AX), Y2
 	VMAXPS       Y1, Y2, Y1
@@ -1791,10 +1795,10 @@ normalizeAddActAVX21tail:
 	VBROADCASTSS 32(AX), Y3
 	VMULPS       Y3, Y1, Y3
 	VBLENDVPS    Y2, Y3, Y1, Y1
-	VMASKMOVPS   Y1, Y0, (DX)
+	VMASKMOVPS   Y1, Y0, (BX)
 
 normalizeAddActAVX21next:
-	ADDQ CX, 40(AX)
+	ADDQ DX, 40(AX)
 	ADDQ CX, 48(AX)
 	ADDQ CX, 56(AX)
 	SUBQ $0x00000001, (AX)
@@ -4305,72 +4309,73 @@ gradStatsFromXAVX5121done:
 TEXT ·normalizeAVX512(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), AX
 	MOVQ 8(AX), CX
+	MOVQ 136(AX), DX
 
 normalizeAVX5123:
 	CMPQ (AX), $0x00000003
 	JL   normalizeAVX5123done
-	MOVQ 40(AX), DX
-	MOVQ 48(AX), BX
-	MOVQ 80(AX), SI
-	MOVQ 88(AX), DI
-	MOVQ 96(AX), R8
-	MOVQ 16(AX), R9
+	MOVQ 40(AX), BX
+	MOVQ 48(AX), SI
+	MOVQ 80(AX), DI
+	MOVQ 88(AX), R8
+	MOVQ 96(AX), R9
+	MOVQ 16(AX), R10
 
 normalizeAVX5123vector:
-	CMPQ        R9, $0x00000010
+	CMPQ        R10, $0x00000010
 	JL          normalizeAVX5123tail
-	VMOVUPS     (SI), Z0
-	VMOVUPS     (DI), Z1
-	VMOVUPS     (R8), Z2
-	VMOVUPS     (BX), Z3
+	VMOVUPS     (DI), Z0
+	VMOVUPS     (R8), Z1
+	VMOVUPS     (R9), Z2
+	VMOVUPS     (SI), Z3
 	VSUBPS      Z0, Z3, Z3
 	VFMADD213PS Z2, Z1, Z3
-	VMOVUPS     Z3, (DX)
-	VMOVUPS     (BX)(CX*1), Z3
+	VMOVUPS     Z3, (BX)
+	VMOVUPS     (SI)(CX*1), Z3
 	VSUBPS      Z0, Z3, Z3
 	VFMADD213PS Z2, Z1, Z3
-	VMOVUPS     Z3, (DX)(CX*1)
-	VMOVUPS     (BX)(CX*2), Z3
+	VMOVUPS     Z3, (BX)(DX*1)
+	VMOVUPS     (SI)(CX*2), Z3
 	VSUBPS      Z0, Z3, Z0
 	VFMADD213PS Z2, Z1, Z0
-	VMOVUPS     Z0, (DX)(CX*2)
-	ADDQ        $0x00000040, DX
+	VMOVUPS     Z0, (BX)(DX*2)
 	ADDQ        $0x00000040, BX
-	ADDQ        24(AX), SI
+	ADDQ        $0x00000040, SI
 	ADDQ        24(AX), DI
 	ADDQ        24(AX), R8
-	SUBQ        $0x00000010, R9
+	ADDQ        24(AX), R9
+	SUBQ        $0x00000010, R10
 	JMP         normalizeAVX5123vector
 
 normalizeAVX5123tail:
-	TESTQ       R9, R9
+	TESTQ       R10, R10
 	JZ          normalizeAVX5123next
-	XORL        R10, R10
-	BTSL        R9, R10
-	DECL        R10
-	KMOVW       R10, K1
-	VMOVUPS.Z   (SI), K1, Z0
-	VMOVUPS.Z   (DI), K1, Z1
-	VMOVUPS.Z   (R8), K1, Z2
-	VMOVUPS.Z   (BX), K1, Z3
+	XORL        R11, R11
+	BTSL        R10, R11
+	DECL        R11
+	KMOVW       R11, K1
+	VMOVUPS.Z   (DI), K1, Z0
+	VMOVUPS.Z   (R8), K1, Z1
+	VMOVUPS.Z   (R9), K1, Z2
+	VMOVUPS.Z   (SI), K1, Z3
 	VSUBPS      Z0, Z3, Z3
 	VFMADD213PS Z2, Z1, Z3
-	VMOVUPS     Z3, K1, (DX)
-	VMOVUPS.Z   (BX)(CX*1), K1, Z3
+	VMOVUPS     Z3, K1, (BX)
+	VMOVUPS.Z   (SI)(CX*1), K1, Z3
 	VSUBPS      Z0, Z3, Z3
 	VFMADD213PS Z2, Z1, Z3
-	VMOVUPS     Z3, K1, (DX)(CX*1)
-	VMOVUPS.Z   (BX)(CX*2), K1, Z3
+	VMOVUPS     Z3, K1, (BX)(DX*1)
+	VMOVUPS.Z   (SI)(CX*2), K1, Z3
 	VSUBPS      Z0, Z3, Z0
 	VFMADD213PS Z2, Z1, Z0
-	VMOVUPS     Z0, K1, (DX)(CX*2)
+	VMOVUPS     Z0, K1, (BX)(DX*2)
 
 normalizeAVX5123next:
-	ADDQ CX, 40(AX)
+	ADDQ DX, 40(AX)
 	ADDQ CX, 48(AX)
-	ADDQ CX, 40(AX)
+	ADDQ DX, 40(AX)
 	ADDQ CX, 48(AX)
-	ADDQ CX, 40(AX)
+	ADDQ DX, 40(AX)
 	ADDQ CX, 48(AX)
 	SUBQ $0x00000003, (AX)
 	JMP  normalizeAVX5123
@@ -4379,48 +4384,48 @@ normalizeAVX5123done:
 normalizeAVX5121:
 	CMPQ (AX), $0x00000001
 	JL   normalizeAVX5121done
-	MOVQ 40(AX), DX
-	MOVQ 48(AX), BX
-	MOVQ 80(AX), SI
-	MOVQ 88(AX), DI
-	MOVQ 96(AX), R8
-	MOVQ 16(AX), R9
+	MOVQ 40(AX), BX
+	MOVQ 48(AX), SI
+	MOVQ 80(AX), DI
+	MOVQ 88(AX), R8
+	MOVQ 96(AX), R9
+	MOVQ 16(AX), R10
 
 normalizeAVX5121vector:
-	CMPQ        R9, $0x00000010
+	CMPQ        R10, $0x00000010
 	JL          normalizeAVX5121tail
-	VMOVUPS     (SI), Z0
-	VMOVUPS     (DI), Z1
-	VMOVUPS     (R8), Z2
-	VMOVUPS     (BX), Z3
+	VMOVUPS     (DI), Z0
+	VMOVUPS     (R8), Z1
+	VMOVUPS     (R9), Z2
+	VMOVUPS     (SI), Z3
 	VSUBPS      Z0, Z3, Z0
 	VFMADD213PS Z2, Z1, Z0
-	VMOVUPS     Z0, (DX)
-	ADDQ        $0x00000040, DX
+	VMOVUPS     Z0, (BX)
 	ADDQ        $0x00000040, BX
-	ADDQ        24(AX), SI
+	ADDQ        $0x00000040, SI
 	ADDQ        24(AX), DI
 	ADDQ        24(AX), R8
-	SUBQ        $0x00000010, R9
+	ADDQ        24(AX), R9
+	SUBQ        $0x00000010, R10
 	JMP         normalizeAVX5121vector
 
 normalizeAVX5121tail:
-	TESTQ       R9, R9
+	TESTQ       R10, R10
 	JZ          normalizeAVX5121next
-	XORL        R10, R10
-	BTSL        R9, R10
-	DECL        R10
-	KMOVW       R10, K1
-	VMOVUPS.Z   (SI), K1, Z0
-	VMOVUPS.Z   (DI), K1, Z1
-	VMOVUPS.Z   (R8), K1, Z2
-	VMOVUPS.Z   (BX), K1, Z3
+	XORL        R11, R11
+	BTSL        R10, R11
+	DECL        R11
+	KMOVW       R11, K1
+	VMOVUPS.Z   (DI), K1, Z0
+	VMOVUPS.Z   (R8), K1, Z1
+	VMOVUPS.Z   (R9), K1, Z2
+	VMOVUPS.Z   (SI), K1, Z3
 	VSUBPS      Z0, Z3, Z0
 	VFMADD213PS Z2, Z1, Z0
-	VMOVUPS     Z0, K1, (DX)
+	VMOVUPS     Z0, K1, (BX)
 
 normalizeAVX5121next:
-	ADDQ CX, 40(AX)
+	ADDQ DX, 40(AX)
 	ADDQ CX, 48(AX)
 	SUBQ $0x00000001, (AX)
 	JMP  normalizeAVX5121
@@ -4434,96 +4439,97 @@ normalizeAVX5121done:
 TEXT ·normalizeActAVX512(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), AX
 	MOVQ 8(AX), CX
+	MOVQ 136(AX), DX
 
 normalizeActAVX5123:
 	CMPQ (AX), $0x00000003
 	JL   normalizeActAVX5123done
-	MOVQ 40(AX), DX
-	MOVQ 48(AX), BX
-	MOVQ 80(AX), SI
-	MOVQ 88(AX), DI
-	MOVQ 96(AX), R8
-	MOVQ 16(AX), R9
+	MOVQ 40(AX), BX
+	MOVQ 48(AX), SI
+	MOVQ 80(AX), DI
+	MOVQ 88(AX), R8
+	MOVQ 96(AX), R9
+	MOVQ 16(AX), R10
 
 normalizeActAVX5123vector:
-	CMPQ         R9, $0x00000010
+	CMPQ         R10, $0x00000010
 	JL           normalizeActAVX5123tail
-	VMOVUPS      (SI), Z0
-	VMOVUPS      (DI), Z1
-	VMOVUPS      (R8), Z2
-	VMOVUPS      (BX), Z3
+	VMOVUPS      (DI), Z0
+	VMOVUPS      (R8), Z1
+	VMOVUPS      (R9), Z2
+	VMOVUPS      (SI), Z3
 	VSUBPS       Z0, Z3, Z3
 	VFMADD213PS  Z2, Z1, Z3
 	VBROADCASTSS 36(AX), Z4
 	VMAXPS       Z3, Z4, Z3
 	VCMPPS       $0x12, lane00000000<>+0(SB), Z3, K1
 	VMULPS.BCST  32(AX), Z3, K1, Z3
-	VMOVUPS      Z3, (DX)
-	VMOVUPS      (BX)(CX*1), Z3
+	VMOVUPS      Z3, (BX)
+	VMOVUPS      (SI)(CX*1), Z3
 	VSUBPS       Z0, Z3, Z3
 	VFMADD213PS  Z2, Z1, Z3
 	VBROADCASTSS 36(AX), Z4
 	VMAXPS       Z3, Z4, Z3
 	VCMPPS       $0x12, lane00000000<>+0(SB), Z3, K1
 	VMULPS.BCST  32(AX), Z3, K1, Z3
-	VMOVUPS      Z3, (DX)(CX*1)
-	VMOVUPS      (BX)(CX*2), Z3
+	VMOVUPS      Z3, (BX)(DX*1)
+	VMOVUPS      (SI)(CX*2), Z3
 	VSUBPS       Z0, Z3, Z0
 	VFMADD213PS  Z2, Z1, Z0
 	VBROADCASTSS 36(AX), Z1
 	VMAXPS       Z0, Z1, Z0
 	VCMPPS       $0x12, lane00000000<>+0(SB), Z0, K1
 	VMULPS.BCST  32(AX), Z0, K1, Z0
-	VMOVUPS      Z0, (DX)(CX*2)
-	ADDQ         $0x00000040, DX
+	VMOVUPS      Z0, (BX)(DX*2)
 	ADDQ         $0x00000040, BX
-	ADDQ         24(AX), SI
+	ADDQ         $0x00000040, SI
 	ADDQ         24(AX), DI
 	ADDQ         24(AX), R8
-	SUBQ         $0x00000010, R9
+	ADDQ         24(AX), R9
+	SUBQ         $0x00000010, R10
 	JMP          normalizeActAVX5123vector
 
 normalizeActAVX5123tail:
-	TESTQ        R9, R9
+	TESTQ        R10, R10
 	JZ           normalizeActAVX5123next
-	XORL         R10, R10
-	BTSL         R9, R10
-	DECL         R10
-	KMOVW        R10, K1
-	VMOVUPS.Z    (SI), K1, Z0
-	VMOVUPS.Z    (DI), K1, Z1
-	VMOVUPS.Z    (R8), K1, Z2
-	VMOVUPS.Z    (BX), K1, Z3
+	XORL         R11, R11
+	BTSL         R10, R11
+	DECL         R11
+	KMOVW        R11, K1
+	VMOVUPS.Z    (DI), K1, Z0
+	VMOVUPS.Z    (R8), K1, Z1
+	VMOVUPS.Z    (R9), K1, Z2
+	VMOVUPS.Z    (SI), K1, Z3
 	VSUBPS       Z0, Z3, Z3
 	VFMADD213PS  Z2, Z1, Z3
 	VBROADCASTSS 36(AX), Z4
 	VMAXPS       Z3, Z4, Z3
 	VCMPPS       $0x12, lane00000000<>+0(SB), Z3, K2
 	VMULPS.BCST  32(AX), Z3, K2, Z3
-	VMOVUPS      Z3, K1, (DX)
-	VMOVUPS.Z    (BX)(CX*1), K1, Z3
+	VMOVUPS      Z3, K1, (BX)
+	VMOVUPS.Z    (SI)(CX*1), K1, Z3
 	VSUBPS       Z0, Z3, Z3
 	VFMADD213PS  Z2, Z1, Z3
 	VBROADCASTSS 36(AX), Z4
 	VMAXPS       Z3, Z4, Z3
 	VCMPPS       $0x12, lane00000000<>+0(SB), Z3, K2
 	VMULPS.BCST  32(AX), Z3, K2, Z3
-	VMOVUPS      Z3, K1, (DX)(CX*1)
-	VMOVUPS.Z    (BX)(CX*2), K1, Z3
+	VMOVUPS      Z3, K1, (BX)(DX*1)
+	VMOVUPS.Z    (SI)(CX*2), K1, Z3
 	VSUBPS       Z0, Z3, Z0
 	VFMADD213PS  Z2, Z1, Z0
 	VBROADCASTSS 36(AX), Z1
 	VMAXPS       Z0, Z1, Z0
 	VCMPPS       $0x12, lane00000000<>+0(SB), Z0, K2
 	VMULPS.BCST  32(AX), Z0, K2, Z0
-	VMOVUPS      Z0, K1, (DX)(CX*2)
+	VMOVUPS      Z0, K1, (BX)(DX*2)
 
 normalizeActAVX5123next:
-	ADDQ CX, 40(AX)
+	ADDQ DX, 40(AX)
 	ADDQ CX, 48(AX)
-	ADDQ CX, 40(AX)
+	ADDQ DX, 40(AX)
 	ADDQ CX, 48(AX)
-	ADDQ CX, 40(AX)
+	ADDQ DX, 40(AX)
 	ADDQ CX, 48(AX)
 	SUBQ $0x00000003, (AX)
 	JMP  normalizeActAVX5123
@@ -4532,56 +4538,56 @@ normalizeActAVX5123done:
 normalizeActAVX5121:
 	CMPQ (AX), $0x00000001
 	JL   normalizeActAVX5121done
-	MOVQ 40(AX), DX
-	MOVQ 48(AX), BX
-	MOVQ 80(AX), SI
-	MOVQ 88(AX), DI
-	MOVQ 96(AX), R8
-	MOVQ 16(AX), R9
+	MOVQ 40(AX), BX
+	MOVQ 48(AX), SI
+	MOVQ 80(AX), DI
+	MOVQ 88(AX), R8
+	MOVQ 96(AX), R9
+	MOVQ 16(AX), R10
 
 normalizeActAVX5121vector:
-	CMPQ         R9, $0x00000010
+	CMPQ         R10, $0x00000010
 	JL           normalizeActAVX5121tail
-	VMOVUPS      (SI), Z0
-	VMOVUPS      (DI), Z1
-	VMOVUPS      (R8), Z2
-	VMOVUPS      (BX), Z3
+	VMOVUPS      (DI), Z0
+	VMOVUPS      (R8), Z1
+	VMOVUPS      (R9), Z2
+	VMOVUPS      (SI), Z3
 	VSUBPS       Z0, Z3, Z0
 	VFMADD213PS  Z2, Z1, Z0
 	VBROADCASTSS 36(AX), Z1
 	VMAXPS       Z0, Z1, Z0
 	VCMPPS       $0x12, lane00000000<>+0(SB), Z0, K1
 	VMULPS.BCST  32(AX), Z0, K1, Z0
-	VMOVUPS      Z0, (DX)
-	ADDQ         $0x00000040, DX
+	VMOVUPS      Z0, (BX)
 	ADDQ         $0x00000040, BX
-	ADDQ         24(AX), SI
+	ADDQ         $0x00000040, SI
 	ADDQ         24(AX), DI
 	ADDQ         24(AX), R8
-	SUBQ         $0x00000010, R9
+	ADDQ         24(AX), R9
+	SUBQ         $0x00000010, R10
 	JMP          normalizeActAVX5121vector
 
 normalizeActAVX5121tail:
-	TESTQ        R9, R9
+	TESTQ        R10, R10
 	JZ           normalizeActAVX5121next
-	XORL         R10, R10
-	BTSL         R9, R10
-	DECL         R10
-	KMOVW        R10, K1
-	VMOVUPS.Z    (SI), K1, Z0
-	VMOVUPS.Z    (DI), K1, Z1
-	VMOVUPS.Z    (R8), K1, Z2
-	VMOVUPS.Z    (BX), K1, Z3
+	XORL         R11, R11
+	BTSL         R10, R11
+	DECL         R11
+	KMOVW        R11, K1
+	VMOVUPS.Z    (DI), K1, Z0
+	VMOVUPS.Z    (R8), K1, Z1
+	VMOVUPS.Z    (R9), K1, Z2
+	VMOVUPS.Z    (SI), K1, Z3
 	VSUBPS       Z0, Z3, Z0
 	VFMADD213PS  Z2, Z1, Z0
 	VBROADCASTSS 36(AX), Z1
 	VMAXPS       Z0, Z1, Z0
 	VCMPPS       $0x12, lane00000000<>+0(SB), Z0, K2
 	VMULPS.BCST  32(AX), Z0, K2, Z0
-	VMOVUPS      Z0, K1, (DX)
+	VMOVUPS      Z0, K1, (BX)
 
 normalizeActAVX5121next:
-	ADDQ CX, 40(AX)
+	ADDQ DX, 40(AX)
 	ADDQ CX, 48(AX)
 	SUBQ $0x00000001, (AX)
 	JMP  normalizeActAVX5121
@@ -4595,88 +4601,89 @@ normalizeActAVX5121done:
 TEXT ·normalizeAddAVX512(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), AX
 	MOVQ 8(AX), CX
+	MOVQ 136(AX), DX
 
 normalizeAddAVX5123:
 	CMPQ (AX), $0x00000003
 	JL   normalizeAddAVX5123done
-	MOVQ 40(AX), DX
-	MOVQ 48(AX), BX
-	MOVQ 56(AX), SI
-	MOVQ 80(AX), DI
-	MOVQ 88(AX), R8
-	MOVQ 96(AX), R9
-	MOVQ 16(AX), R10
+	MOVQ 40(AX), BX
+	MOVQ 48(AX), SI
+	MOVQ 56(AX), DI
+	MOVQ 80(AX), R8
+	MOVQ 88(AX), R9
+	MOVQ 96(AX), R10
+	MOVQ 16(AX), R11
 
 normalizeAddAVX5123vector:
-	CMPQ        R10, $0x00000010
+	CMPQ        R11, $0x00000010
 	JL          normalizeAddAVX5123tail
-	VMOVUPS     (DI), Z0
-	VMOVUPS     (R8), Z1
-	VMOVUPS     (R9), Z2
-	VMOVUPS     (BX), Z3
+	VMOVUPS     (R8), Z0
+	VMOVUPS     (R9), Z1
+	VMOVUPS     (R10), Z2
+	VMOVUPS     (SI), Z3
 	VSUBPS      Z0, Z3, Z3
 	VFMADD213PS Z2, Z1, Z3
-	VMOVUPS     (SI), Z4
+	VMOVUPS     (DI), Z4
 	VADDPS      Z4, Z3, Z3
-	VMOVUPS     Z3, (DX)
-	VMOVUPS     (BX)(CX*1), Z3
+	VMOVUPS     Z3, (BX)
+	VMOVUPS     (SI)(CX*1), Z3
 	VSUBPS      Z0, Z3, Z3
 	VFMADD213PS Z2, Z1, Z3
-	VMOVUPS     (SI)(CX*1), Z4
+	VMOVUPS     (DI)(CX*1), Z4
 	VADDPS      Z4, Z3, Z3
-	VMOVUPS     Z3, (DX)(CX*1)
-	VMOVUPS     (BX)(CX*2), Z3
+	VMOVUPS     Z3, (BX)(DX*1)
+	VMOVUPS     (SI)(CX*2), Z3
 	VSUBPS      Z0, Z3, Z0
 	VFMADD213PS Z2, Z1, Z0
-	VMOVUPS     (SI)(CX*2), Z1
+	VMOVUPS     (DI)(CX*2), Z1
 	VADDPS      Z1, Z0, Z0
-	VMOVUPS     Z0, (DX)(CX*2)
-	ADDQ        $0x00000040, DX
+	VMOVUPS     Z0, (BX)(DX*2)
 	ADDQ        $0x00000040, BX
 	ADDQ        $0x00000040, SI
-	ADDQ        24(AX), DI
+	ADDQ        $0x00000040, DI
 	ADDQ        24(AX), R8
 	ADDQ        24(AX), R9
-	SUBQ        $0x00000010, R10
+	ADDQ        24(AX), R10
+	SUBQ        $0x00000010, R11
 	JMP         normalizeAddAVX5123vector
 
 normalizeAddAVX5123tail:
-	TESTQ       R10, R10
+	TESTQ       R11, R11
 	JZ          normalizeAddAVX5123next
-	XORL        R11, R11
-	BTSL        R10, R11
-	DECL        R11
-	KMOVW       R11, K1
-	VMOVUPS.Z   (DI), K1, Z0
-	VMOVUPS.Z   (R8), K1, Z1
-	VMOVUPS.Z   (R9), K1, Z2
-	VMOVUPS.Z   (BX), K1, Z3
+	XORL        R12, R12
+	BTSL        R11, R12
+	DECL        R12
+	KMOVW       R12, K1
+	VMOVUPS.Z   (R8), K1, Z0
+	VMOVUPS.Z   (R9), K1, Z1
+	VMOVUPS.Z   (R10), K1, Z2
+	VMOVUPS.Z   (SI), K1, Z3
 	VSUBPS      Z0, Z3, Z3
 	VFMADD213PS Z2, Z1, Z3
-	VMOVUPS.Z   (SI), K1, Z4
+	VMOVUPS.Z   (DI), K1, Z4
 	VADDPS      Z4, Z3, Z3
-	VMOVUPS     Z3, K1, (DX)
-	VMOVUPS.Z   (BX)(CX*1), K1, Z3
+	VMOVUPS     Z3, K1, (BX)
+	VMOVUPS.Z   (SI)(CX*1), K1, Z3
 	VSUBPS      Z0, Z3, Z3
 	VFMADD213PS Z2, Z1, Z3
-	VMOVUPS.Z   (SI)(CX*1), K1, Z4
+	VMOVUPS.Z   (DI)(CX*1), K1, Z4
 	VADDPS      Z4, Z3, Z3
-	VMOVUPS     Z3, K1, (DX)(CX*1)
-	VMOVUPS.Z   (BX)(CX*2), K1, Z3
+	VMOVUPS     Z3, K1, (BX)(DX*1)
+	VMOVUPS.Z   (SI)(CX*2), K1, Z3
 	VSUBPS      Z0, Z3, Z0
 	VFMADD213PS Z2, Z1, Z0
-	VMOVUPS.Z   (SI)(CX*2), K1, Z1
+	VMOVUPS.Z   (DI)(CX*2), K1, Z1
 	VADDPS      Z1, Z0, Z0
-	VMOVUPS     Z0, K1, (DX)(CX*2)
+	VMOVUPS     Z0, K1, (BX)(DX*2)
 
 normalizeAddAVX5123next:
-	ADDQ CX, 40(AX)
+	ADDQ DX, 40(AX)
 	ADDQ CX, 48(AX)
 	ADDQ CX, 56(AX)
-	ADDQ CX, 40(AX)
+	ADDQ DX, 40(AX)
 	ADDQ CX, 48(AX)
 	ADDQ CX, 56(AX)
-	ADDQ CX, 40(AX)
+	ADDQ DX, 40(AX)
 	ADDQ CX, 48(AX)
 	ADDQ CX, 56(AX)
 	SUBQ $0x00000003, (AX)
@@ -4686,54 +4693,54 @@ normalizeAddAVX5123done:
 normalizeAddAVX5121:
 	CMPQ (AX), $0x00000001
 	JL   normalizeAddAVX5121done
-	MOVQ 40(AX), DX
-	MOVQ 48(AX), BX
-	MOVQ 56(AX), SI
-	MOVQ 80(AX), DI
-	MOVQ 88(AX), R8
-	MOVQ 96(AX), R9
-	MOVQ 16(AX), R10
+	MOVQ 40(AX), BX
+	MOVQ 48(AX), SI
+	MOVQ 56(AX), DI
+	MOVQ 80(AX), R8
+	MOVQ 88(AX), R9
+	MOVQ 96(AX), R10
+	MOVQ 16(AX), R11
 
 normalizeAddAVX5121vector:
-	CMPQ        R10, $0x00000010
+	CMPQ        R11, $0x00000010
 	JL          normalizeAddAVX5121tail
-	VMOVUPS     (DI), Z0
-	VMOVUPS     (R8), Z1
-	VMOVUPS     (R9), Z2
-	VMOVUPS     (BX), Z3
+	VMOVUPS     (R8), Z0
+	VMOVUPS     (R9), Z1
+	VMOVUPS     (R10), Z2
+	VMOVUPS     (SI), Z3
 	VSUBPS      Z0, Z3, Z0
 	VFMADD213PS Z2, Z1, Z0
-	VMOVUPS     (SI), Z1
+	VMOVUPS     (DI), Z1
 	VADDPS      Z1, Z0, Z0
-	VMOVUPS     Z0, (DX)
-	ADDQ        $0x00000040, DX
+	VMOVUPS     Z0, (BX)
 	ADDQ        $0x00000040, BX
 	ADDQ        $0x00000040, SI
-	ADDQ        24(AX), DI
+	ADDQ        $0x00000040, DI
 	ADDQ        24(AX), R8
 	ADDQ        24(AX), R9
-	SUBQ        $0x00000010, R10
+	ADDQ        24(AX), R10
+	SUBQ        $0x00000010, R11
 	JMP         normalizeAddAVX5121vector
 
 normalizeAddAVX5121tail:
-	TESTQ       R10, R10
+	TESTQ       R11, R11
 	JZ          normalizeAddAVX5121next
-	XORL        R11, R11
-	BTSL        R10, R11
-	DECL        R11
-	KMOVW       R11, K1
-	VMOVUPS.Z   (DI), K1, Z0
-	VMOVUPS.Z   (R8), K1, Z1
-	VMOVUPS.Z   (R9), K1, Z2
-	VMOVUPS.Z   (BX), K1, Z3
+	XORL        R12, R12
+	BTSL        R11, R12
+	DECL        R12
+	KMOVW       R12, K1
+	VMOVUPS.Z   (R8), K1, Z0
+	VMOVUPS.Z   (R9), K1, Z1
+	VMOVUPS.Z   (R10), K1, Z2
+	VMOVUPS.Z   (SI), K1, Z3
 	VSUBPS      Z0, Z3, Z0
 	VFMADD213PS Z2, Z1, Z0
-	VMOVUPS.Z   (SI), K1, Z1
+	VMOVUPS.Z   (DI), K1, Z1
 	VADDPS      Z1, Z0, Z0
-	VMOVUPS     Z0, K1, (DX)
+	VMOVUPS     Z0, K1, (BX)
 
 normalizeAddAVX5121next:
-	ADDQ CX, 40(AX)
+	ADDQ DX, 40(AX)
 	ADDQ CX, 48(AX)
 	ADDQ CX, 56(AX)
 	SUBQ $0x00000001, (AX)
@@ -4748,112 +4755,113 @@ normalizeAddAVX5121done:
 TEXT ·normalizeAddActAVX512(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), AX
 	MOVQ 8(AX), CX
+	MOVQ 136(AX), DX
 
 normalizeAddActAVX5123:
 	CMPQ (AX), $0x00000003
 	JL   normalizeAddActAVX5123done
-	MOVQ 40(AX), DX
-	MOVQ 48(AX), BX
-	MOVQ 56(AX), SI
-	MOVQ 80(AX), DI
-	MOVQ 88(AX), R8
-	MOVQ 96(AX), R9
-	MOVQ 16(AX), R10
+	MOVQ 40(AX), BX
+	MOVQ 48(AX), SI
+	MOVQ 56(AX), DI
+	MOVQ 80(AX), R8
+	MOVQ 88(AX), R9
+	MOVQ 96(AX), R10
+	MOVQ 16(AX), R11
 
 normalizeAddActAVX5123vector:
-	CMPQ         R10, $0x00000010
+	CMPQ         R11, $0x00000010
 	JL           normalizeAddActAVX5123tail
-	VMOVUPS      (DI), Z0
-	VMOVUPS      (R8), Z1
-	VMOVUPS      (R9), Z2
-	VMOVUPS      (BX), Z3
+	VMOVUPS      (R8), Z0
+	VMOVUPS      (R9), Z1
+	VMOVUPS      (R10), Z2
+	VMOVUPS      (SI), Z3
 	VSUBPS       Z0, Z3, Z3
 	VFMADD213PS  Z2, Z1, Z3
-	VMOVUPS      (SI), Z4
+	VMOVUPS      (DI), Z4
 	VADDPS       Z4, Z3, Z3
 	VBROADCASTSS 36(AX), Z4
 	VMAXPS       Z3, Z4, Z3
 	VCMPPS       $0x12, lane00000000<>+0(SB), Z3, K1
 	VMULPS.BCST  32(AX), Z3, K1, Z3
-	VMOVUPS      Z3, (DX)
-	VMOVUPS      (BX)(CX*1), Z3
+	VMOVUPS      Z3, (BX)
+	VMOVUPS      (SI)(CX*1), Z3
 	VSUBPS       Z0, Z3, Z3
 	VFMADD213PS  Z2, Z1, Z3
-	VMOVUPS      (SI)(CX*1), Z4
+	VMOVUPS      (DI)(CX*1), Z4
 	VADDPS       Z4, Z3, Z3
 	VBROADCASTSS 36(AX), Z4
 	VMAXPS       Z3, Z4, Z3
 	VCMPPS       $0x12, lane00000000<>+0(SB), Z3, K1
 	VMULPS.BCST  32(AX), Z3, K1, Z3
-	VMOVUPS      Z3, (DX)(CX*1)
-	VMOVUPS      (BX)(CX*2), Z3
+	VMOVUPS      Z3, (BX)(DX*1)
+	VMOVUPS      (SI)(CX*2), Z3
 	VSUBPS       Z0, Z3, Z0
 	VFMADD213PS  Z2, Z1, Z0
-	VMOVUPS      (SI)(CX*2), Z1
+	VMOVUPS      (DI)(CX*2), Z1
 	VADDPS       Z1, Z0, Z0
 	VBROADCASTSS 36(AX), Z1
 	VMAXPS       Z0, Z1, Z0
 	VCMPPS       $0x12, lane00000000<>+0(SB), Z0, K1
 	VMULPS.BCST  32(AX), Z0, K1, Z0
-	VMOVUPS      Z0, (DX)(CX*2)
-	ADDQ         $0x00000040, DX
+	VMOVUPS      Z0, (BX)(DX*2)
 	ADDQ         $0x00000040, BX
 	ADDQ         $0x00000040, SI
-	ADDQ         24(AX), DI
+	ADDQ         $0x00000040, DI
 	ADDQ         24(AX), R8
 	ADDQ         24(AX), R9
-	SUBQ         $0x00000010, R10
+	ADDQ         24(AX), R10
+	SUBQ         $0x00000010, R11
 	JMP          normalizeAddActAVX5123vector
 
 normalizeAddActAVX5123tail:
-	TESTQ        R10, R10
+	TESTQ        R11, R11
 	JZ           normalizeAddActAVX5123next
-	XORL         R11, R11
-	BTSL         R10, R11
-	DECL         R11
-	KMOVW        R11, K1
-	VMOVUPS.Z    (DI), K1, Z0
-	VMOVUPS.Z    (R8), K1, Z1
-	VMOVUPS.Z    (R9), K1, Z2
-	VMOVUPS.Z    (BX), K1, Z3
+	XORL         R12, R12
+	BTSL         R11, R12
+	DECL         R12
+	KMOVW        R12, K1
+	VMOVUPS.Z    (R8), K1, Z0
+	VMOVUPS.Z    (R9), K1, Z1
+	VMOVUPS.Z    (R10), K1, Z2
+	VMOVUPS.Z    (SI), K1, Z3
 	VSUBPS       Z0, Z3, Z3
 	VFMADD213PS  Z2, Z1, Z3
-	VMOVUPS.Z    (SI), K1, Z4
+	VMOVUPS.Z    (DI), K1, Z4
 	VADDPS       Z4, Z3, Z3
 	VBROADCASTSS 36(AX), Z4
 	VMAXPS       Z3, Z4, Z3
 	VCMPPS       $0x12, lane00000000<>+0(SB), Z3, K2
 	VMULPS.BCST  32(AX), Z3, K2, Z3
-	VMOVUPS      Z3, K1, (DX)
-	VMOVUPS.Z    (BX)(CX*1), K1, Z3
+	VMOVUPS      Z3, K1, (BX)
+	VMOVUPS.Z    (SI)(CX*1), K1, Z3
 	VSUBPS       Z0, Z3, Z3
 	VFMADD213PS  Z2, Z1, Z3
-	VMOVUPS.Z    (SI)(CX*1), K1, Z4
+	VMOVUPS.Z    (DI)(CX*1), K1, Z4
 	VADDPS       Z4, Z3, Z3
 	VBROADCASTSS 36(AX), Z4
 	VMAXPS       Z3, Z4, Z3
 	VCMPPS       $0x12, lane00000000<>+0(SB), Z3, K2
 	VMULPS.BCST  32(AX), Z3, K2, Z3
-	VMOVUPS      Z3, K1, (DX)(CX*1)
-	VMOVUPS.Z    (BX)(CX*2), K1, Z3
+	VMOVUPS      Z3, K1, (BX)(DX*1)
+	VMOVUPS.Z    (SI)(CX*2), K1, Z3
 	VSUBPS       Z0, Z3, Z0
 	VFMADD213PS  Z2, Z1, Z0
-	VMOVUPS.Z    (SI)(CX*2), K1, Z1
+	VMOVUPS.Z    (DI)(CX*2), K1, Z1
 	VADDPS       Z1, Z0, Z0
 	VBROADCASTSS 36(AX), Z1
 	VMAXPS       Z0, Z1, Z0
 	VCMPPS       $0x12, lane00000000<>+0(SB), Z0, K2
 	VMULPS.BCST  32(AX), Z0, K2, Z0
-	VMOVUPS      Z0, K1, (DX)(CX*2)
+	VMOVUPS      Z0, K1, (BX)(DX*2)
 
 normalizeAddActAVX5123next:
-	ADDQ CX, 40(AX)
+	ADDQ DX, 40(AX)
 	ADDQ CX, 48(AX)
 	ADDQ CX, 56(AX)
-	ADDQ CX, 40(AX)
+	ADDQ DX, 40(AX)
 	ADDQ CX, 48(AX)
 	ADDQ CX, 56(AX)
-	ADDQ CX, 40(AX)
+	ADDQ DX, 40(AX)
 	ADDQ CX, 48(AX)
 	ADDQ CX, 56(AX)
 	SUBQ $0x00000003, (AX)
@@ -4863,62 +4871,62 @@ normalizeAddActAVX5123done:
 normalizeAddActAVX5121:
 	CMPQ (AX), $0x00000001
 	JL   normalizeAddActAVX5121done
-	MOVQ 40(AX), DX
-	MOVQ 48(AX), BX
-	MOVQ 56(AX), SI
-	MOVQ 80(AX), DI
-	MOVQ 88(AX), R8
-	MOVQ 96(AX), R9
-	MOVQ 16(AX), R10
+	MOVQ 40(AX), BX
+	MOVQ 48(AX), SI
+	MOVQ 56(AX), DI
+	MOVQ 80(AX), R8
+	MOVQ 88(AX), R9
+	MOVQ 96(AX), R10
+	MOVQ 16(AX), R11
 
 normalizeAddActAVX5121vector:
-	CMPQ         R10, $0x00000010
+	CMPQ         R11, $0x00000010
 	JL           normalizeAddActAVX5121tail
-	VMOVUPS      (DI), Z0
-	VMOVUPS      (R8), Z1
-	VMOVUPS      (R9), Z2
-	VMOVUPS      (BX), Z3
+	VMOVUPS      (R8), Z0
+	VMOVUPS      (R9), Z1
+	VMOVUPS      (R10), Z2
+	VMOVUPS      (SI), Z3
 	VSUBPS       Z0, Z3, Z0
 	VFMADD213PS  Z2, Z1, Z0
-	VMOVUPS      (SI), Z1
+	VMOVUPS      (DI), Z1
 	VADDPS       Z1, Z0, Z0
 	VBROADCASTSS 36(AX), Z1
 	VMAXPS       Z0, Z1, Z0
 	VCMPPS       $0x12, lane00000000<>+0(SB), Z0, K1
 	VMULPS.BCST  32(AX), Z0, K1, Z0
-	VMOVUPS      Z0, (DX)
-	ADDQ         $0x00000040, DX
+	VMOVUPS      Z0, (BX)
 	ADDQ         $0x00000040, BX
 	ADDQ         $0x00000040, SI
-	ADDQ         24(AX), DI
+	ADDQ         $0x00000040, DI
 	ADDQ         24(AX), R8
 	ADDQ         24(AX), R9
-	SUBQ         $0x00000010, R10
+	ADDQ         24(AX), R10
+	SUBQ         $0x00000010, R11
 	JMP          normalizeAddActAVX5121vector
 
 normalizeAddActAVX5121tail:
-	TESTQ        R10, R10
+	TESTQ        R11, R11
 	JZ           normalizeAddActAVX5121next
-	XORL         R11, R11
-	BTSL         R10, R11
-	DECL         R11
-	KMOVW        R11, K1
-	VMOVUPS.Z    (DI), K1, Z0
-	VMOVUPS.Z    (R8), K1, Z1
-	VMOVUPS.Z    (R9), K1, Z2
-	VMOVUPS.Z    (BX), K1, Z3
+	XORL         R12, R12
+	BTSL         R11, R12
+	DECL         R12
+	KMOVW        R12, K1
+	VMOVUPS.Z    (R8), K1, Z0
+	VMOVUPS.Z    (R9), K1, Z1
+	VMOVUPS.Z    (R10), K1, Z2
+	VMOVUPS.Z    (SI), K1, Z3
 	VSUBPS       Z0, Z3, Z0
 	VFMADD213PS  Z2, Z1, Z0
-	VMOVUPS.Z    (SI), K1, Z1
+	VMOVUPS.Z    (DI), K1, Z1
 	VADDPS       Z1, Z0, Z0
 	VBROADCASTSS 36(AX), Z1
 	VMAXPS       Z0, Z1, Z0
 	VCMPPS       $0x12, lane00000000<>+0(SB), Z0, K2
 	VMULPS.BCST  32(AX), Z0, K2, Z0
-	VMOVUPS      Z0, K1, (DX)
+	VMOVUPS      Z0, K1, (BX)
 
 normalizeAddActAVX5121next:
-	ADDQ CX, 40(AX)
+	ADDQ DX, 40(AX)
 	ADDQ CX, 48(AX)
 	ADDQ CX, 56(AX)
 	SUBQ $0x00000001, (AX)

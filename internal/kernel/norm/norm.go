@@ -221,10 +221,11 @@ type Post[T Float] struct {
 	Add   []T  // added where not nil; same shape as x
 	Act   bool // then v ≤ 0 becomes Slope·v: ReLU, or leaky ReLU
 	Slope T
+	Pitch int // elements from one row of y to the next, where rows lie apart; 0 for C. Channels-last data only.
 }
 
 // Normalize sets y = post(gamma·(x−mean)/√(variance+eps) + beta). gamma and beta may be nil (1 and 0). y may
-// be x or Post.Add.
+// be x or Post.Add. With Post.Pitch, what lies between the rows of y is left alone.
 func Normalize[T Float](y, x, mean, variance, gamma, beta []T, eps float64, post Post[T], s Shape) {
 	if s.size() == 0 {
 		return
@@ -232,7 +233,7 @@ func Normalize[T Float](y, x, mean, variance, gamma, beta []T, eps float64, post
 	scratch := take(2 * s.C)
 	scale, shift := view[T](scratch.buf, s.C), view[T](scratch.buf[s.C:], s.C)
 	affine(scale, shift, variance, gamma, beta, eps)
-	forwardTask[T]{s, y[:s.size()], x[:s.size()], mean[:s.C], scale, shift, post}.do()
+	forwardTask[T]{s, y[:post.size(s)], x[:s.size()], mean[:s.C], scale, shift, post}.do()
 	scratch.release()
 }
 
@@ -253,8 +254,24 @@ func Affine[T Float](y, x, scale, shift []T, post Post[T], s Shape) {
 	if shift == nil {
 		shift = zero
 	}
-	forwardTask[T]{s, y[:s.size()], x[:s.size()], zero, scale[:s.C], shift[:s.C], post}.do()
+	forwardTask[T]{s, y[:post.size(s)], x[:s.size()], zero, scale[:s.C], shift[:s.C], post}.do()
 	scratch.release()
+}
+
+// pitch is the elements from one row of y to the next.
+func (p *Post[T]) pitch(s Shape) int {
+	if p.Pitch > 0 {
+		return p.Pitch
+	}
+	return s.C
+}
+
+// size is the elements of y, with what lies between them.
+func (p *Post[T]) size(s Shape) int {
+	if p.Pitch > 0 {
+		return (s.Outer-1)*p.Pitch + s.C
+	}
+	return s.size()
 }
 
 func (k forwardTask[T]) do() {
@@ -291,12 +308,12 @@ func (k *forwardTask[T]) Run(lo, hi int) {
 	if isFloat32[T]() && k.fast(lo, hi) {
 		return
 	}
-	c := k.shape.C
+	c, pitch := k.shape.C, k.post.pitch(k.shape)
 	for i := lo; i < hi; i++ {
 		if k.shape.Inner == 1 {
 			for j := range c {
 				at := i*c + j
-				k.y[at] = k.post.apply((k.x[at]-k.mean[j])*k.scale[j]+k.shift[j], at)
+				k.y[i*pitch+j] = k.post.apply((k.x[at]-k.mean[j])*k.scale[j]+k.shift[j], at)
 			}
 			continue
 		}

@@ -91,7 +91,7 @@ func (p *problem[T]) mask() Mask[T] {
 
 func (p *problem[T]) run() {
 	Stats(p.mean, p.variance, p.x, p.s)
-	Normalize(p.y, p.x, p.mean, p.variance, p.gamma, p.beta, p.eps, Post[T]{p.add, p.act, p.slope}, p.s)
+	Normalize(p.y, p.x, p.mean, p.variance, p.gamma, p.beta, p.eps, Post[T]{Add: p.add, Act: p.act, Slope: p.slope}, p.s)
 	GradStats(p.dg, p.dgx, p.dy, p.x, p.mean, p.variance, p.eps, p.mask(), p.s)
 	InputGrad(p.dx, p.dadd, p.dy, p.x, p.mean, p.variance, p.gamma, p.dg, p.dgx, p.eps, p.mask(), p.s)
 }
@@ -288,7 +288,7 @@ func TestInPlace(t *testing.T) {
 			p.run()
 			Stats(q.mean, q.variance, q.x, s)
 			y := q.add
-			Normalize(y, q.x, q.mean, q.variance, q.gamma, q.beta, q.eps, Post[float32]{y, true, 0}, s)
+			Normalize(y, q.x, q.mean, q.variance, q.gamma, q.beta, q.eps, Post[float32]{Add: y, Act: true, Slope: 0}, s)
 			mask := Mask[float32]{Y: y}
 			GradStats(q.dg, q.dgx, q.dy, q.x, q.mean, q.variance, q.eps, mask, s)
 			InputGrad(q.x, q.dy, q.dy, q.x, q.mean, q.variance, q.gamma, q.dg, q.dgx, q.eps, mask, s)

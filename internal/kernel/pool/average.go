@@ -64,13 +64,13 @@ func (f *factors) release() {
 }
 
 // AverageForward sets y [N, P, Q, C] to the sum of each window over the number of pixels that divisor counts.
-// Where that is none the result is NaN (0/0).
+// Where that is none the result is NaN (0/0). What lies between the pixels of a pitched y is left alone.
 func AverageForward[T Float](y, x []T, s Shape, divisor Divisor) {
 	if s.outputSize() == 0 {
 		return
 	}
 	f := divisor.factors(&s)
-	k := averageForward[T]{y[:s.outputSize()], x[:s.inputSize()], f, s}
+	k := averageForward[T]{y[:s.span()], x[:s.inputSize()], f, s}
 	par.For(s.N*s.P, s.rowGrain(s.Q, s.R*s.S), k)
 	f.release()
 }
@@ -94,12 +94,13 @@ func (k *averageForward[T]) Run(lo, hi int) {
 
 func (k *averageForward[T]) loop(lo, hi, first int) {
 	s := &k.s
+	pitch := s.pitch()
 	down, across := s.down(false), s.across(false)
 	for i := lo; i < hi; i++ {
 		rows := down.At(i % s.P)
 		for q := range s.Q {
 			taps := across.At(q)
-			at := (i*s.Q + q) * s.C
+			at := (i*s.Q + q) * pitch
 			y := k.y[at+first : at+s.C]
 			clear(y)
 			for r := range rows.N {

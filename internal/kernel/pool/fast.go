@@ -19,7 +19,8 @@ type call struct {
 	srcRow, srcTap             int            // from one row, or tap, of the window to the next
 	sideRow, sideTap           int            // the same in the side array
 	dstStep, srcStep, sideStep int            // from one pixel of a segment to the next
-	pixel, sidePixel           int
+	dstPixel, srcPixel         int
+	sidePixel                  int
 	segs                       *window.Segment
 	n                          int   // segments; the kernel counts it down
 	channels                   int   // bytes of the channels to do, whole vectors
@@ -72,6 +73,7 @@ type pass struct {
 	factors      unsafe.Pointer // [P, Q]
 	down, across window.Axis
 	dstW, srcW   int // width of result and source
+	pitch        int // elements from one pixel of the result to the next
 }
 
 // run does rows lo to hi−1 and gives the first channel that it did not do.
@@ -95,10 +97,10 @@ func (k *pass) run(lo, hi int) int {
 
 // channels does channels from to to−1, by 16 at a time if wide, else by 8.
 func (k *pass) channels(lo, hi, from, to int, wide bool, segs []window.Segment) {
-	pixel := 4 * k.s.C
+	pixel, dstPixel := 4*k.s.C, 4*k.pitch
 	c := call{
 		srcRow: k.down.SrcStep() * k.srcW * pixel, srcTap: k.across.SrcStep() * pixel,
-		dstStep: k.across.DstStep() * pixel, srcStep: k.across.Advance() * pixel, pixel: pixel,
+		dstStep: k.across.DstStep() * dstPixel, srcStep: k.across.Advance() * pixel, dstPixel: dstPixel, srcPixel: pixel,
 		segs: &segs[0], channels: 4 * (to - from),
 		tapRow: int32(k.down.TapStep() * k.s.S), tapStep: int32(k.across.TapStep()),
 	}
@@ -116,7 +118,7 @@ func (k *pass) channels(lo, hi, from, to int, wide bool, segs []window.Segment) 
 		r := k.down.At(at)
 		row := image*k.down.Sources + r.Src // of the source
 		c.rows, c.n, c.tap = r.N, len(segs), int32(r.Tap*k.s.S)
-		c.dst = unsafe.Add(k.dst, i*k.dstW*pixel+4*from)
+		c.dst = unsafe.Add(k.dst, i*k.dstW*dstPixel+4*from)
 		c.src = unsafe.Add(k.src, row*k.srcW*pixel+4*from)
 		switch {
 		case k.places != nil && k.down.Backward:
@@ -143,7 +145,7 @@ func bytes[I Index]() bool {
 // The fast methods give the first channel that they did not do.
 
 func (k *maxForward[T, I]) fast(lo, hi int) int {
-	p := pass{do: doMax, s: &k.s, dst: address(k.y), src: address(k.x), down: k.s.down(false), across: k.s.across(false), dstW: k.s.Q, srcW: k.s.W}
+	p := pass{do: doMax, s: &k.s, dst: address(k.y), src: address(k.x), down: k.s.down(false), across: k.s.across(false), dstW: k.s.Q, srcW: k.s.W, pitch: k.s.pitch()}
 	if k.arg != nil {
 		if !bytes[I]() {
 			return 0
@@ -157,17 +159,17 @@ func (k *maxBackward[T, I]) fast(lo, hi int) int {
 	if !bytes[I]() {
 		return 0
 	}
-	p := pass{do: doMaxGrad, s: &k.s, dst: address(k.dx), src: address(k.dy), places: address(k.arg), down: k.s.down(true), across: k.s.across(true), dstW: k.s.W, srcW: k.s.Q}
+	p := pass{do: doMaxGrad, s: &k.s, dst: address(k.dx), src: address(k.dy), places: address(k.arg), down: k.s.down(true), across: k.s.across(true), dstW: k.s.W, srcW: k.s.Q, pitch: k.s.C}
 	return p.run(lo, hi)
 }
 
 func (k *averageForward[T]) fast(lo, hi int) int {
-	p := pass{do: doAverage, s: &k.s, dst: address(k.y), src: address(k.x), factors: address(k.f.f32), down: k.s.down(false), across: k.s.across(false), dstW: k.s.Q, srcW: k.s.W}
+	p := pass{do: doAverage, s: &k.s, dst: address(k.y), src: address(k.x), factors: address(k.f.f32), down: k.s.down(false), across: k.s.across(false), dstW: k.s.Q, srcW: k.s.W, pitch: k.s.pitch()}
 	return p.run(lo, hi)
 }
 
 func (k *averageBackward[T]) fast(lo, hi int) int {
-	p := pass{do: doAverageGrad, s: &k.s, dst: address(k.dx), src: address(k.dy), factors: address(k.f.f32), down: k.s.down(true), across: k.s.across(true), dstW: k.s.W, srcW: k.s.Q}
+	p := pass{do: doAverageGrad, s: &k.s, dst: address(k.dx), src: address(k.dy), factors: address(k.f.f32), down: k.s.down(true), across: k.s.across(true), dstW: k.s.W, srcW: k.s.Q, pitch: k.s.C}
 	return p.run(lo, hi)
 }
 

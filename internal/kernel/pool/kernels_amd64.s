@@ -8,13 +8,13 @@
 // Requires: AVX
 TEXT ·maxAVX2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), AX
-	MOVQ 104(AX), CX
+	MOVQ 112(AX), CX
 
 segment:
 	MOVQ  (CX), DX
 	MOVQ  8(CX), BX
 	IMULQ 88(AX), DX
-	IMULQ 88(AX), BX
+	IMULQ 96(AX), BX
 	ADDQ  (AX), DX
 	ADDQ  8(AX), BX
 	MOVQ  32(CX), SI
@@ -23,7 +23,7 @@ pixel:
 	XORQ DI, DI
 
 block4:
-	MOVQ    120(AX), R8
+	MOVQ    128(AX), R8
 	SUBQ    DI, R8
 	CMPQ    R8, $0x00000080
 	JL      block4done
@@ -80,7 +80,7 @@ block4end:
 
 block4done:
 block1:
-	MOVQ    120(AX), R8
+	MOVQ    128(AX), R8
 	SUBQ    DI, R8
 	CMPQ    R8, $0x00000020
 	JL      block1done
@@ -120,7 +120,7 @@ block1done:
 	DECQ SI
 	JNZ  pixel
 	ADDQ $0x00000028, CX
-	DECQ 112(AX)
+	DECQ 120(AX)
 	JNZ  segment
 	VZEROUPPER
 	RET
@@ -147,16 +147,16 @@ GLOBL laneff800000<>(SB), RODATA|NOPTR, $64
 // Requires: AVX, AVX2, SSE2
 TEXT ·maxPlaceAVX2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), AX
-	MOVQ 104(AX), CX
+	MOVQ 112(AX), CX
 
 segment:
 	MOVQ  (CX), DX
 	MOVQ  8(CX), BX
 	MOVQ  DX, SI
-	IMULQ 96(AX), SI
+	IMULQ 104(AX), SI
 	ADDQ  16(AX), SI
 	IMULQ 88(AX), DX
-	IMULQ 88(AX), BX
+	IMULQ 96(AX), BX
 	ADDQ  (AX), DX
 	ADDQ  8(AX), BX
 	MOVQ  32(CX), DI
@@ -165,12 +165,12 @@ pixel:
 	XORQ R8, R8
 
 block4:
-	MOVQ         120(AX), R9
+	MOVQ         128(AX), R9
 	SUBQ         R8, R9
 	CMPQ         R9, $0x00000080
 	JL           block4done
 	MOVL         16(CX), R9
-	ADDL         128(AX), R9
+	ADDL         136(AX), R9
 	MOVD         R9, X0
 	VPBROADCASTD X0, Y0
 	VMOVUPS      laneff800000<>+0(SB), Y1
@@ -219,12 +219,12 @@ block4tap:
 	VBLENDVPS    Y11, Y10, Y7, Y7
 	VBLENDVPS    Y11, Y9, Y8, Y8
 	ADDQ         40(AX), R11
-	VPBROADCASTD 136(AX), Y10
+	VPBROADCASTD 144(AX), Y10
 	VPADDD       Y10, Y9, Y9
 	DECQ         R12
 	JNZ          block4tap
 	ADDQ         32(AX), R9
-	VPBROADCASTD 132(AX), Y9
+	VPBROADCASTD 140(AX), Y9
 	VPADDD       Y9, Y0, Y0
 	DECQ         R10
 	JNZ          block4row
@@ -259,12 +259,12 @@ block4end:
 
 block4done:
 block1:
-	MOVQ         120(AX), R9
+	MOVQ         128(AX), R9
 	SUBQ         R8, R9
 	CMPQ         R9, $0x00000020
 	JL           block1done
 	MOVL         16(CX), R9
-	ADDL         128(AX), R9
+	ADDL         136(AX), R9
 	MOVD         R9, X0
 	VPBROADCASTD X0, Y0
 	VMOVUPS      laneff800000<>+0(SB), Y1
@@ -289,12 +289,12 @@ block1tap:
 	VBLENDVPS    Y5, Y4, Y1, Y1
 	VBLENDVPS    Y5, Y3, Y2, Y2
 	ADDQ         40(AX), R11
-	VPBROADCASTD 136(AX), Y4
+	VPBROADCASTD 144(AX), Y4
 	VPADDD       Y4, Y3, Y3
 	DECQ         R12
 	JNZ          block1tap
 	ADDQ         32(AX), R9
-	VPBROADCASTD 132(AX), Y3
+	VPBROADCASTD 140(AX), Y3
 	VPADDD       Y3, Y0, Y0
 	DECQ         R10
 	JNZ          block1row
@@ -319,7 +319,7 @@ block1done:
 	DECQ DI
 	JNZ  pixel
 	ADDQ $0x00000028, CX
-	DECQ 112(AX)
+	DECQ 120(AX)
 	JNZ  segment
 	VZEROUPPER
 	RET
@@ -328,16 +328,16 @@ block1done:
 // Requires: AVX, AVX2, SSE2
 TEXT ·maxGradAVX2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), AX
-	MOVQ 104(AX), CX
+	MOVQ 112(AX), CX
 
 segment:
 	MOVQ  (CX), DX
 	MOVQ  8(CX), BX
 	MOVQ  BX, SI
-	IMULQ 96(AX), SI
+	IMULQ 104(AX), SI
 	ADDQ  16(AX), SI
 	IMULQ 88(AX), DX
-	IMULQ 88(AX), BX
+	IMULQ 96(AX), BX
 	ADDQ  (AX), DX
 	ADDQ  8(AX), BX
 	MOVQ  32(CX), DI
@@ -346,12 +346,12 @@ pixel:
 	XORQ R8, R8
 
 block4:
-	MOVQ         120(AX), R9
+	MOVQ         128(AX), R9
 	SUBQ         R8, R9
 	CMPQ         R9, $0x00000080
 	JL           block4done
 	MOVL         16(CX), R9
-	ADDL         128(AX), R9
+	ADDL         136(AX), R9
 	MOVD         R9, X0
 	VPBROADCASTD X0, Y0
 	VXORPS       Y1, Y1, Y1
@@ -394,13 +394,13 @@ block4tap:
 	VADDPS       Y6, Y4, Y4
 	ADDQ         40(AX), R12
 	ADDQ         56(AX), R14
-	VPBROADCASTD 136(AX), Y6
+	VPBROADCASTD 144(AX), Y6
 	VPADDD       Y6, Y5, Y5
 	DECQ         R13
 	JNZ          block4tap
 	ADDQ         32(AX), R9
 	ADDQ         48(AX), R10
-	VPBROADCASTD 132(AX), Y5
+	VPBROADCASTD 140(AX), Y5
 	VPADDD       Y5, Y0, Y0
 	DECQ         R11
 	JNZ          block4row
@@ -415,12 +415,12 @@ block4end:
 
 block4done:
 block1:
-	MOVQ         120(AX), R9
+	MOVQ         128(AX), R9
 	SUBQ         R8, R9
 	CMPQ         R9, $0x00000020
 	JL           block1done
 	MOVL         16(CX), R9
-	ADDL         128(AX), R9
+	ADDL         136(AX), R9
 	MOVD         R9, X0
 	VPBROADCASTD X0, Y0
 	VXORPS       Y1, Y1, Y1
@@ -448,13 +448,13 @@ block1tap:
 	VADDPS       Y3, Y1, Y1
 	ADDQ         40(AX), R12
 	ADDQ         56(AX), R14
-	VPBROADCASTD 136(AX), Y3
+	VPBROADCASTD 144(AX), Y3
 	VPADDD       Y3, Y2, Y2
 	DECQ         R13
 	JNZ          block1tap
 	ADDQ         32(AX), R9
 	ADDQ         48(AX), R10
-	VPBROADCASTD 132(AX), Y2
+	VPBROADCASTD 140(AX), Y2
 	VPADDD       Y2, Y0, Y0
 	DECQ         R11
 	JNZ          block1row
@@ -471,7 +471,7 @@ block1done:
 	DECQ DI
 	JNZ  pixel
 	ADDQ $0x00000028, CX
-	DECQ 112(AX)
+	DECQ 120(AX)
 	JNZ  segment
 	VZEROUPPER
 	RET
@@ -480,16 +480,16 @@ block1done:
 // Requires: AVX
 TEXT ·averageAVX2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), AX
-	MOVQ 104(AX), CX
+	MOVQ 112(AX), CX
 
 segment:
 	MOVQ  (CX), DX
 	MOVQ  8(CX), BX
 	MOVQ  DX, SI
-	IMULQ 96(AX), SI
+	IMULQ 104(AX), SI
 	ADDQ  16(AX), SI
 	IMULQ 88(AX), DX
-	IMULQ 88(AX), BX
+	IMULQ 96(AX), BX
 	ADDQ  (AX), DX
 	ADDQ  8(AX), BX
 	MOVQ  32(CX), DI
@@ -498,7 +498,7 @@ pixel:
 	XORQ R8, R8
 
 block4:
-	MOVQ   120(AX), R9
+	MOVQ   128(AX), R9
 	SUBQ   R8, R9
 	CMPQ   R9, $0x00000080
 	JL     block4done
@@ -548,7 +548,7 @@ block4end:
 
 block4done:
 block1:
-	MOVQ   120(AX), R9
+	MOVQ   128(AX), R9
 	SUBQ   R8, R9
 	CMPQ   R9, $0x00000020
 	JL     block1done
@@ -588,7 +588,7 @@ block1done:
 	DECQ DI
 	JNZ  pixel
 	ADDQ $0x00000028, CX
-	DECQ 112(AX)
+	DECQ 120(AX)
 	JNZ  segment
 	VZEROUPPER
 	RET
@@ -597,16 +597,16 @@ block1done:
 // Requires: AVX, FMA3
 TEXT ·averageGradAVX2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), AX
-	MOVQ 104(AX), CX
+	MOVQ 112(AX), CX
 
 segment:
 	MOVQ  (CX), DX
 	MOVQ  8(CX), BX
 	MOVQ  BX, SI
-	IMULQ 96(AX), SI
+	IMULQ 104(AX), SI
 	ADDQ  16(AX), SI
 	IMULQ 88(AX), DX
-	IMULQ 88(AX), BX
+	IMULQ 96(AX), BX
 	ADDQ  (AX), DX
 	ADDQ  8(AX), BX
 	MOVQ  32(CX), DI
@@ -615,7 +615,7 @@ pixel:
 	XORQ R8, R8
 
 block4:
-	MOVQ   120(AX), R9
+	MOVQ   128(AX), R9
 	SUBQ   R8, R9
 	CMPQ   R9, $0x00000080
 	JL     block4done
@@ -664,7 +664,7 @@ block4end:
 
 block4done:
 block1:
-	MOVQ   120(AX), R9
+	MOVQ   128(AX), R9
 	SUBQ   R8, R9
 	CMPQ   R9, $0x00000020
 	JL     block1done
@@ -706,7 +706,7 @@ block1done:
 	DECQ DI
 	JNZ  pixel
 	ADDQ $0x00000028, CX
-	DECQ 112(AX)
+	DECQ 120(AX)
 	JNZ  segment
 	VZEROUPPER
 	RET
@@ -715,13 +715,13 @@ block1done:
 // Requires: AVX, AVX512F
 TEXT ·maxAVX512(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), AX
-	MOVQ 104(AX), CX
+	MOVQ 112(AX), CX
 
 segment:
 	MOVQ  (CX), DX
 	MOVQ  8(CX), BX
 	IMULQ 88(AX), DX
-	IMULQ 88(AX), BX
+	IMULQ 96(AX), BX
 	ADDQ  (AX), DX
 	ADDQ  8(AX), BX
 	MOVQ  32(CX), SI
@@ -730,7 +730,7 @@ pixel:
 	XORQ DI, DI
 
 block4:
-	MOVQ    120(AX), R8
+	MOVQ    128(AX), R8
 	SUBQ    DI, R8
 	CMPQ    R8, $0x00000100
 	JL      block4done
@@ -787,7 +787,7 @@ block4end:
 
 block4done:
 block1:
-	MOVQ    120(AX), R8
+	MOVQ    128(AX), R8
 	SUBQ    DI, R8
 	CMPQ    R8, $0x00000040
 	JL      block1done
@@ -827,7 +827,7 @@ block1done:
 	DECQ SI
 	JNZ  pixel
 	ADDQ $0x00000028, CX
-	DECQ 112(AX)
+	DECQ 120(AX)
 	JNZ  segment
 	VZEROUPPER
 	RET
@@ -836,16 +836,16 @@ block1done:
 // Requires: AVX, AVX512F, SSE2
 TEXT ·maxPlaceAVX512(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), AX
-	MOVQ 104(AX), CX
+	MOVQ 112(AX), CX
 
 segment:
 	MOVQ  (CX), DX
 	MOVQ  8(CX), BX
 	MOVQ  DX, SI
-	IMULQ 96(AX), SI
+	IMULQ 104(AX), SI
 	ADDQ  16(AX), SI
 	IMULQ 88(AX), DX
-	IMULQ 88(AX), BX
+	IMULQ 96(AX), BX
 	ADDQ  (AX), DX
 	ADDQ  8(AX), BX
 	MOVQ  32(CX), DI
@@ -854,12 +854,12 @@ pixel:
 	XORQ R8, R8
 
 block4:
-	MOVQ         120(AX), R9
+	MOVQ         128(AX), R9
 	SUBQ         R8, R9
 	CMPQ         R9, $0x00000100
 	JL           block4done
 	MOVL         16(CX), R9
-	ADDL         128(AX), R9
+	ADDL         136(AX), R9
 	MOVD         R9, X0
 	VPBROADCASTD X0, Z0
 	VMOVUPS      laneff800000<>+0(SB), Z1
@@ -908,12 +908,12 @@ block4tap:
 	VMOVAPS      Z10, K1, Z7
 	VMOVDQA32    Z9, K1, Z8
 	ADDQ         40(AX), R11
-	VPBROADCASTD 136(AX), Z10
+	VPBROADCASTD 144(AX), Z10
 	VPADDD       Z10, Z9, Z9
 	DECQ         R12
 	JNZ          block4tap
 	ADDQ         32(AX), R9
-	VPBROADCASTD 132(AX), Z9
+	VPBROADCASTD 140(AX), Z9
 	VPADDD       Z9, Z0, Z0
 	DECQ         R10
 	JNZ          block4row
@@ -936,12 +936,12 @@ block4end:
 
 block4done:
 block1:
-	MOVQ         120(AX), R9
+	MOVQ         128(AX), R9
 	SUBQ         R8, R9
 	CMPQ         R9, $0x00000040
 	JL           block1done
 	MOVL         16(CX), R9
-	ADDL         128(AX), R9
+	ADDL         136(AX), R9
 	MOVD         R9, X0
 	VPBROADCASTD X0, Z0
 	VMOVUPS      laneff800000<>+0(SB), Z1
@@ -966,12 +966,12 @@ block1tap:
 	VMOVAPS      Z4, K1, Z1
 	VMOVDQA32    Z3, K1, Z2
 	ADDQ         40(AX), R11
-	VPBROADCASTD 136(AX), Z4
+	VPBROADCASTD 144(AX), Z4
 	VPADDD       Z4, Z3, Z3
 	DECQ         R12
 	JNZ          block1tap
 	ADDQ         32(AX), R9
-	VPBROADCASTD 132(AX), Z3
+	VPBROADCASTD 140(AX), Z3
 	VPADDD       Z3, Z0, Z0
 	DECQ         R10
 	JNZ          block1row
@@ -993,7 +993,7 @@ block1done:
 	DECQ DI
 	JNZ  pixel
 	ADDQ $0x00000028, CX
-	DECQ 112(AX)
+	DECQ 120(AX)
 	JNZ  segment
 	VZEROUPPER
 	RET
@@ -1002,16 +1002,16 @@ block1done:
 // Requires: AVX, AVX512DQ, AVX512F, SSE2
 TEXT ·maxGradAVX512(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), AX
-	MOVQ 104(AX), CX
+	MOVQ 112(AX), CX
 
 segment:
 	MOVQ  (CX), DX
 	MOVQ  8(CX), BX
 	MOVQ  BX, SI
-	IMULQ 96(AX), SI
+	IMULQ 104(AX), SI
 	ADDQ  16(AX), SI
 	IMULQ 88(AX), DX
-	IMULQ 88(AX), BX
+	IMULQ 96(AX), BX
 	ADDQ  (AX), DX
 	ADDQ  8(AX), BX
 	MOVQ  32(CX), DI
@@ -1020,12 +1020,12 @@ pixel:
 	XORQ R8, R8
 
 block4:
-	MOVQ         120(AX), R9
+	MOVQ         128(AX), R9
 	SUBQ         R8, R9
 	CMPQ         R9, $0x00000100
 	JL           block4done
 	MOVL         16(CX), R9
-	ADDL         128(AX), R9
+	ADDL         136(AX), R9
 	MOVD         R9, X0
 	VPBROADCASTD X0, Z0
 	VXORPS       Z1, Z1, Z1
@@ -1064,13 +1064,13 @@ block4tap:
 	VADDPS       192(R12), Z4, K1, Z4
 	ADDQ         40(AX), R12
 	ADDQ         56(AX), R14
-	VPBROADCASTD 136(AX), Z6
+	VPBROADCASTD 144(AX), Z6
 	VPADDD       Z6, Z5, Z5
 	DECQ         R13
 	JNZ          block4tap
 	ADDQ         32(AX), R9
 	ADDQ         48(AX), R10
-	VPBROADCASTD 132(AX), Z5
+	VPBROADCASTD 140(AX), Z5
 	VPADDD       Z5, Z0, Z0
 	DECQ         R11
 	JNZ          block4row
@@ -1085,12 +1085,12 @@ block4end:
 
 block4done:
 block1:
-	MOVQ         120(AX), R9
+	MOVQ         128(AX), R9
 	SUBQ         R8, R9
 	CMPQ         R9, $0x00000040
 	JL           block1done
 	MOVL         16(CX), R9
-	ADDL         128(AX), R9
+	ADDL         136(AX), R9
 	MOVD         R9, X0
 	VPBROADCASTD X0, Z0
 	VXORPS       Z1, Z1, Z1
@@ -1117,13 +1117,13 @@ block1tap:
 	VADDPS       (R12), Z1, K1, Z1
 	ADDQ         40(AX), R12
 	ADDQ         56(AX), R14
-	VPBROADCASTD 136(AX), Z3
+	VPBROADCASTD 144(AX), Z3
 	VPADDD       Z3, Z2, Z2
 	DECQ         R13
 	JNZ          block1tap
 	ADDQ         32(AX), R9
 	ADDQ         48(AX), R10
-	VPBROADCASTD 132(AX), Z2
+	VPBROADCASTD 140(AX), Z2
 	VPADDD       Z2, Z0, Z0
 	DECQ         R11
 	JNZ          block1row
@@ -1140,7 +1140,7 @@ block1done:
 	DECQ DI
 	JNZ  pixel
 	ADDQ $0x00000028, CX
-	DECQ 112(AX)
+	DECQ 120(AX)
 	JNZ  segment
 	VZEROUPPER
 	RET
@@ -1149,16 +1149,16 @@ block1done:
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·averageAVX512(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), AX
-	MOVQ 104(AX), CX
+	MOVQ 112(AX), CX
 
 segment:
 	MOVQ  (CX), DX
 	MOVQ  8(CX), BX
 	MOVQ  DX, SI
-	IMULQ 96(AX), SI
+	IMULQ 104(AX), SI
 	ADDQ  16(AX), SI
 	IMULQ 88(AX), DX
-	IMULQ 88(AX), BX
+	IMULQ 96(AX), BX
 	ADDQ  (AX), DX
 	ADDQ  8(AX), BX
 	MOVQ  32(CX), DI
@@ -1167,7 +1167,7 @@ pixel:
 	XORQ R8, R8
 
 block4:
-	MOVQ   120(AX), R9
+	MOVQ   128(AX), R9
 	SUBQ   R8, R9
 	CMPQ   R9, $0x00000100
 	JL     block4done
@@ -1217,7 +1217,7 @@ block4end:
 
 block4done:
 block1:
-	MOVQ   120(AX), R9
+	MOVQ   128(AX), R9
 	SUBQ   R8, R9
 	CMPQ   R9, $0x00000040
 	JL     block1done
@@ -1257,7 +1257,7 @@ block1done:
 	DECQ DI
 	JNZ  pixel
 	ADDQ $0x00000028, CX
-	DECQ 112(AX)
+	DECQ 120(AX)
 	JNZ  segment
 	VZEROUPPER
 	RET
@@ -1266,16 +1266,16 @@ block1done:
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·averageGradAVX512(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), AX
-	MOVQ 104(AX), CX
+	MOVQ 112(AX), CX
 
 segment:
 	MOVQ  (CX), DX
 	MOVQ  8(CX), BX
 	MOVQ  BX, SI
-	IMULQ 96(AX), SI
+	IMULQ 104(AX), SI
 	ADDQ  16(AX), SI
 	IMULQ 88(AX), DX
-	IMULQ 88(AX), BX
+	IMULQ 96(AX), BX
 	ADDQ  (AX), DX
 	ADDQ  8(AX), BX
 	MOVQ  32(CX), DI
@@ -1284,7 +1284,7 @@ pixel:
 	XORQ R8, R8
 
 block4:
-	MOVQ   120(AX), R9
+	MOVQ   128(AX), R9
 	SUBQ   R8, R9
 	CMPQ   R9, $0x00000100
 	JL     block4done
@@ -1333,7 +1333,7 @@ block4end:
 
 block4done:
 block1:
-	MOVQ   120(AX), R9
+	MOVQ   128(AX), R9
 	SUBQ   R8, R9
 	CMPQ   R9, $0x00000040
 	JL     block1done
@@ -1375,7 +1375,7 @@ block1done:
 	DECQ DI
 	JNZ  pixel
 	ADDQ $0x00000028, CX
-	DECQ 112(AX)
+	DECQ 120(AX)
 	JNZ  segment
 	VZEROUPPER
 	RET

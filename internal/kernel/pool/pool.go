@@ -30,7 +30,19 @@ type Shape struct {
 	StrideH, StrideW     int
 	PadTop, PadLeft      int
 	DilationH, DilationW int
+	Pitch                int // elements from one pixel to the next of the output of a forward pass; 0 for C
 }
+
+// pitch is the distance of output pixels of a forward pass.
+func (s *Shape) pitch() int {
+	if s.Pitch > 0 {
+		return s.Pitch
+	}
+	return s.C
+}
+
+// span is the elements of the output of a forward pass, with what lies between its pixels.
+func (s *Shape) span() int { return (s.N*s.P*s.Q-1)*s.pitch() + s.C }
 
 // down and across are the axes of a forward pass, or of a gradient.
 func (s *Shape) down(backward bool) window.Axis {
@@ -56,12 +68,12 @@ func (s *Shape) rowGrain(width, steps int) int { return max(1, 64<<10/max(1, wid
 
 // MaxForward sets y [N, P, Q, C] to the largest value of each window, and arg, where not nil, to its place
 // r·S + s in the window. A NaN counts as larger than any number; of equal values the first counts. A window
-// with no pixel inside the picture gives −Inf.
+// with no pixel inside the picture gives −Inf. What lies between the pixels of a pitched y is left alone.
 func MaxForward[T Float, I Index](y []T, arg []I, x []T, s Shape) {
 	if s.outputSize() == 0 {
 		return
 	}
-	k := maxForward[T, I]{y[:s.outputSize()], arg, x[:s.inputSize()], s}
+	k := maxForward[T, I]{y[:s.span()], arg, x[:s.inputSize()], s}
 	par.For(s.N*s.P, s.rowGrain(s.Q, s.R*s.S), k)
 }
 
@@ -85,16 +97,18 @@ func (k *maxForward[T, I]) Run(lo, hi int) {
 
 func (k *maxForward[T, I]) loop(lo, hi, first int) {
 	s := &k.s
+	pitch := s.pitch()
 	down, across := s.down(false), s.across(false)
 	for i := lo; i < hi; i++ {
 		rows := down.At(i % s.P)
 		for q := range s.Q {
 			taps := across.At(q)
-			at := (i*s.Q + q) * s.C
+			pixel := i*s.Q + q
+			at := pixel * pitch
 			y := k.y[at+first : at+s.C]
 			var arg []I
 			if k.arg != nil {
-				arg = k.arg[at+first : at+s.C]
+				arg = k.arg[pixel*s.C+first : (pixel+1)*s.C]
 			}
 			if rows.N == 0 || taps.N == 0 {
 				for j := range y {

@@ -9,6 +9,7 @@ type Shape struct {
 	K               int // filters [K, C, 3, 3]
 	P, Q            int // output [N, P, Q, K], P = H + padTop + padBottom − 2, Q likewise
 	PadTop, PadLeft int // zeros above and left of the picture, 0 to 2; those below and right follow from P and Q
+	Pitch           int // floats from one pixel of the forward pass's output to the next; 0 for K
 }
 
 // Pass names one of the three computations.
@@ -34,7 +35,7 @@ const (
 // y = activation(Scale[k]·conv + Shift[k] + Add). NaN passes through every activation.
 type Epilogue struct {
 	Scale, Shift []float32 // [K], or nil for 1 and 0
-	Add          []float32 // [N, P, Q, K], or nil
+	Add          []float32 // [N, P, Q, K], or nil; nil where the result is pitched
 	Activation   Activation
 	Slope        float32
 	Lo, Hi       float32
@@ -59,6 +60,7 @@ func (e *Epilogue) bounds() (lo, hi, slope float32) {
 type geometry struct {
 	n, h, w, c    int // what is read
 	p, q, k       int // what is written
+	pitch         int // from one pixel to the next of what is written
 	top, left     int
 	th, tw, tiles int // tiles of 4x4 pixels a column, a row, and in all
 	c4            int // steps of four channels
@@ -69,6 +71,10 @@ func (s *Shape) geometry(pass Pass) geometry {
 	g := geometry{n: s.N, h: s.H, w: s.W, c: s.C, p: s.P, q: s.Q, k: s.K, top: s.PadTop, left: s.PadLeft}
 	if pass == PassInputGrad {
 		g = geometry{n: s.N, h: s.P, w: s.Q, c: s.K, p: s.H, q: s.W, k: s.C, top: 2 - s.PadTop, left: 2 - s.PadLeft}
+	}
+	g.pitch = g.k
+	if pass == PassForward && s.Pitch > 0 {
+		g.pitch = s.Pitch
 	}
 	g.th, g.tw = ceil(g.p, 4), ceil(g.q, 4)
 	g.tiles = g.n * g.th * g.tw

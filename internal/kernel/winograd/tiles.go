@@ -80,13 +80,13 @@ func (g *geometry) output(kr *kernels, wk *worker, y []float32, ep *Epilogue, t,
 	img, y0, x0 := g.at(t)
 	rows, cols := min(4, g.p-y0), min(4, g.q-x0)
 	k := panel * lane
-	to := ((img*g.p+y0)*g.q+x0)*g.k + k
+	to := ((img*g.p+y0)*g.q+x0)*g.pitch + k
 	src := m[i*lane:]
 	if k+lane > g.k {
 		kr.output(wk.edge[:], 4*lane, lane, 4, 4, src, ms, wk.tmp[:])
 		for r := range rows {
 			for c := range cols {
-				at := to + (r*g.q+c)*g.k
+				at := to + (r*g.q+c)*g.pitch
 				pixel := wk.edge[(4*r+c)*lane:][:g.k-k]
 				if ep != nil {
 					ep.apply(pixel, k, at)
@@ -97,7 +97,7 @@ func (g *geometry) output(kr *kernels, wk *worker, y []float32, ep *Epilogue, t,
 		return
 	}
 	if ep == nil {
-		kr.output(y[to:], g.q*g.k, g.k, rows, cols, src, ms, wk.tmp[:])
+		kr.output(y[to:], g.q*g.pitch, g.pitch, rows, cols, src, ms, wk.tmp[:])
 		return
 	}
 	scale, shift, add := wk.ones[:], wk.none[:], []float32(nil)
@@ -111,7 +111,7 @@ func (g *geometry) output(kr *kernels, wk *worker, y []float32, ep *Epilogue, t,
 		add = ep.Add[to:]
 	}
 	lo, hi, slope := ep.bounds()
-	kr.outputEp(y[to:], g.q*g.k, g.k, rows, cols, src, ms, scale, shift, add, lo, hi, slope, wk.tmp[:])
+	kr.outputEp(y[to:], g.q*g.pitch, g.pitch, rows, cols, src, ms, scale, shift, add, lo, hi, slope, wk.tmp[:])
 }
 
 // apply finishes some channels, from k on, of the pixel that starts at y[at].

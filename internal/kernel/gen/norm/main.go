@@ -18,6 +18,7 @@ const (
 	callRows, callStride, callChannels, callStep = 0, 8, 16, 24
 	callSlope, callLo                            = 32, 36
 	callArrays, callParams, callSums             = 40, 80, 128
+	callStrideY                                  = 136
 )
 
 // Arrays and per-channel parameters in the order of norm.call.
@@ -76,14 +77,22 @@ func (k *kernel) param(i int) Vec { return k.load(Mem{Base: k.params[i]}) }
 func (k *kernel) at(array, row int) Vec { return k.load(k.arrays[array].row(row)) }
 
 // emit writes the walk: rows at a time while there are so many, then one at a time. body does one vector of
-// channels of that many rows. sums tells whether the walk adds to sums.
-func emit(w Width, name, doc string, rows int, arrays, params []int, sums bool, body func(k *kernel, rows int)) {
+// channels of that many rows. sums tells whether the walk adds to sums, apart whether the rows of the first array
+// have a stride of their own.
+func emit(w Width, name, doc string, rows int, arrays, params []int, sums, apart bool, body func(k *kernel, rows int)) {
 	name += w.String()
 	TEXT(name, NOSPLIT, "func(c *byte)")
 	Pragma("noescape")
 	Doc(name + " " + doc + "; c points to a call.")
 	k := &kernel{w: w, c: Load(Param("c"), GP64()).(reg.GPVirtual)}
 	stride := get(k.c, callStride)
+	strides := map[int]reg.GPVirtual{}
+	for _, i := range arrays {
+		strides[i] = stride
+	}
+	if apart {
+		strides[arrays[0]] = get(k.c, callStrideY)
+	}
 	for _, group := range []int{rows, 1} {
 		label := fmt.Sprintf("%s%d", name, group)
 		Label(label)
@@ -92,14 +101,14 @@ func emit(w Width, name, doc string, rows int, arrays, params []int, sums bool, 
 		k.arrays, k.params = map[int]array{}, map[int]reg.GPVirtual{}
 		var moving []reg.GPVirtual
 		for _, i := range arrays {
-			a := array{stride: stride}
+			a := array{stride: strides[i]}
 			for r := 0; r < group; r += 3 {
 				b := GP64()
 				if r == 0 {
 					MOVQ(Mem{Base: k.c, Disp: callArrays + 8*i}, b)
 				} else {
-					LEAQ(Mem{Base: a.bases[r/3-1], Index: stride, Scale: 2}, b)
-					ADDQ(stride, b)
+					LEAQ(Mem{Base: a.bases[r/3-1], Index: a.stride, Scale: 2}, b)
+					ADDQ(a.stride, b)
 				}
 				a.bases = append(a.bases, b)
 			}
@@ -141,7 +150,7 @@ func emit(w Width, name, doc string, rows int, arrays, params []int, sums bool, 
 		Label(label + "next")
 		for range group {
 			for _, i := range arrays {
-				ADDQ(stride, Mem{Base: k.c, Disp: callArrays + 8*i})
+				ADDQ(strides[i], Mem{Base: k.c, Disp: callArrays + 8*i})
 			}
 		}
 		SUBQ(U32(group), Mem{Base: k.c, Disp: callRows})
@@ -179,7 +188,7 @@ func (k *kernel) sum(i, half int) Mem { return Mem{Base: k.sums, Disp: (2*i + ha
 
 // stats adds Σ x and Σ x² in float64.
 func stats(w Width) {
-	emit(w, "stats", "adds values and their squares to sums", 6, []int{x}, nil, true, func(k *kernel, rows int) {
+	emit(w, "stats", "adds values and their squares to sums", 6, []int{x}, nil, true, false, func(k *kernel, rows int) {
 		var s, q [2]Vec
 		for h := range 2 {
 			s[h], q[h] = w.Load(k.sum(0, h)), w.Load(k.sum(1, h))
@@ -237,7 +246,7 @@ func gradStats(w Width, name string, kind maskKind) {
 	if kind == fromX {
 		params = append(params, scale, shift)
 	}
-	emit(w, name, "adds gradients and their products with x − mean to sums", 6, arrays, params, true, func(k *kernel, rows int) {
+	emit(w, name, "adds gradients and their products with x − mean to sums", 6, arrays, params, true, false, func(k *kernel, rows int) {
 		m, s, q := k.param(mean), w.Zero(), w.Zero()
 		var sc, sh Vec
 		if kind == fromX {
@@ -265,7 +274,7 @@ func normalize(w Width, name string, adds, act bool) {
 	if adds {
 		arrays = append(arrays, add)
 	}
-	emit(w, name, "normalises rows", 3, arrays, []int{mean, scale, shift}, false, func(k *kernel, rows int) {
+	emit(w, name, "normalises rows", 3, arrays, []int{mean, scale, shift}, false, true, func(k *kernel, rows int) {
 		m, s, t := k.param(mean), k.param(scale), k.param(shift)
 		for r := range rows {
 			v := w.MulAdd(w.Sub(k.at(x, r), m), s, t)
@@ -297,7 +306,7 @@ func inputGrad(w Width, name string, kind maskKind, split, frozen bool) {
 	if !frozen {
 		params = append(params, gradB, gradC)
 	}
-	emit(w, name, "computes gradients of rows", 3, arrays, params, false, func(k *kernel, rows int) {
+	emit(w, name, "computes gradients of rows", 3, arrays, params, false, false, func(k *kernel, rows int) {
 		p := map[int]Vec{}
 		for _, i := range params {
 			p[i] = k.param(i)

@@ -19,9 +19,9 @@ const (
 	callRows, callSrcRow, callSrcTap                    = 24, 32, 40
 	callSideRow, callSideTap                            = 48, 56
 	callDstStep, callSrcStep, callSideStep              = 64, 72, 80
-	callPixel, callSidePixel                            = 88, 96
-	callSegs, callN, callChannels                       = 104, 112, 120
-	callTap, callTapRow, callTapStep                    = 128, 132, 136
+	callDstPixel, callSrcPixel, callSidePixel           = 88, 96, 104
+	callSegs, callN, callChannels                       = 112, 120, 128
+	callTap, callTapRow, callTapStep                    = 136, 140, 144
 	segDst, segSrc, segTap, segTaps, segN, segmentBytes = 0, 8, 16, 24, 32, 40
 )
 
@@ -75,8 +75,8 @@ func emit(w Width, k kind) {
 		IMULQ(field(c, callSidePixel), side)
 		ADDQ(field(c, callSide), side)
 	}
-	IMULQ(field(c, callPixel), dst)
-	IMULQ(field(c, callPixel), src)
+	IMULQ(field(c, callDstPixel), dst)
+	IMULQ(field(c, callSrcPixel), src)
 	ADDQ(field(c, callDst), dst)
 	ADDQ(field(c, callSrc), src)
 
