@@ -3,6 +3,8 @@ package zoo_test
 import (
 	"bufio"
 	"context"
+	"crypto/sha256"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -73,6 +75,27 @@ func readPublished(t *testing.T) map[string][]map[string]int64 {
 		all[cells[0]] = append(all[cells[0]], row)
 	}
 	return all
+}
+
+// Torchvision's networks have the names and shapes of its state dicts, all of them and no others (names.py).
+func TestTorchvisionNames(t *testing.T) {
+	b, err := os.ReadFile("testdata/torchvision.tsv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range strings.Split(strings.TrimSpace(string(b)), "\n")[1:] {
+		cells := strings.Split(line, "\t")
+		var names []string
+		for _, v := range build(t, cells[0], zoo.Config{Aux: true, Blank: true}).Store().Variables() {
+			shape := strings.Trim(fmt.Sprint([]int(v.Value.Shape())), "[]")
+			names = append(names, v.Name+" "+strings.ReplaceAll(shape, " ", "x"))
+		}
+		slices.Sort(names)
+		sum := fmt.Sprintf("%x", sha256.Sum256([]byte(strings.Join(names, "\n"))))
+		if strconv.Itoa(len(names)) != cells[1] || sum != cells[2] {
+			t.Errorf("%s: %d tensors whose names and shapes sum up to %s, want torchvision's %s, %s", cells[0], len(names), sum, cells[1], cells[2])
+		}
+	}
 }
 
 func build(t *testing.T, name string, c zoo.Config) *zoo.Model {

@@ -45,6 +45,9 @@ func run(out io.Writer, name, file, stage string, list bool, paths []string) err
 		_, err = fmt.Fprintln(out, strings.Join(stages, "\n"))
 		return err
 	}
+	if len(paths) == 0 {
+		return errors.New("name some pictures")
+	}
 	if file != "" {
 		if err := m.Load(file, weights.SkipHead()); err != nil {
 			return err
