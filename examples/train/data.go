@@ -33,13 +33,13 @@ func open(name, dir string, side int, seed uint64) (*pictures, error) {
 	var err error
 	switch name {
 	case "mnist":
-		p = &pictures{channels: 1, side: 28, model: "small", epochs: 6, rate: 0.1}
+		p = &pictures{channels: 1, side: 28, model: "small", epochs: 8, rate: 0.1}
 		p.train, p.test, err = idx(data.MNIST(dir))
 	case "fashion":
 		if dir == "" {
 			return nil, errors.New("-data fashion: name the folder of the four files with -dir (Debian's dataset-fashion-mnist has them in /usr/share/datasets/fashion-mnist)")
 		}
-		p = &pictures{channels: 1, side: 28, model: "small", epochs: 12, rate: 0.1}
+		p = &pictures{channels: 1, side: 28, model: "small", epochs: 18, rate: 0.1}
 		p.train, p.test, err = idx(data.FashionMNIST(dir))
 	case "folder":
 		if dir == "" {
