@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Runs `stheno bench models` beside PyTorch (training) and ONNX Runtime (inference), in turn, as a Markdown table.
+"""Runs `stheno bench models` and its peers in turn and prints a Markdown table: training beside PyTorch, inference
+beside ONNX Runtime, and one training step beside the same of Gorgonia's own ops on its tape machine.
 
 usage: compare_models.py [--rounds N] [--only NAME] [--mode train|infer] [--batch N] [--ort FOLDER] [--json FILE]
 
@@ -22,8 +23,10 @@ import tempfile
 
 from compare_ops import HERE, ROOT, run, torch_env
 
-CASES = [("resnet50", "train", 8), ("inception_v3", "train", 4), ("xception", "train", 4), ("resnet20", "train", 128), ("dcgan", "train", 64)]
-CASES += [(name, "infer", b) for name, large in (("resnet18", 32), ("resnet50", 16), ("googlenet", 32), ("inception_v3", 16), ("xception", 16)) for b in (1, large)]
+TRAIN = [("resnet50", 8), ("inception_v3", 4), ("xception", 4), ("resnet20", 128), ("dcgan", 64)]
+INFER = [("resnet18", 32), ("resnet50", 16), ("googlenet", 32), ("inception_v3", 16), ("xception", 16)]
+CASES = [(name, "train", batch, "torch") for name, batch in TRAIN] + [("resnet20", "train", 16, "stock")]
+CASES += [(name, "infer", batch, "onnx") for name, large in INFER for batch in (1, large)]
 
 
 def main():
@@ -42,6 +45,12 @@ def main():
     subprocess.run(["go", "build", "-o", stheno, "./cmd/stheno"], cwd=ROOT, check=True)
     python, env = os.environ.get("PYTHON", "/usr/bin/python3"), torch_env()
 
+    def measure(name, mode, batch):
+        return run([stheno, "bench", "models", "--json", "--only", name, "--mode", mode, "--batch", str(batch), "--limit", f"{a.limit}s"])[0]
+
+    def stock(name, mode, batch):
+        return dict(measure(name + "_stock", mode, batch), peer="Gorgonia")
+
     def torch(name, mode, batch):
         script = os.path.join(HERE, "torch_models.py")
         rows = {f: run([python, script, name, mode, str(batch), f], env=env)[0] for f in ("nchw", "nhwc")}
@@ -49,6 +58,8 @@ def main():
         return dict(rows[best], peer="PyTorch " + best)
 
     def onnx(name, mode, batch):
+        if not a.ort:
+            return torch(name, mode, batch)
         model = os.path.join(a.ort, name + ".onnx")
         if not os.path.exists(model):
             subprocess.run([python, os.path.join(HERE, "export_onnx.py"), a.ort, name], check=True, capture_output=True)
@@ -57,15 +68,13 @@ def main():
 
     cases = [c for c in CASES if a.only in ("", c[0]) and a.mode in ("", c[1])]
     if a.batch:
-        cases = sorted({(name, mode, a.batch) for name, mode, _ in cases})
+        cases = list(dict.fromkeys((name, mode, a.batch, peer) for name, mode, _, peer in cases))
     print("| network | mode | batch | stheno, pictures/s | peer | pictures/s | ratio min / median / max | cpu | stheno, MiB planned / resident | peer, MiB | clean samples |")
     print("|---|---|---:|---:|---|---:|---|---:|---:|---:|---|", flush=True)
     log = []
-    for name, mode, batch in cases:
-        rounds = []
-        for _ in range(a.rounds):
-            ours = run([stheno, "bench", "models", "--json", "--only", name, "--mode", mode, "--batch", str(batch), "--limit", f"{a.limit}s"])[0]
-            rounds.append((ours, (onnx if a.ort and mode == "infer" else torch)(name, mode, batch)))
+    peers = dict(torch=torch, onnx=onnx, stock=stock)
+    for name, mode, batch, peer in cases:
+        rounds = [(measure(name, mode, batch), peers[peer](name, mode, batch)) for _ in range(a.rounds)]
         log += [dict(ours=o, peer=p) for o, p in rounds]
         speeds = sorted(((o["pictures_per_second"] / p["pictures_per_second"], o, p) for o, p in rounds), key=lambda r: r[0])
         _, o, p = speeds[len(speeds) // 2]

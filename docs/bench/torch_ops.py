@@ -3,8 +3,9 @@
 
 usage: torch_ops.py SHAPES.json NAME [nchw|nhwc]      (SHAPES.json: `stheno bench ops --shapes`)
 
-Prints a JSON list of {name, pass, ms, best_ms, cpu_ms, clean, all}; cpu_ms is processor time, of all threads. PyTorch is strongest with OpenBLAS on OpenMP (one
-thread pool instead of two that fight) and a malloc that keeps its pages; compare_ops.py sets both.
+Prints a JSON list of {name, pass, ms, best_ms, cpu_ms, clean, all}; cpu_ms is processor time, of all threads. PyTorch
+is strongest with OpenBLAS on OpenMP (one thread pool instead of two that fight) and a malloc that keeps its pages;
+compare_ops.py sets both.
 """
 import json
 import os

@@ -32,16 +32,18 @@ type adversaries struct {
 	z         *graph.Node   // [N, 100, 1, 1]
 	latent    *tensor.Dense // its value
 
-	real        *tensor.Dense // [N, 3, 64, 64]
-	ones, zeros *tensor.Dense // [N]
-	slots       int           // bytes that optimisers and sums take
-	macs        int64         // of one forward pass of the generator and three of the discriminator
+	real        *tensor.Dense  // [N, 3, 64, 64]
+	ones, zeros *tensor.Dense  // [N]
+	learners    []*optim.State // of discriminator and generator
+	slots       int            // bytes that they and sums take
+	macs        int64          // of one forward pass of the generator and three of the discriminator
 }
 
 // pass is the discriminator with its loss.
 type pass struct {
 	tape      *graph.Tape
 	x, target *graph.Node // [N, 3, 64, 64], [N]
+	loss      *graph.Node
 }
 
 func (p *pass) run(pictures, target *tensor.Dense) error {
@@ -119,29 +121,29 @@ func newAdversaries(batch int, o ModelOptions) (*adversaries, time.Duration, err
 type compiler func(gorgonia.Nodes, graph.Options) (*graph.Tape, error)
 
 // look builds the discriminator up to its loss.
-func (a *adversaries) look(m *zoo.Model, batch int) (*pass, *graph.Graph, *graph.Node, error) {
+func (a *adversaries) look(m *zoo.Model, batch int) (*pass, *graph.Graph, error) {
 	b, err := m.Build(graph.Train, batch, nil)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	a.macs += b.Graph.Total().MACs
 	p := &pass{x: b.Input, target: b.Graph.Input("target", batch)}
 	logits, err := ops.Reshape(b.Graph.Marked("logits"), batch)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
-	loss, err := ops.BCEWithLogits(logits, p.target, ops.BCEConfig{})
-	return p, b.Graph, loss, err
+	p.loss, err = ops.BCEWithLogits(logits, p.target, ops.BCEConfig{})
+	return p, b.Graph, err
 }
 
 func (a *adversaries) buildCritic(m *zoo.Model, batch int, opts graph.Options, compile compiler) error {
-	p, g, loss, err := a.look(m, batch)
+	p, g, err := a.look(m, batch)
 	if err != nil {
 		return err
 	}
 	a.macs *= 2 // it runs twice
 	vars, leaves := g.Trainable()
-	grads, err := graph.Differentiate(loss, leaves...)
+	grads, err := graph.Differentiate(p.loss, leaves...)
 	if err != nil {
 		return err
 	}
@@ -166,21 +168,21 @@ func (a *adversaries) buildCritic(m *zoo.Model, batch int, opts graph.Options, c
 		}})
 	}
 	opts.Assign = g.Assigns()
-	p.tape, err = compile(gorgonia.Nodes{loss}, opts)
+	p.tape, err = compile(gorgonia.Nodes{p.loss}, opts)
 	a.critic = p
 	return err
 }
 
 func (a *adversaries) buildJudge(m *zoo.Model, batch int, opts graph.Options, compile compiler) error {
-	p, g, loss, err := a.look(m, batch)
+	p, g, err := a.look(m, batch)
 	if err != nil {
 		return err
 	}
-	if a.blame, err = graph.Differentiate(loss, p.x); err != nil {
+	if a.blame, err = graph.Differentiate(p.loss, p.x); err != nil {
 		return err
 	}
 	opts.Assign = g.Assigns()
-	p.tape, err = compile(append(gorgonia.Nodes{loss}, a.blame...), opts)
+	p.tape, err = compile(append(gorgonia.Nodes{p.loss}, a.blame...), opts)
 	a.judge = p
 	return err
 }
@@ -225,7 +227,9 @@ func (a *adversaries) adam(vars []*graph.Variable) (*optim.State, error) {
 		params = append(params, optim.Param{Name: v.Name, Value: v.Value})
 		a.slots += 2 * int(v.Value.MemSize())
 	}
-	return optim.New(optim.Config{Optimizer: optim.Adam{Beta1: 0.5}}, params)
+	s, err := optim.New(optim.Config{Optimizer: optim.Adam{Beta1: 0.5}}, params)
+	a.learners = append(a.learners, s)
+	return s, err
 }
 
 func (a *adversaries) step() error {
