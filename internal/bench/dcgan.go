@@ -23,8 +23,7 @@ import (
 // the discriminator as it is then.
 type adversaries struct {
 	critic *pass
-	sums   []*tensor.Dense // gradients of the critic's parameters on real pictures
-	second bool            // it looks at generated pictures, and learns
+	second bool // it looks at generated pictures, and learns
 	judge  *pass
 	blame  gorgonia.Nodes // gradient of the judge's pictures
 
@@ -35,7 +34,7 @@ type adversaries struct {
 	real        *tensor.Dense  // [N, 3, 64, 64]
 	ones, zeros *tensor.Dense  // [N]
 	learners    []*optim.State // of discriminator and generator
-	slots       int            // bytes that they and sums take
+	slots       int            // bytes that they take
 	macs        int64          // of one forward pass of the generator and three of the discriminator
 }
 
