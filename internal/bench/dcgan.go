@@ -34,7 +34,7 @@ type adversaries struct {
 	real        *tensor.Dense  // [N, 3, 64, 64]
 	ones, zeros *tensor.Dense  // [N]
 	learners    []*optim.State // of discriminator and generator
-	slots       int            // bytes that they take
+	slots       int            // bytes that they and sums of gradients take
 	macs        int64          // of one forward pass of the generator and three of the discriminator
 }
 
