@@ -50,7 +50,7 @@ func main() {
 	flag.IntVar(&s.size, "size", 0, "pixels on a side: 8, 16, 32, …; 0 means 32 for MNIST and 64 for photographs")
 	flag.IntVar(&s.width, "width", 0, "channels of the layer next to the picture; 0 means 32 for MNIST and 64 for photographs")
 	flag.IntVar(&s.batch, "batch", 64, "pictures a step")
-	flag.IntVar(&s.epochs, "epochs", 0, "times that the pictures are seen; 0 means 5 for MNIST and 100 for photographs")
+	flag.IntVar(&s.epochs, "epochs", 0, "times that the pictures are seen; 0 means 9 for MNIST and 100 for photographs")
 	flag.Float64Var(&s.rate, "rate", 0, "learning rate of the generator, which falls to 0; 0 means 0.0004 for MNIST and 0.0002 for photographs")
 	flag.Float64Var(&s.rateD, "rate-d", 0, "learning rate of the discriminator, likewise")
 	flag.StringVar(&s.loss, "loss", gan.NonSaturating.Name, strings.Join(gan.Losses(), ", "))
@@ -59,7 +59,7 @@ func main() {
 	flag.Float64Var(&s.noise, "noise", 0, "standard deviation of instance noise at first; it falls to 0 over half of the run")
 	flag.StringVar(&s.norm, "norm", "", "of the discriminator: batch, instance, none; empty means batch, but instance with wgan-gp or -r1")
 	flag.BoolVar(&s.spectral, "spectral", false, "spectral norm in the discriminator")
-	flag.BoolVar(&s.conditional, "conditional", false, "networks that know the classes; without the flag those for MNIST do")
+	flag.BoolVar(&s.conditional, "conditional", false, "networks that know the classes")
 	flag.BoolVar(&s.resume, "resume", false, "go on with the run in the output folder")
 	flag.BoolVar(&s.evaluate, "evaluate", true, "judge generated digits by a classifier (MNIST only)")
 	flag.IntVar(&s.samples, "samples", 1000, "generated digits that the classifier's confidence is measured on")
@@ -67,9 +67,6 @@ func main() {
 	flag.Uint64Var(&s.seed, "seed", 1, "of weights, latent vectors and order of pictures")
 	flag.StringVar(&s.out, "out", "runs/dcgan", "folder for all that comes out")
 	flag.Parse()
-	chosen := false
-	flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "conditional" })
-	s.conditional = s.conditional || !chosen && s.data == ""
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if flag.NArg() > 0 {
@@ -97,7 +94,7 @@ func (s *settings) load() (ds, test data.Dataset, err error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		s.size, s.width, s.epochs = or(s.size, 32), or(s.width, 32), or(s.epochs, 5)
+		s.size, s.width, s.epochs = or(s.size, 32), or(s.width, 32), or(s.epochs, 9)
 		s.rate, s.rateD = or(s.rate, 4e-4), or(s.rateD, 4e-4)
 		return train, test, nil
 	}
