@@ -8,6 +8,7 @@ import (
 	"unsafe"
 
 	"github.com/stheno-ml/stheno/internal/kernel/cpu"
+	"github.com/stheno-ml/stheno/internal/kernel/gemm"
 	"github.com/stheno-ml/stheno/internal/kernel/layout"
 	"github.com/stheno-ml/stheno/internal/kernel/window"
 )
@@ -61,14 +62,14 @@ func (k *rows) run(lo, hi int) {
 	avx512 := cpu.Current() == cpu.AVX512
 	wide, lanes := blockSize()
 	turns := (k.c + wide - 1) / wide
-	var finished *rowBuffer // where a row is made that goes past the cache as a whole
+	var finished *gemm.Buffer[float32] // where a row is made that goes past the cache as a whole
 	if k.stream {
-		finished = takeRow(k.dstRow / 4)
+		finished = gemm.Borrow[float32](k.dstRow / 4)
 	}
 	for i := lo; i < hi; i++ {
 		row := unsafe.Add(k.dst, i*k.dstRow)
 		if k.stream {
-			row = pointer(finished.row)
+			row = pointer(finished.Data)
 		}
 		image, at := i/k.height.Size, i%k.height.Size
 		r := k.height.At(at)
@@ -109,41 +110,13 @@ func (k *rows) run(lo, hi int) {
 			c += n
 		}
 		if k.stream {
-			layout.Stream(unsafe.Slice((*float32)(unsafe.Add(k.dst, i*k.dstRow)), len(finished.row)), finished.row)
+			layout.Stream(unsafe.Slice((*float32)(unsafe.Add(k.dst, i*k.dstRow)), len(finished.Data)), finished.Data)
 		}
 	}
 	if k.stream {
-		finished.release()
+		finished.Return()
 	}
 	list.Release()
-}
-
-// rowBuffer holds a row of a result; free ones wait to be used again.
-type rowBuffer struct{ row []float32 }
-
-var (
-	rowsMu     sync.Mutex
-	rowBuffers []*rowBuffer
-)
-
-func takeRow(n int) *rowBuffer {
-	rowsMu.Lock()
-	b := new(rowBuffer)
-	if k := len(rowBuffers); k > 0 {
-		b, rowBuffers = rowBuffers[k-1], rowBuffers[:k-1]
-	}
-	rowsMu.Unlock()
-	if cap(b.row) < n {
-		b.row = make([]float32, n)
-	}
-	b.row = b.row[:n]
-	return b
-}
-
-func (b *rowBuffer) release() {
-	rowsMu.Lock()
-	rowBuffers = append(rowBuffers, b)
-	rowsMu.Unlock()
 }
 
 // stretch is a piece of memory that is prefetched bit by bit: at most step cache lines at a time.
