@@ -21,6 +21,15 @@ type call struct {
 	params                 [6]unsafe.Pointer
 	sums                   unsafe.Pointer // for each vector: the doubles of the first sum, then those of the second
 	strideY                int            // bytes from one row of y to the next; only those that normalise look at it
+	keep                   uint32         // bits of a gradient times slope that are kept: none for a slope of 0, where ∞·0 would be NaN
+}
+
+// setMask tells how gradients pass the activation.
+func (c *call) setMask(slope float32) {
+	c.slope = slope
+	if slope != 0 {
+		c.keep = ^uint32(0)
+	}
 }
 
 // Places in call.arrays and call.params.
@@ -184,7 +193,7 @@ func (k *sumTask[T]) variant() variant {
 
 // set points a call at the operands from element i on.
 func (k *sumTask[T]) set(c *call, i int) {
-	c.slope = float32(k.mask.Slope)
+	c.setMask(float32(k.mask.Slope))
 	c.arrays[arrayX], c.arrays[arrayDy] = at(k.x, i), at(k.dy, i)
 	if !k.mask.FromX {
 		c.arrays[arrayMask] = at(k.mask.Y, i)
@@ -300,7 +309,8 @@ func (k *backwardTask[T]) fast(lo, hi int) bool {
 		}
 		copy(k.dadd[lo*per:hi*per], k.dy[lo*per:hi*per])
 	}
-	c := call{slope: float32(k.mask.Slope)}
+	var c call
+	c.setMask(float32(k.mask.Slope))
 	set := func(i int) {
 		c.arrays[arrayDx], c.arrays[arrayX], c.arrays[arrayDadd] = at(k.dx, i), at(k.x, i), at(k.dadd, i)
 		c.arrays[arrayDy] = at(k.dy, i)

@@ -352,6 +352,9 @@ type Mask[T Float] struct {
 
 func (m *Mask[T]) apply(g, y T) T {
 	if y <= 0 {
+		if m.Slope == 0 { // ∞·0 would be NaN
+			return 0
+		}
 		g *= m.Slope
 	}
 	return g

@@ -317,7 +317,19 @@ func Done() {
 }
 
 // ScaleWhere multiplies the lanes of v where v pred b by the float at s, in place.
-func (w Width) ScaleWhere(pred uint8, v Vec, b Op, s Mem) { w.ScaleWhere2(pred, v, b, v, s) }
+func (w Width) ScaleWhere(pred uint8, v Vec, b Op, s Mem) {
+	if w == AVX512 {
+		k := K()
+		VCMPPS(U8(pred), b, v, k)
+		VMULPS_BCST(s, v, k, v)
+		return
+	}
+	m, p := YMM(), YMM()
+	VCMPPS(U8(pred), b, v, m)
+	VBROADCASTSS(s, p)
+	VMULPS(p, v, p)
+	VBLENDVPS(m, p, v, v)
+}
 
 // Activate multiplies the lanes of v that are not above 0 by the float at slope, after raising v to the float at lo:
 // with a slope of 0, lo must be 0 too, or −Inf would become NaN; with another slope it is −Inf. NaN stays NaN.
@@ -328,17 +340,21 @@ func (w Width) Activate(v Vec, slope, lo Mem) {
 	w.ScaleWhere(LE, v, Const(0), slope)
 }
 
-// ScaleWhere2 multiplies the lanes of v where a pred b by the float at s, in place.
-func (w Width) ScaleWhere2(pred uint8, a Vec, b Op, v Vec, s Mem) {
+// ScaleWhere2 multiplies the lanes of v where a pred b by the float at factor, in place, and keeps of the products the
+// bits that are set at keep: with a factor of 0 none, or infinity would become NaN.
+func (w Width) ScaleWhere2(pred uint8, a Vec, b Op, v Vec, factor, keep Mem) {
 	if w == AVX512 {
 		k := K()
 		VCMPPS(U8(pred), b, a, k)
-		VMULPS_BCST(s, v, k, v)
+		VMULPS_BCST(factor, v, k, v)
+		VANDPS_BCST(keep, v, k, v)
 		return
 	}
-	m, p := YMM(), YMM()
+	m, p, q := YMM(), YMM(), YMM()
 	VCMPPS(U8(pred), b, a, m)
-	VBROADCASTSS(s, p)
+	VBROADCASTSS(factor, p)
+	VBROADCASTSS(keep, q)
 	VMULPS(p, v, p)
+	VANDPS(q, p, p)
 	VBLENDVPS(m, p, v, v)
 }

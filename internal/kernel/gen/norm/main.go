@@ -18,7 +18,7 @@ const (
 	callRows, callStride, callChannels, callStep = 0, 8, 16, 24
 	callSlope, callLo                            = 32, 36
 	callArrays, callParams, callSums             = 40, 80, 128
-	callStrideY                                  = 136
+	callStrideY, callKeep                        = 136, 144
 )
 
 // Arrays and per-channel parameters in the order of norm.call.
@@ -227,14 +227,14 @@ func (m maskKind) arrays() []int {
 // gradient is dy of a row behind the mask; d is x − mean of that row, where the mask is worked out from it.
 func (k *kernel) gradient(kind maskKind, r int, d, scale, shift Vec) Vec {
 	g := k.at(dy, r)
-	slope := Mem{Base: k.c, Disp: callSlope}
+	slope, keep := Mem{Base: k.c, Disp: callSlope}, Mem{Base: k.c, Disp: callKeep}
 	switch kind {
 	case fromY:
-		k.w.ScaleWhere2(LE, k.at(mask, r), Const(0), g, slope)
+		k.w.ScaleWhere2(LE, k.at(mask, r), Const(0), g, slope, keep)
 	case fromX:
 		v := k.w.New()
 		VMOVAPS(d, v)
-		k.w.ScaleWhere2(LE, k.w.MulAdd(v, scale, shift), Const(0), g, slope)
+		k.w.ScaleWhere2(LE, k.w.MulAdd(v, scale, shift), Const(0), g, slope, keep)
 	}
 	return g
 }
