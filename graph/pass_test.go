@@ -56,13 +56,15 @@ func everyPass() map[string]Options {
 	return map[string]Options{
 		"all passes":     {},
 		"repeat":         {RepeatOver: 1},
-		"repeat alone":   {RepeatOver: 1, NoMerge: true, NoLayout: true, NoSchedule: true, NoInPlace: true, NoJoin: true},
+		"repeat alone":   {RepeatOver: 1, NoMerge: true, NoLayout: true, NoSchedule: true, NoInPlace: true, NoJoin: true, NoPair: true},
 		"no merge":       {NoMerge: true},
 		"no layout":      {NoLayout: true},
 		"no schedule":    {NoSchedule: true},
 		"no in place":    {NoInPlace: true},
 		"no join":        {NoJoin: true},
-		"nothing at all": {NoMerge: true, NoLayout: true, NoSchedule: true, NoInPlace: true, NoJoin: true},
+		"no pair":        {NoPair: true},
+		"pair alone":     {NoMerge: true, NoLayout: true, NoSchedule: true, NoInPlace: true, NoJoin: true, RepeatOver: -1},
+		"nothing at all": {NoMerge: true, NoLayout: true, NoSchedule: true, NoInPlace: true, NoJoin: true, NoPair: true},
 	}
 }
 
@@ -71,7 +73,7 @@ func TestPassesKeepResultsOfRandomGraphs(t *testing.T) {
 	if RaceDetector {
 		seeds = 30
 	}
-	joined := 0
+	joined, paired := 0, 0
 	for seed := range seeds {
 		rng := rand.New(rand.NewPCG(seed, 3))
 		_, outputs := randomGraph(t, rng, 5+rng.IntN(60))
@@ -93,11 +95,15 @@ func TestPassesKeepResultsOfRandomGraphs(t *testing.T) {
 			if o.NoJoin && tape.Plan().Joined > 0 {
 				t.Fatalf("seed %d, %s: %v", seed, name, tape.Plan())
 			}
+			if o.NoPair && tape.Plan().Paired > 0 {
+				t.Fatalf("seed %d, %s: %v", seed, name, tape.Plan())
+			}
 			joined += tape.Plan().Joined
+			paired += tape.Plan().Paired
 		}
 	}
-	if joined == 0 {
-		t.Error("no value of any graph was written in its place in a concat")
+	if joined == 0 || paired == 0 {
+		t.Errorf("in all graphs, %d values were written in their places in a concat and %d ops computed along with others, want some of each", joined, paired)
 	}
 }
 
@@ -117,11 +123,13 @@ func checkMemory(t testing.TB, tape *Tape) {
 		}
 	}
 	for k, i := range p.instrs {
-		if i.out.def != k || i.out.last <= k && i.out.last != len(p.instrs) {
-			t.Errorf("value %v of instruction %d lives from %d to %d", i.out, k, i.out.def, i.out.last)
-		}
-		if i.out.kind == planned && (i.out.buffer.first > k || i.out.buffer.last < i.out.last) {
-			t.Errorf("value %v lives to %d, its buffer from %d to %d", i.out, i.out.last, i.out.buffer.first, i.out.buffer.last)
+		for _, v := range i.results() {
+			if v.def != k || v.last <= k && v.last != len(p.instrs) {
+				t.Errorf("value %v of instruction %d lives from %d to %d", v, k, v.def, v.last)
+			}
+			if v.kind == planned && (v.buffer.first > k || v.buffer.last < v.last) {
+				t.Errorf("value %v lives to %d, its buffer from %d to %d", v, v.last, v.buffer.first, v.buffer.last)
+			}
 		}
 		for a, v := range i.in {
 			if v.kind != planned || a == i.reuses {
@@ -170,11 +178,13 @@ func memoryFaults(p *program) (faults []string) {
 		for _, v := range i.in {
 			check(v, "before")
 		}
-		if i.out.kind == planned {
-			eachByte(i.out, func(b int) bool {
-				owner[b] = i.out
-				return true
-			})
+		for _, v := range i.results() {
+			if v.kind == planned {
+				eachByte(v, func(b int) bool {
+					owner[b] = v
+					return true
+				})
+			}
 		}
 		for a, v := range i.in {
 			if a != i.reuses && v.joined != i.out {

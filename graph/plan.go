@@ -22,7 +22,9 @@ type buffer struct {
 // liveness finds for each value the last instruction that reads it.
 func (p *program) liveness() {
 	for k, i := range p.instrs {
-		i.out.def, i.out.last = k, k
+		for _, v := range i.results() {
+			v.def, v.last = k, k
+		}
 		for _, v := range i.in {
 			v.last = k
 		}
@@ -78,6 +80,9 @@ func (i *instr) prepare() {
 		i.call.In[j] = v.empty()
 	}
 	i.call.Out = i.out.empty()
+	if i.second != nil {
+		i.call.Second = i.second.empty()
+	}
 	if s, ok := i.run.(exec.Scratcher); ok {
 		i.needs = s.ScratchBytes(&i.call)
 	}
@@ -88,7 +93,9 @@ func (i *instr) prepare() {
 func (p *program) share() {
 	p.buffers = nil
 	for _, i := range p.instrs {
-		i.out.buffer = nil
+		for _, v := range i.results() {
+			v.buffer = nil
+		}
 	}
 	for k, i := range p.instrs {
 		if i.out.kind == planned {
@@ -98,6 +105,9 @@ func (p *program) share() {
 			} else {
 				p.makeRoom(k, i.out)
 			}
+		}
+		if i.second != nil && i.second.kind == planned {
+			p.makeRoom(k, i.second)
 		}
 		if i.needs > 0 {
 			i.scratch = p.newBuffer(i.needs, k, k)
@@ -188,19 +198,10 @@ func (p *program) bind() ([]byte, error) {
 	arena := exec.AlignedBytes(p.arena)
 	all := append(p.aside[:len(p.aside):len(p.aside)], p.instrs...)
 	for _, i := range all {
-		v := i.out
-		var err error
-		switch v.kind {
-		case planned:
-			v.array = v.empty().At(unsafe.Pointer(&arena[v.buffer.offset+v.at]))
-			if v.order == exec.RowMajor {
-				v.host, err = hostOf(&v.array)
+		for _, v := range i.results() {
+			if err := v.bind(arena); err != nil {
+				return nil, errors.Wrapf(err, "%s", i.where())
 			}
-		case own:
-			v.host, v.array, err = exec.NewValue(v.shape, v.dtype)
-		}
-		if err != nil {
-			return nil, errors.Wrapf(err, "%s", i.where())
 		}
 		if i.scratch != nil {
 			o := i.scratch.offset
@@ -215,9 +216,26 @@ func (p *program) bind() ([]byte, error) {
 				}
 			}
 			i.call.Out = i.out.array
+			if i.second != nil {
+				i.call.Second = i.second.array
+			}
 		}
 	}
 	return arena, nil
+}
+
+// bind gives a computed value its memory.
+func (v *value) bind(arena []byte) (err error) {
+	switch v.kind {
+	case planned:
+		v.array = v.empty().At(unsafe.Pointer(&arena[v.buffer.offset+v.at]))
+		if v.order == exec.RowMajor {
+			v.host, err = hostOf(&v.array)
+		}
+	case own:
+		v.host, v.array, err = exec.NewValue(v.shape, v.dtype)
+	}
+	return err
 }
 
 // Plan is what is known of a tape's memory before its first run.
@@ -231,24 +249,25 @@ type Plan struct {
 	Joined       int // results that were written where a concat wants them
 	Merged       int // nodes computed once for several equal ones
 	Fused        int // ops that are computed within another one
+	Paired       int // ops that are computed along with another one
 	Repeated     int // ops computed twice, so that their results need not be kept
 	Dead         int // nodes of the graph that are not computed
 }
 
 func (p Plan) String() string {
 	mib := func(b int) float64 { return float64(b) / (1 << 20) }
-	return fmt.Sprintf("%d instructions, arena %.1f MiB (fullest moment %.1f, unshared %.1f), inputs and variables %.1f MiB, %d in place, %d joined, %d merged, %d fused, %d repeated, %d dead",
-		p.Instructions, mib(p.Arena), mib(p.Live), mib(p.Unshared), mib(p.Leaves), p.InPlace, p.Joined, p.Merged, p.Fused, p.Repeated, p.Dead)
+	return fmt.Sprintf("%d instructions, arena %.1f MiB (fullest moment %.1f, unshared %.1f), inputs and variables %.1f MiB, %d in place, %d joined, %d merged, %d fused, %d paired, %d repeated, %d dead",
+		p.Instructions, mib(p.Arena), mib(p.Live), mib(p.Unshared), mib(p.Leaves), p.InPlace, p.Joined, p.Merged, p.Fused, p.Paired, p.Repeated, p.Dead)
 }
 
 func (p *program) plan() Plan {
-	plan := Plan{Instructions: len(p.instrs), Arena: p.arena, Live: p.fullest(), Merged: p.merged, Fused: p.fused, Repeated: p.repeated, Dead: p.dead}
+	plan := Plan{Instructions: len(p.instrs), Arena: p.arena, Live: p.fullest(), Merged: p.merged, Fused: p.fused, Paired: p.paired, Repeated: p.repeated, Dead: p.dead}
 	for _, v := range p.leaves {
 		plan.Leaves += v.bytes()
 	}
 	for _, i := range p.instrs {
-		if i.out.kind == planned {
-			plan.Unshared += i.out.bytes()
+		for _, v := range i.results() {
+			plan.Unshared += held(v)
 		}
 		if i.reuses >= 0 {
 			plan.InPlace++

@@ -35,6 +35,7 @@ type probe struct {
 	whole   bool      // the result is a scalar: the sum of y
 	pitched bool      // the result may be pitched
 	joins   bool      // a concat of channels
+	pairs   bool      // it can compute another probe's result along with its own
 	serial  int64     // set: equal to no other probe
 	hash    uint32
 
@@ -50,6 +51,7 @@ var (
 	_ exec.Equaler   = &probed{}
 	_ exec.Pitcher   = &probed{}
 	_ exec.Joiner    = &probed{}
+	_ exec.Pairer    = &probed{}
 )
 
 var probes atomic.Int64
@@ -124,6 +126,44 @@ func (p *probed) ScratchBytes(*exec.Call) int { return exec.ScratchSize[float64]
 func (p *probed) EqualOp(other any) bool {
 	q, ok := other.(*probed)
 	return ok && p.label == q.label && p.bias == q.bias && p.indexed == q.indexed && p.whole == q.whole && p.joins == q.joins && p.serial == 0 && q.serial == 0
+}
+
+func (p *probed) Pair(other any, inputs int, shared []int) (any, bool) {
+	q, ok := other.(*probed)
+	return &probedPair{p, q, inputs, shared}, ok && p.pairs && !p.joins && !q.joins
+}
+
+// probedPair is two probes in one instruction.
+type probedPair struct {
+	*probed
+	second *probed
+	inputs int
+	shared []int
+}
+
+func (p *probedPair) String() string { return p.label + ", " + p.second.label }
+func (p *probedPair) InPlace() []int { return nil }
+func (p *probedPair) ScratchBytes(*exec.Call) int {
+	return exec.ScratchSize[float64](max(p.probe.scratch, p.second.probe.scratch))
+}
+
+func (p *probedPair) Pair(any, int, []int) (any, bool) { return nil, false }
+
+func (p *probedPair) Run(c *exec.Call) error {
+	second := exec.Call{Out: c.Second, Scratch: c.Scratch}
+	more := p.inputs
+	for _, at := range p.shared {
+		if at < 0 {
+			at = more
+			more++
+		}
+		second.In = append(second.In, c.In[at])
+	}
+	first := exec.Call{In: c.In[:p.inputs], Out: c.Out, Scratch: c.Scratch}
+	if err := p.probed.Run(&first); err != nil {
+		return err
+	}
+	return p.second.Run(&second)
 }
 
 func (p *probed) Flows(in []tensor.Shape, out tensor.Shape) ([]exec.Flow, exec.Flow) {
@@ -302,7 +342,7 @@ func randomGraph(t testing.TB, rng *rand.Rand, ops int) (*gorgonia.ExprGraph, go
 		if rng.IntN(10) == 0 {
 			p.serial = int64(i + 1)
 		}
-		p.pitched = rng.IntN(2) == 0
+		p.pitched, p.pairs = rng.IntN(2) == 0, rng.IntN(4) == 0
 		if rng.IntN(5) == 0 {
 			if in := someBranches(rng, all); len(in) > 1 {
 				all = append(all, probe{label: "join", flow: p.flow, out: p.flow, joins: true}.add(t, in...))

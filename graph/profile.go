@@ -54,7 +54,10 @@ func (t *Tape) Profile() []ProfileRow {
 	}
 	rows := make([]ProfileRow, len(t.prog.instrs))
 	for k, i := range t.prog.instrs {
-		r := ProfileRow{Op: i.name(), Layer: i.out.node.Name(), Calls: 1, Bytes: int64(i.out.bytes()), Flops: i.flops()}
+		r := ProfileRow{Op: i.name(), Layer: i.out.node.Name(), Calls: 1, Flops: i.flops()}
+		for _, v := range i.results() {
+			r.Bytes += int64(v.bytes())
+		}
 		for _, v := range i.in {
 			r.Bytes += int64(v.bytes())
 		}

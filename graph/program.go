@@ -51,13 +51,14 @@ func (v *value) String() string {
 	return fmt.Sprintf("%%%d %v%v%s", v.node.ID(), v.dtype, v.shape, order)
 }
 
-// instr computes one value.
+// instr computes one value, or two.
 type instr struct {
 	op     gorgonia.Op // nil for a conversion of order
 	run    exec.Runner // set when the op computes on bare arrays: ours, and conversions
 	in     []*value
 	out    *value
-	reuses int // the input whose buffer the result takes over, −1 for none
+	second *value // nil but for pairs
+	reuses int    // the input whose buffer the result takes over, −1 for none
 
 	call    exec.Call
 	needs   int // bytes of scratch
@@ -75,6 +76,14 @@ func (i *instr) name() string {
 	return i.op.String()
 }
 
+// results are the values that the instruction computes.
+func (i *instr) results() []*value {
+	if i.second == nil {
+		return []*value{i.out}
+	}
+	return []*value{i.out, i.second}
+}
+
 // where names the instruction for a person: op, and the layer or node it belongs to.
 func (i *instr) where() string { return fmt.Sprintf("%s at %s", i.name(), i.out.node.Name()) }
 
@@ -88,6 +97,7 @@ type program struct {
 	merged  int // nodes found equal to another one
 	fused   int // ops taken in by another one
 
+	paired   int // ops computed along with another one
 	repeated int // ops computed twice, so that their results need not be kept
 
 	aside []*instr        // run once: their inputs are constant
@@ -223,19 +233,29 @@ func (p *program) dump(w io.Writer, title string) error {
 		return errors.Wrap(err, "dumping the program")
 	}
 	for k, i := range p.instrs {
-		place := ""
-		if i.out.buffer != nil {
-			place = fmt.Sprintf("  @%d", i.out.buffer.offset+i.out.at)
-		}
-		if w := i.out.joined; w != nil {
-			place += fmt.Sprintf(" in %%%d", w.node.ID())
-		}
+		result, place := i.out.String(), i.out.place()
 		if i.reuses >= 0 {
 			place += fmt.Sprintf(" over input %d", i.reuses)
 		}
-		if _, err := fmt.Fprintf(w, "%5d  %v = %s %v%s\n", k, i.out, i.name(), i.in, place); err != nil {
+		if i.second != nil {
+			result += ", " + i.second.String()
+			place += i.second.place()
+		}
+		if _, err := fmt.Fprintf(w, "%5d  %s = %s %v%s\n", k, result, i.name(), i.in, place); err != nil {
 			return errors.Wrap(err, "dumping the program")
 		}
 	}
 	return nil
+}
+
+// place says where in the arena a value lies, once that is known.
+func (v *value) place() string {
+	place := ""
+	if v.buffer != nil {
+		place = fmt.Sprintf("  @%d", v.buffer.offset+v.at)
+	}
+	if v.joined != nil {
+		place += fmt.Sprintf(" in %%%d", v.joined.node.ID())
+	}
+	return place
 }

@@ -67,7 +67,9 @@ func newRepeater(p *program, instrs []*instr, usage []int, level, small int) *re
 		r.keep[v] = true
 	}
 	for k, i := range instrs {
-		r.maker[i.out] = i
+		for _, v := range i.results() {
+			r.maker[v] = i
+		}
 		_, uses := i.run.(*useRunner)
 		for j, v := range i.in {
 			if uses || i.stock != nil {
@@ -163,7 +165,7 @@ func (r *repeater) withoutUnread(instrs []*instr) []*instr {
 	at := len(instrs)
 	for k := len(instrs) - 1; k >= 0; k-- {
 		i := instrs[k]
-		if _, gone := r.gone[i.out]; !read[i.out] && (gone || len(r.readers[i.out]) > 0 && !r.keep[i.out]) {
+		if _, gone := r.gone[i.out]; i.second == nil && !read[i.out] && (gone || len(r.readers[i.out]) > 0 && !r.keep[i.out]) {
 			r.made--
 			continue
 		}
@@ -197,8 +199,11 @@ func (r *repeater) again(v *value, k int, out *[]*instr) *value {
 	return &c
 }
 
-// cheap says whether an instruction does little more than read and write.
+// cheap says whether an instruction does little more than read and write one value.
 func cheap(i *instr) bool {
+	if i.second != nil {
+		return false
+	}
 	c, ok := i.run.(exec.Coster)
 	if !ok {
 		return i.run != nil

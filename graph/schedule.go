@@ -49,7 +49,9 @@ func newScheduler(p *program) *scheduler {
 		s.unread[v]++
 	}
 	for _, i := range p.instrs {
-		s.maker[i.out] = i
+		for _, v := range i.results() {
+			s.maker[v] = i
+		}
 		for k, v := range i.in {
 			if firstUse(i, k) {
 				s.readers[v] = append(s.readers[v], i)
@@ -90,7 +92,12 @@ func (s *scheduler) all() []*instr {
 // canWait says whether an instruction makes what nobody reads but who asked for it, and would only add to
 // what is in memory.
 func (s *scheduler) canWait(i *instr) bool {
-	return i.stock == nil && len(s.readers[i.out]) == 0 && s.change(i) > 0
+	for _, v := range i.results() {
+		if len(s.readers[v]) > 0 {
+			return false
+		}
+	}
+	return i.stock == nil && s.change(i) > 0
 }
 
 // run puts an instruction next, unless it has been; and then those that it makes worth running now.
@@ -109,10 +116,12 @@ func (s *scheduler) run(i *instr) {
 				s.unread[v]--
 			}
 		}
-		for _, r := range s.readers[i.out] {
-			s.missing[r]--
-			if s.frees(r) {
-				next = append(next, r)
+		for _, v := range i.results() {
+			for _, r := range s.readers[v] {
+				s.missing[r]--
+				if s.frees(r) {
+					next = append(next, r)
+				}
 			}
 		}
 		for k, v := range i.in {
@@ -133,9 +142,12 @@ func (s *scheduler) frees(i *instr) bool {
 	return !s.done[i] && s.missing[i] == 0 && i.stock == nil && s.change(i) < 0
 }
 
-// change is what an instruction adds to memory if it runs now: its result, less what only it still reads.
+// change is what an instruction adds to memory if it runs now: its results, less what only it still reads.
 func (s *scheduler) change(i *instr) int {
-	bytes := held(i.out)
+	bytes := 0
+	for _, v := range i.results() {
+		bytes += held(v)
+	}
 	for k, v := range i.in {
 		if firstUse(i, k) && s.unread[v] == 1 {
 			bytes -= held(v)

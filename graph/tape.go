@@ -19,6 +19,7 @@ type Options struct {
 	NoSchedule bool // run ops in the order in which they were added to the graph
 	NoInPlace  bool // never write a result over an input
 	NoJoin     bool // copy the inputs of every concat
+	NoPair     bool // compute every result in an instruction of its own
 
 	// RepeatOver is how many bytes of memory a program must need before cheap results are computed again for the
 	// backward pass instead of being kept. 0 means 256 MiB; less, that nothing is.
@@ -149,6 +150,7 @@ func (t *Tape) compile(outputs gorgonia.Nodes) error {
 		{"recompute", len(t.opts.Recompute) == 0, func() { p.recompute(t.opts.Recompute) }},
 		{"fuse", t.opts.NoFuse, p.fuse},
 		{"orders", t.opts.NoLayout, p.chooseOrders},
+		{"pair", t.opts.NoPair, p.pair},
 		{"scratch", false, p.prepare},
 		{"schedule", t.opts.NoSchedule, func() { p.schedule(inPlace) }},
 		{"repeat", t.opts.RepeatOver < 0, func() { p.repeat(t.opts.RepeatOver, inPlace) }},

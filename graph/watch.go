@@ -29,15 +29,17 @@ func (f finding) String() string {
 
 // check looks for such numbers in what an instruction has just computed.
 func (i *instr) check(watch finding) error {
-	a := i.out.array
-	if i.out.kind == dynamic {
-		var err error
-		if a, err = exec.FromValue(i.out.host); err != nil {
-			return errors.Wrapf(err, "tape: %s", i.where())
+	for _, v := range i.results() {
+		a := v.array
+		if v.kind == dynamic {
+			var err error
+			if a, err = exec.FromValue(v.host); err != nil {
+				return errors.Wrapf(err, "tape: %s", i.where())
+			}
 		}
-	}
-	if bad := find(&a, watch); bad != 0 {
-		return errors.Errorf("tape: %v first appears in the result of %s (%v%v)", bad, i.where(), a.Dtype, a.Shape)
+		if bad := find(&a, watch); bad != 0 {
+			return errors.Errorf("tape: %v first appears in the result of %s at %s (%v%v)", bad, i.name(), v.node.Name(), a.Dtype, a.Shape)
+		}
 	}
 	return nil
 }

@@ -88,8 +88,8 @@ func maxPoolRun[T exec.Float](c *exec.Call, s pool.Shape) {
 	storePicture(c, y)
 }
 
-// The places of the largest values are found again rather than kept: on the way forward nobody knows yet
-// whether there will be a way back.
+// The places of the largest values are a node of their own: on the way forward nobody knows yet whether there will
+// be a way back. If there is, the tape finds them along with the values (pairpool.go).
 func (r maxPool) grad(in gorgonia.Nodes, _, dy *Node) (gorgonia.Nodes, error) {
 	taps, err := apply(maxTaps{r.g}, in[0])
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 type Call struct {
 	In      []Array
 	Out     Array
+	Second  Array  // the other output of an op that has two; see Pairer
 	Scratch []byte // 64-byte aligned
 }
 
@@ -131,6 +132,15 @@ type Fuser interface {
 // the place of input at.
 type Absorber interface {
 	Absorb(producer any, at int) (absorbing any, ok bool)
+}
+
+// Pairer is an op that can compute the result of another one along with its own, where that costs less than two
+// ops that read the same. shared tells for each input of the other op where it stands among this op's inputs, of
+// which there are so many; −1 for an input that this op has not. The pair takes this op's inputs and then those of
+// the other that it had not, in order. Its first result (Call.Out) is this op's, its second one the other's, each
+// with the type, shape and order that it had. The second lies in nobody's memory but its own.
+type Pairer interface {
+	Pair(other any, inputs int, shared []int) (pair any, ok bool)
 }
 
 // Freezer is an op that has less to do when some inputs stay as they are. Freeze sees a call with those

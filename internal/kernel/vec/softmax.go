@@ -20,14 +20,16 @@ const (
 	rowCrossEntropyGrad
 	rowSoftCrossEntropy
 	rowSoftCrossEntropyGrad
+	rowCrossEntropyBoth
+	rowSoftCrossEntropyBoth
 )
 
-// rowTask is one function over rows: y and a are [rows, cols], b too where there is one; v is [rows].
+// rowTask is one function over rows: y and a are [rows, cols], b too where there is one; v and w are [rows].
 type rowTask[T Float] struct {
 	kind    rowKind
 	cols    int
 	y, a, b []T
-	v       []T
+	v, w    []T
 	labels  []int
 	smooth  T
 }
@@ -76,6 +78,10 @@ func (r *rowTask[T]) row(i int, y, a, b []T) {
 		for j, p := range softmaxRow(y, a) {
 			y[j] = (p*total - b[j]) * g
 		}
+	case rowCrossEntropyBoth:
+		r.w[i] = r.hardBoth(y, a, r.labels[i], r.v[i])
+	case rowSoftCrossEntropyBoth: // b = target
+		r.w[i] = softBoth(y, a, b, r.v[i])
 	}
 }
 
@@ -105,6 +111,37 @@ func (r *rowTask[T]) hardGrad(y, a []T, label int, g T) {
 	run(opScale, y, y, nil, g, 0)
 }
 
+// hardBoth is hardGrad, and hardLoss from the same exponentials.
+func (r *rowTask[T]) hardBoth(y, a []T, label int, g T) (loss T) {
+	if label < 0 {
+		run(opFill, y, nil, nil, 0, 0)
+		return 0
+	}
+	m, l := softmaxLog(y, a)
+	loss = l - (a[label] - m)
+	if r.smooth != 0 {
+		mean := T(reducePart(redSum, a, nil, 0) / float64(len(a)))
+		loss = (1-r.smooth)*loss + r.smooth*(l-(mean-m))
+		run(opAddScalar, y, y, nil, -r.smooth/T(len(a)), 0)
+	}
+	y[label] -= 1 - r.smooth
+	run(opScale, y, y, nil, g, 0)
+	return loss
+}
+
+// softBoth is the loss and the gradient for a row of targets b.
+func softBoth[T Float](y, a, b []T, g T) (loss T) {
+	m, l := softmaxLog(y, a)
+	total, s := T(reducePart(redSum, b, nil, 0)), 0.0
+	for j, t := range b {
+		if t != 0 { // 0·Inf of a class that cannot be is 0
+			s += float64(t) * (float64(l) - float64(a[j]-m))
+		}
+		y[j] = (y[j]*total - t) * g
+	}
+	return T(s)
+}
+
 // run applies an elementwise operation on the calling goroutine.
 func run[T Float](o op, y, a, b []T, s, t T) {
 	if len(y) > 0 {
@@ -114,10 +151,17 @@ func run[T Float](o op, y, a, b []T, s, t T) {
 }
 
 func softmaxRow[T Float](y, x []T) []T {
-	m := T(reducePart(redMax, x, nil, 0))
-	run(opExp, y, x, nil, m, 0)
-	run(opScale, y, y, nil, T(1/reducePart(redSum, y, nil, 0)), 0)
+	softmaxLog(y, x)
 	return y
+}
+
+// softmaxLog sets y to the softmax of x, and gives m = max x and l = ln Σ exp(x − m).
+func softmaxLog[T Float](y, x []T) (m, l T) {
+	m = T(reducePart(redMax, x, nil, 0))
+	run(opExp, y, x, nil, m, 0)
+	total := reducePart(redSum, y, nil, 0)
+	run(opScale, y, y, nil, T(1/total), 0)
+	return m, T(math.Log(total))
 }
 
 // logSumExp gives m = max x and l = ln Σ exp(x − m).
@@ -180,4 +224,14 @@ func SoftCrossEntropy[T Float](loss, x, target []T, rows, cols int) {
 // dx may be x, but not target.
 func SoftCrossEntropyGrad[T Float](dx, x, target, dloss []T, rows, cols int) {
 	overRows(rows, rowTask[T]{kind: rowSoftCrossEntropyGrad, cols: cols, y: dx, a: x, b: target, v: dloss})
+}
+
+// SoftmaxCrossEntropyBoth is SoftmaxCrossEntropy and SoftmaxCrossEntropyGrad of one x, of one softmax.
+func SoftmaxCrossEntropyBoth[T Float](loss, dx, x []T, labels []int, dloss []T, smoothing T, rows, cols int) {
+	overRows(rows, rowTask[T]{kind: rowCrossEntropyBoth, cols: cols, y: dx, a: x, v: dloss, w: loss, labels: labels, smooth: smoothing})
+}
+
+// SoftCrossEntropyBoth is SoftCrossEntropy and SoftCrossEntropyGrad of one x, of one softmax.
+func SoftCrossEntropyBoth[T Float](loss, dx, x, target, dloss []T, rows, cols int) {
+	overRows(rows, rowTask[T]{kind: rowSoftCrossEntropyBoth, cols: cols, y: dx, a: x, b: target, v: dloss, w: loss})
 }

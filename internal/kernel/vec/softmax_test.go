@@ -52,6 +52,9 @@ func testRows[T Float](t *testing.T, tol float64) {
 			soft, softGrad := guarded[T](rows), guarded[T](n)
 			SoftCrossEntropy(soft, x, target, rows, cols)
 			SoftCrossEntropyGrad(softGrad, x, target, dloss, rows, cols)
+			lossToo, gradToo, softToo, softGradToo := guarded[T](rows), guarded[T](n), guarded[T](rows), guarded[T](n)
+			SoftmaxCrossEntropyBoth(lossToo, gradToo, x, labels, dloss, smoothing, rows, cols)
+			SoftCrossEntropyBoth(softToo, softGradToo, x, target, dloss, rows, cols)
 			for r := range rows {
 				row := func(v []T) []T { return v[r*cols : (r+1)*cols] }
 				near := func(what string, got T, want, scale float64) {
@@ -74,7 +77,9 @@ func testRows[T Float](t *testing.T, tol float64) {
 					hard = (1-smoothing)*(lse-float64(row(x)[l])) + smoothing*(lse-mean)
 				}
 				near("loss", loss[r], hard, 10)
+				near("loss beside its gradient", lossToo[r], hard, 10)
 				near("soft loss", soft[r], sl, 20*(1+total))
+				near("soft loss beside its gradient", softToo[r], sl, 20*(1+total))
 				for c, q := range p {
 					near("softmax", row(y)[c], q, 1)
 					near("softmax gradient", row(dx)[c], q*(float64(row(dy)[c])-dot), 1+abs)
@@ -89,10 +94,13 @@ func testRows[T Float](t *testing.T, tol float64) {
 						want *= float64(dloss[r])
 					}
 					near("loss gradient", row(grad)[c], want, 4)
-					near("soft loss gradient", row(softGrad)[c], (q*total-float64(row(target)[c]))*float64(dloss[r]), 4*(1+total))
+					near("loss gradient beside the loss", row(gradToo)[c], want, 4)
+					want = (q*total - float64(row(target)[c])) * float64(dloss[r])
+					near("soft loss gradient", row(softGrad)[c], want, 4*(1+total))
+					near("soft loss gradient beside the loss", row(softGradToo)[c], want, 4*(1+total))
 				}
 			}
-			for _, v := range [][]T{y, dx, ly, ldx, loss, grad, soft, softGrad} {
+			for _, v := range [][]T{y, dx, ly, ldx, loss, grad, soft, softGrad, lossToo, gradToo, softToo, softGradToo} {
 				checkGuards(t, v)
 			}
 		}
