@@ -47,7 +47,7 @@ type passConfig struct {
 
 func newPass(m *nn.Model, c passConfig) (*pass, error) {
 	p := &pass{rng: ops.NewRNG(c.seed)}
-	g := graph.New(graph.Train, m.Store(), p.rng)
+	g := m.Store().Graph(graph.Train, p.rng)
 	p.x = g.Input("x", append([]int{c.batch}, m.Input...)...)
 	seen, err := p.noisy(g, c.noisy)
 	if err != nil {

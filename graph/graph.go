@@ -52,13 +52,20 @@ type builder struct {
 	layerOf map[*Node]int // index into layers
 }
 
-// New begins a graph over the variables of a store. rng drives dropout and noise; nil will do in Eval mode.
-func New(mode Mode, store *Store, rng *ops.RNG) *Graph {
+// New begins a graph of float32 with variables of its own, seed 1. Store.Graph begins one over variables that others
+// share, of either type and any seed.
+func New(mode Mode) *Graph {
+	return newStore(tensor.Float32, 1).Graph(mode, nil)
+}
+
+// Graph begins a graph over the store's variables. rng drives dropout and noise; nil means one of its own, of the
+// store's seed.
+func (s *Store) Graph(mode Mode, rng *ops.RNG) *Graph {
 	if rng == nil {
-		rng = &ops.RNG{}
+		rng = ops.NewRNG(s.seed)
 	}
 	return &Graph{builder: &builder{
-		expr: gorgonia.NewGraph(), mode: mode, store: store, rng: rng,
+		expr: gorgonia.NewGraph(), mode: mode, store: s, rng: rng,
 		scopes: make(map[string]int), inputs: make(map[string]*Node), leaves: make(map[*Variable]*Node),
 		marks: make(map[string]*Node), layerOf: make(map[*Node]int),
 	}}

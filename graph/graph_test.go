@@ -20,7 +20,7 @@ func newGraph(t *testing.T, mode graph.Mode) *graph.Graph {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return graph.New(mode, s, nil)
+	return s.Graph(mode, nil)
 }
 
 func TestFirstErrorIsKeptWithItsPlace(t *testing.T) {
@@ -87,7 +87,7 @@ func TestVariablesOutliveGraphs(t *testing.T) {
 		t.Fatal(err)
 	}
 	build := func(mode graph.Mode, batch int) *graph.Graph {
-		g := graph.New(mode, s, nil)
+		g := s.Graph(mode, nil)
 		nn.Linear{Name: "fc", Units: 4}.Apply(g, g.Input("x", batch, 3))
 		if err := g.Err(); err != nil {
 			t.Fatal(err)
@@ -99,7 +99,7 @@ func TestVariablesOutliveGraphs(t *testing.T) {
 	if a[0].Value() != b[0].Value() {
 		t.Error("two graphs over one store have two weights")
 	}
-	g := graph.New(graph.Eval, s, nil)
+	g := s.Graph(graph.Eval, nil)
 	nn.Linear{Name: "fc", Units: 5}.Apply(g, g.Input("x", 1, 3))
 	if g.Err() == nil || !strings.Contains(g.Err().Error(), "fc.weight") {
 		t.Errorf("another shape for a variable that exists: %v", g.Err())
@@ -112,7 +112,7 @@ func TestInitialValuesDependOnNameAndSeedOnly(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		g := graph.New(graph.Eval, s, nil)
+		g := s.Graph(graph.Eval, nil)
 		x := g.Input("x", 1, 4)
 		for _, name := range append(others, "fc") {
 			nn.Linear{Name: name, Units: 4}.Apply(g, x)

@@ -51,7 +51,11 @@ func NewStore(dt tensor.Dtype, seed uint64) (*Store, error) {
 	if dt != tensor.Float32 && dt != tensor.Float64 {
 		return nil, errors.Errorf("store: type %v, want float32 or float64", dt)
 	}
-	return &Store{dtype: dt, seed: seed, byName: make(map[string]*Variable)}, nil
+	return newStore(dt, seed), nil
+}
+
+func newStore(dt tensor.Dtype, seed uint64) *Store {
+	return &Store{dtype: dt, seed: seed, byName: make(map[string]*Variable)}
 }
 
 // Blank makes variables begin at 0 from now on, whatever their initialisers say: for weights that are about to

@@ -1,6 +1,8 @@
 package nn
 
 import (
+	"cmp"
+
 	"github.com/stheno-ml/stheno/graph"
 	"github.com/stheno-ml/stheno/ops"
 )
@@ -22,6 +24,27 @@ type Sigmoid struct{}
 // Tanh is the hyperbolic tangent.
 type Tanh struct{}
 
+// ELU is x where x > 0, and Alpha·(e^x − 1) elsewhere (Clevert, Unterthiner and Hochreiter 2015).
+type ELU struct{ Alpha float64 } // 0 means 1
+
+// SELU is ELU with the two constants under which activations normalise themselves (Klambauer et al. 2017).
+type SELU struct{}
+
+// GELU is x·Φ(x) with the normal distribution's Φ (Hendrycks and Gimpel 2016), or, with Tanh, its approximation by tanh.
+type GELU struct{ Tanh bool }
+
+// SiLU is x·sigmoid(x), also called swish.
+type SiLU struct{}
+
+// HardSwish is x·min(max(x + 3, 0), 6)/6 (Howard et al. 2019, "Searching for MobileNetV3").
+type HardSwish struct{}
+
+// HardSigmoid is min(max(x/6 + ½, 0), 1), as PyTorch and Keras 3 have it.
+type HardSigmoid struct{}
+
+// Softplus is log(1 + e^x).
+type Softplus struct{}
+
 // Softmax makes the last axis a distribution. For training, leave it to the loss.
 type Softmax struct{}
 
@@ -32,6 +55,28 @@ func (ReLU) Apply(g *graph.Graph, x *Node) *Node    { return unary(g, "relu", x,
 func (Sigmoid) Apply(g *graph.Graph, x *Node) *Node { return unary(g, "sigmoid", x, ops.Sigmoid) }
 func (Tanh) Apply(g *graph.Graph, x *Node) *Node    { return unary(g, "tanh", x, ops.Tanh) }
 func (Flatten) Apply(g *graph.Graph, x *Node) *Node { return unary(g, "flatten", x, ops.Flatten) }
+
+func (SELU) Apply(g *graph.Graph, x *Node) *Node { return unary(g, "selu", x, ops.SELU) }
+func (SiLU) Apply(g *graph.Graph, x *Node) *Node { return unary(g, "silu", x, ops.SiLU) }
+func (HardSwish) Apply(g *graph.Graph, x *Node) *Node {
+	return unary(g, "hard swish", x, ops.HardSwish)
+}
+func (Softplus) Apply(g *graph.Graph, x *Node) *Node { return unary(g, "softplus", x, ops.Softplus) }
+
+func (HardSigmoid) Apply(g *graph.Graph, x *Node) *Node {
+	return unary(g, "hard sigmoid", x, func(x *Node) (*Node, error) { return ops.HardSigmoid(x, 1.0/6, 0.5) })
+}
+
+func (l ELU) Apply(g *graph.Graph, x *Node) *Node {
+	return unary(g, "elu", x, func(x *Node) (*Node, error) { return ops.ELU(x, cmp.Or(l.Alpha, 1)) })
+}
+
+func (l GELU) Apply(g *graph.Graph, x *Node) *Node {
+	if l.Tanh {
+		return unary(g, "gelu", x, ops.GELUTanh)
+	}
+	return unary(g, "gelu", x, ops.GELU)
+}
 
 func (l LeakyReLU) Apply(g *graph.Graph, x *Node) *Node {
 	return unary(g, "leaky relu", x, func(x *Node) (*Node, error) { return ops.LeakyReLU(x, l.Slope) })

@@ -27,11 +27,8 @@ func (l InstanceNorm) Apply(g *graph.Graph, x *Node) *Node {
 		if s[2]*s[3] < 2 {
 			return nil, errors.Errorf("input has shape %v: one number a channel, which would become 0", s)
 		}
-		var gamma, beta *Node
-		if l.Affine {
-			gamma, beta = g.Parameter("weight", or(l.Init, Constant(1)), s[1]), g.Parameter("bias", Zeros{}, s[1])
-		}
-		if err := g.Err(); err != nil {
+		gamma, beta, err := affine(g, !l.Affine, l.Init, s[1])
+		if err != nil {
 			return nil, err
 		}
 		return ops.InstanceNorm(x, gamma, beta, l.Eps)

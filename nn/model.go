@@ -78,7 +78,7 @@ func (m *Model) Build(mode graph.Mode, batch int, rng *ops.RNG) (*Built, error) 
 	if batch < 1 {
 		return nil, errors.Errorf("batch size %d, want at least 1", batch)
 	}
-	g := graph.New(mode, m.store, rng)
+	g := m.store.Graph(mode, rng)
 	b := &Built{Graph: g}
 	b.Input = g.Input("x", append([]int{batch}, m.Input...)...)
 	b.Output = m.Net.Apply(g, b.Input)
