@@ -6,8 +6,9 @@ import (
 	"math/rand/v2"
 
 	"github.com/pkg/errors"
-	"gonum.org/v1/gonum/blas"
-	"gonum.org/v1/gonum/blas/blas64"
+
+	"github.com/stheno-ml/stheno/internal/kernel/dots"
+	"github.com/stheno-ml/stheno/internal/kernel/par"
 )
 
 // KIDConfig says over what KID averages.
@@ -35,16 +36,14 @@ func KID(real, fake *Stats, c KIDConfig) (Result, error) {
 		return Result{}, errors.Errorf("KID: %d subsets of %d pictures, want at least 1 of 2 to %d", c.Subsets, c.Size, fewest)
 	}
 	rng := rand.New(rand.NewPCG(c.Seed, 0))
-	d := real.D
-	x, y := make([]float64, c.Size*d), make([]float64, c.Size*d)
-	products := make([]float64, c.Size*c.Size)
+	x, y := make([]float32, c.Size*real.D), make([]float32, c.Size*real.D)
 	estimates := make([]float64, c.Subsets)
 	for i := range estimates {
 		choose(x, real, rng)
 		choose(y, fake, rng)
-		same := kernelSum(products, x, x, d, true) + kernelSum(products, y, y, d, true)
 		n := float64(c.Size)
-		estimates[i] = same/(n*(n-1)) - 2*kernelSum(products, x, y, d, false)/(n*n)
+		same := others(x, real.D) + others(y, real.D)
+		estimates[i] = same/(n*(n-1)) - 2*between(x, y, real.D)/(n*n)
 	}
 	r := result("KID", real, fake)
 	r.Value, r.Deviation = meanAndDeviation(estimates)
@@ -56,7 +55,7 @@ func KID(real, fake *Stats, c KIDConfig) (Result, error) {
 }
 
 // choose fills x with rows of features, none twice.
-func choose(x []float64, s *Stats, rng *rand.Rand) {
+func choose(x []float32, s *Stats, rng *rand.Rand) {
 	n := len(x) / s.D
 	order := make([]int, s.N)
 	for i := range order {
@@ -65,26 +64,56 @@ func choose(x []float64, s *Stats, rng *rand.Rand) {
 	for i := range n { // the beginning of a Fisher–Yates shuffle
 		j := i + rng.IntN(s.N-i)
 		order[i], order[j] = order[j], order[i]
-		for k, v := range s.Features[order[i]*s.D:][:s.D] {
-			x[i*s.D+k] = float64(v)
-		}
+		copy(x[i*s.D:][:s.D], s.row(order[i]))
 	}
 }
 
-// kernelSum is the sum of the kernel over pairs of rows of x and y, without those of equal index if others is true.
-func kernelSum(products, x, y []float64, d int, others bool) float64 {
-	n := len(x) / d
-	rows := func(a []float64) blas64.General { return blas64.General{Rows: n, Cols: d, Stride: d, Data: a} }
-	blas64.Gemm(blas.NoTrans, blas.Trans, 1/float64(d), rows(x), rows(y), 0, blas64.General{Rows: n, Cols: n, Stride: n, Data: products})
+// between is the sum of the kernel over pairs of a row of x and one of y, [N, D].
+func between(x, y []float32, d int) float64 { return kernelSum{x: x, y: y, d: d}.total() }
+
+// others is the sum of the kernel over pairs of a row of x, [N, D], and another of x.
+func others(x []float32, d int) float64 { return 2 * kernelSum{x: x, y: x, d: d, above: true}.total() }
+
+// kernelSum sums up the kernel over pairs of rows, a block of rows of x at a time.
+type kernelSum struct {
+	x, y  []float32 // [N, D]
+	d     int
+	above bool      // only pairs whose row of y has the larger number
+	sums  []float64 // of each block; added up in order
+}
+
+func (s kernelSum) total() float64 {
+	n := len(s.x) / s.d
+	s.sums = make([]float64, (n+block-1)/block)
+	par.For(n, block, s)
 	sum := 0.0
-	for i := range n {
-		for j, p := range products[i*n:][:n] {
-			if !others || i != j {
-				sum += (p + 1) * (p + 1) * (p + 1)
-			}
-		}
+	for _, v := range s.sums {
+		sum += v
 	}
 	return sum
+}
+
+// Run does rows lo to hi − 1 of x, a block.
+func (s *kernelSum) Run(lo, hi int) {
+	first := 0 // of y
+	if s.above {
+		first = lo
+	}
+	columns := len(s.y)/s.d - first
+	products := make([]float64, (hi-lo)*columns)
+	dots.Products(products, s.x[lo*s.d:], s.y[first*s.d:], hi-lo, columns, s.d)
+	sum := 0.0
+	for i := range hi - lo {
+		row := products[i*columns:][:columns]
+		if s.above {
+			row = row[i+1:]
+		}
+		for _, p := range row {
+			k := p/float64(s.d) + 1
+			sum += k * k * k
+		}
+	}
+	s.sums[lo/block] = sum
 }
 
 // meanAndDeviation has N below the variance, as numpy.std.

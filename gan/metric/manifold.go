@@ -3,9 +3,11 @@ package metric
 import (
 	"math"
 	"slices"
+	"sync/atomic"
 
 	"github.com/pkg/errors"
 
+	"github.com/stheno-ml/stheno/internal/kernel/dots"
 	"github.com/stheno-ml/stheno/internal/kernel/par"
 )
 
@@ -24,86 +26,139 @@ func PrecisionRecall(real, fake *Stats, k int) (precision, recall Result, err er
 	if k < 1 || k >= real.N || k >= fake.N {
 		return precision, recall, errors.Errorf("%s: neighbour number %d, want 1 to less than the number of pictures, %d real and %d generated", name, k, real.N, fake.N)
 	}
+	r, f := newManifold(real), newManifold(fake)
+	r.grow(k)
+	f.grow(k)
+	inReal, inFake := make([]atomic.Bool, fake.N), make([]atomic.Bool, real.N)
+	par.For(fake.N, block, meeting{r, f, inReal, inFake})
 	precision, recall = result("precision", real, fake), result("recall", real, fake)
-	precision.Value = covered(fake, real, k)
-	recall.Value = covered(real, fake, k)
+	precision.Value, recall.Value = share(inReal), share(inFake)
 	return precision, recall, nil
 }
 
-// covered is the share of the points of a that are within the manifold of b.
-func covered(a, b *Stats, k int) float64 {
-	radii := make([]float64, b.N) // squared
-	par.For(b.N, 16, radius{b, k, radii})
-	inside := make([]bool, a.N)
-	par.For(a.N, 16, within{a, b, radii, inside})
+func share(in []atomic.Bool) float64 {
 	count := 0
-	for _, in := range inside {
-		if in {
+	for i := range in {
+		if in[i].Load() {
 			count++
 		}
 	}
-	return float64(count) / float64(a.N)
+	return float64(count) / float64(len(in))
 }
 
-// radius finds the squared distance of each point to its k-th nearest neighbour.
-type radius struct {
-	s     *Stats
-	k     int
-	radii []float64
+// manifold is the points of a set and the squared radii of their balls.
+//
+// Which points are near each other is first asked of ‖x‖² + ‖y‖² − 2x·y, which is fast, but cancels: where that
+// decides nothing within its error, the sum of squared differences does.
+type manifold struct {
+	*Stats
+	squares []float64 // ‖x‖²
+	radii   []float64
 }
 
-func (r *radius) Run(lo, hi int) {
-	nearest := make([]float64, 0, r.k+1) // ascending
+func newManifold(s *Stats) *manifold {
+	m := &manifold{Stats: s, squares: make([]float64, s.N), radii: make([]float64, s.N)}
+	for i := range m.squares {
+		for _, v := range s.row(i) {
+			m.squares[i] += float64(v) * float64(v)
+		}
+	}
+	return m
+}
+
+// about gives the squared distance of point i of m to point j of n from their product x·y, and a bound of its error.
+func (m *manifold) about(n *manifold, i, j int, product float64) (square, bound float64) {
+	sum := m.squares[i] + n.squares[j]
+	// Each of the three sums rounds by D·2⁻⁵³ of what its terms are in size, x·y by that of half the sum; so does
+	// the sum of squared differences, which are no more than twice the sum. The rest is the last additions.
+	return sum - 2*product, float64(m.D+8) * 0x1p-51 * sum
+}
+
+// products computes x·y of points lo to hi − 1 of m and all of n: [hi − lo, n.N].
+func (m *manifold) products(n *manifold, lo, hi int) []float64 {
+	p := make([]float64, (hi-lo)*n.N)
+	dots.Products(p, m.Features[lo*m.D:], n.Features, hi-lo, n.N, m.D)
+	return p
+}
+
+// grow finds the radii: distances to the k-th nearest neighbour.
+func (m *manifold) grow(k int) { par.For(m.N, block, growth{m, k}) }
+
+type growth struct {
+	*manifold
+	k int
+}
+
+func (g *growth) Run(lo, hi int) {
+	products := g.products(g.manifold, lo, hi)
+	nearest, far := make([]float64, 0, g.k+1), make([]float64, g.N) // ascending; at most so far away
 	for i := lo; i < hi; i++ {
+		row := products[(i-lo)*g.N:][:g.N]
 		nearest = nearest[:0]
-		for j := range r.s.N {
-			if i == j {
-				continue
-			}
-			limit := math.Inf(1)
-			if len(nearest) == r.k {
-				limit = nearest[r.k-1]
-			}
-			if d := distance(r.s.row(i), r.s.row(j), limit); d < limit {
-				at, _ := slices.BinarySearch(nearest, d)
-				nearest = slices.Insert(nearest, at, d)
-				nearest = nearest[:min(len(nearest), r.k)]
+		for j := range row {
+			var bound float64
+			row[j], bound = g.about(g.manifold, i, j, row[j])
+			far[j] = row[j] + bound
+			if j != i {
+				nearest = keep(nearest, far[j], g.k)
 			}
 		}
-		r.radii[i] = nearest[r.k-1]
+		limit := nearest[g.k-1] // k points are no further away than this
+		nearest = nearest[:0]
+		for j, v := range row {
+			if j != i && !(2*v-far[j] > limit) {
+				nearest = keep(nearest, distance(g.row(i), g.row(j)), g.k)
+			}
+		}
+		g.radii[i] = nearest[g.k-1]
 	}
 }
 
-// within tells which points of a lie in a ball of b.
-type within struct {
-	a, b   *Stats
-	radii  []float64
-	inside []bool
+// keep puts v among the k smallest, in order.
+func keep(smallest []float64, v float64, k int) []float64 {
+	if len(smallest) == k && !(v < smallest[k-1]) {
+		return smallest
+	}
+	at, _ := slices.BinarySearch(smallest, v)
+	smallest = slices.Insert(smallest, at, v)
+	return smallest[:min(len(smallest), k)]
 }
 
-func (w *within) Run(lo, hi int) {
+// meeting tells which points of each manifold lie in a ball of the other.
+type meeting struct {
+	real, fake     *manifold
+	inReal, inFake []atomic.Bool // points of fake; points of real
+}
+
+func (t *meeting) Run(lo, hi int) {
+	products := t.fake.products(t.real, lo, hi)
 	for i := lo; i < hi; i++ {
-		for j := 0; j < w.b.N && !w.inside[i]; j++ {
-			w.inside[i] = distance(w.a.row(i), w.b.row(j), w.radii[j]) <= w.radii[j]
+		for j, p := range products[(i-lo)*t.real.N:][:t.real.N] {
+			square, bound := t.fake.about(t.real, i, j, p)
+			within := func(radius float64) bool {
+				if math.Abs(square-radius) > bound {
+					return square < radius
+				}
+				return distance(t.fake.row(i), t.real.row(j)) <= radius
+			}
+			if within(t.real.radii[j]) {
+				t.inReal[i].Store(true)
+			}
+			if within(t.fake.radii[i]) {
+				t.inFake[j].Store(true)
+			}
 		}
 	}
 }
 
 func (s *Stats) row(i int) []float32 { return s.Features[i*s.D:][:s.D] }
 
-// distance is the squared Euclidean distance; it may stop at a part of it that is above the limit.
-func distance(a, b []float32, limit float64) float64 {
+// distance is the squared Euclidean distance.
+func distance(a, b []float32) float64 {
 	sum := 0.0
-	for len(a) > 0 {
-		n := min(len(a), 64)
-		for i, v := range a[:n] {
-			d := float64(v) - float64(b[i])
-			sum += d * d
-		}
-		if sum > limit {
-			break
-		}
-		a, b = a[n:], b[n:]
+	for i, v := range a {
+		d := float64(v) - float64(b[i])
+		sum += d * d
 	}
 	return sum
 }
