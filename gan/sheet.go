@@ -34,6 +34,9 @@ func (s sheets) begin(r *Run) error {
 	if err := os.MkdirAll(s.dir, 0o755); err != nil {
 		return errors.Wrap(err, "sheets")
 	}
+	if r.Step != r.Epoch*r.Batches {
+		return nil // resumed in mid-epoch: the sheet of the last one is there, and these samples are later
+	}
 	return s.write(r, r.Epoch)
 }
 
