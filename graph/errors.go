@@ -27,10 +27,15 @@ func (e *Error) Error() string {
 	if e.Layer != "" {
 		fmt.Fprintf(&b, "%s: ", e.Layer)
 	}
-	if e.Kind != "" {
+	cause := e.Cause.Error()
+	// A layer without a name of its own is called by its kind, and its op often is, too: once is enough.
+	if e.Kind != "" && e.Kind != e.Layer && !strings.HasPrefix(cause, e.Kind+": ") {
 		fmt.Fprintf(&b, "%s: ", e.Kind)
 	}
-	b.WriteString(e.Cause.Error())
+	if e.Layer != "" {
+		cause = strings.TrimPrefix(cause, e.Layer+": ")
+	}
+	b.WriteString(cause)
 	if len(e.Inputs) > 0 {
 		fmt.Fprintf(&b, " (given %v)", e.Inputs)
 	}

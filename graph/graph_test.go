@@ -212,3 +212,21 @@ func TestOpsErrorInsideALayerNamesIt(t *testing.T) {
 		t.Errorf("error %v", g.Err())
 	}
 }
+
+// An error says once what the layer is, even where layer, kind and op have one name.
+func TestErrorNamesTheLayerOnce(t *testing.T) {
+	g := graph.New(graph.Train)
+	x := g.Input("x", 4, 3, 8, 8)
+	g.Apply("conv2d", "", func(g *graph.Graph) (*graph.Node, error) { return nil, errors.New("conv2d: no room") }, x)
+	g2 := graph.New(graph.Train)
+	y := g2.Input("x", 2)
+	g2.Apply("conv2d", "stem", func(g *graph.Graph) (*graph.Node, error) { return nil, errors.New("no room") }, y)
+	for err, want := range map[error]string{
+		g.Err():  "conv2d: no room (given [(4, 3, 8, 8)])",
+		g2.Err(): "stem: conv2d: no room (given [(2)])",
+	} {
+		if _, got, _ := strings.Cut(err.Error(), ": "); got != want {
+			t.Errorf("%q, want %q behind the line", got, want)
+		}
+	}
+}
