@@ -35,6 +35,7 @@ GFLOP/s are those of a direct computation, also where a road (Winograd) makes fe
 	f.BoolVar(&o.shapes, "shapes", false, "print the convolutions' shapes as JSON and measure nothing")
 	f.StringVar(&o.only, "only", "", "measure ops whose name begins so")
 	f.StringVar(&o.road, "road", "", "force the instructions: generic, avx2 or avx512")
+	f.StringVar(&o.against, "against", "", "measure other instructions in turn with these and print the ratio of processor times; for one thread (GOMAXPROCS=1)")
 	f.DurationVar(&o.sampling.MinSample, "sample", 150*time.Millisecond, "length of a sample")
 	f.IntVar(&o.sampling.Samples, "samples", 7, "undisturbed samples to take; the median is printed")
 	f.DurationVar(&o.sampling.Limit, "limit", 15*time.Second, "longest time for one measurement")
@@ -44,6 +45,7 @@ GFLOP/s are those of a direct computation, also where a road (Winograd) makes fe
 type opsOptions struct {
 	json, shapes bool
 	only, road   string
+	against      string
 	sampling     bench.Sampling
 }
 
@@ -53,6 +55,9 @@ func (o *opsOptions) run(w io.Writer) error {
 	}
 	if err := force(o.road); err != nil {
 		return err
+	}
+	if o.against != "" {
+		return o.compare(w)
 	}
 	if o.json {
 		rows := []bench.Row{}
@@ -76,6 +81,20 @@ func (o *opsOptions) run(w io.Writer) error {
 			share = fmt.Sprintf("%.0f %%", 100*r.Gflops/peak)
 		}
 		_, err := fmt.Fprintf(w, "%-22s %-10s %9.3f %9.1f %7s %8.1f %4d/%-3d  %s\n", r.Name, r.Pass, r.Ms, r.Gflops, share, r.GBs, r.Clean, r.All, r.Road)
+		return err
+	})
+}
+
+// compare measures the road in force beside the other one.
+func (o *opsOptions) compare(w io.Writer) error {
+	roads := [2]cpu.Road{cpu.Current()}
+	if err := force(o.against); err != nil {
+		return err
+	}
+	roads[1] = cpu.Current()
+	fmt.Fprintf(w, "%-22s %-10s %9v %9v %6s  %s\n", "op", "pass", roads[0], roads[1], "ratio", "road")
+	return bench.Compare(o.sampling, o.only, roads, func(a, b bench.Row) error {
+		_, err := fmt.Fprintf(w, "%-22s %-10s %9.3f %9.3f %6.2f  %s\n", a.Name, a.Pass, a.CPUMs, b.CPUMs, b.CPUMs/a.CPUMs, a.Road)
 		return err
 	})
 }

@@ -62,6 +62,7 @@ type Row struct {
 	Pass   string  `json:"pass"`
 	Ms     float64 `json:"ms"`      // median
 	BestMs float64 `json:"best_ms"` // fastest sample
+	CPUMs  float64 `json:"cpu_ms"`  // processor time of all threads, of the sample that took least
 	Gflops float64 `json:"gflops"`  // of a direct computation, whatever the road really does; 0 where bytes count
 	GBs    float64 `json:"gbs"`     // operands read and results written, once each
 	Road   string  `json:"road"`
@@ -79,7 +80,7 @@ type work struct {
 // Ops measures every op whose name begins with only (all, if it is empty) and hands each row to each.
 func Ops(s Sampling, only string, each func(Row) error) error {
 	for _, group := range groups() {
-		if len(only) > 0 && !strings.HasPrefix(group.name, only) {
+		if !strings.HasPrefix(group.name, only) {
 			continue
 		}
 		for _, w := range group.make() {
@@ -92,11 +93,42 @@ func Ops(s Sampling, only string, each func(Row) error) error {
 	return nil
 }
 
+// Compare measures the ops whose names begin with only on two roads, a sample of each in turn.
+func Compare(s Sampling, only string, roads [2]cpu.Road, each func(a, b Row) error) error {
+	defer cpu.Force(cpu.Current())
+	for _, group := range groups() {
+		if !strings.HasPrefix(group.name, only) {
+			continue
+		}
+		var works [2][]work
+		for i, road := range roads {
+			cpu.Force(road) // the size of scratch memory may depend on it
+			works[i] = group.make()
+		}
+		for i := range works[0] {
+			a, b := works[0][i], works[1][i]
+			t := s.Alternate(a.on(roads[0]), b.on(roads[1]))
+			if err := each(a.row(t[0]), b.row(t[1])); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// on runs the work on a road.
+func (w work) on(road cpu.Road) func() {
+	return func() {
+		cpu.Force(road)
+		w.run()
+	}
+}
+
 func (w work) row(t Timing) Row {
 	sec := t.Median.Seconds()
 	round := func(v float64) float64 { return math.Round(v*10) / 10 }
 	ms := func(d time.Duration) float64 { return math.Round(d.Seconds()*1e6) / 1e3 }
-	return Row{Name: w.name, Pass: w.pass, Ms: ms(t.Median), BestMs: ms(t.Best), Gflops: round(w.flops / sec / 1e9),
+	return Row{Name: w.name, Pass: w.pass, Ms: ms(t.Median), BestMs: ms(t.Best), CPUMs: ms(t.BestCPU), Gflops: round(w.flops / sec / 1e9),
 		GBs: round(w.bytes / sec / 1e9), Road: w.road, Clean: t.Clean, All: t.All}
 }
 

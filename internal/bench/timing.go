@@ -19,7 +19,7 @@ type Sampling struct {
 // Timing is what was measured of one call.
 type Timing struct {
 	Median, Best time.Duration
-	CPU          time.Duration // processor time of all threads, median; 0 where the system does not tell
+	CPU, BestCPU time.Duration // processor time of all threads, median and least; 0 where the system does not tell
 	Clean, All   int           // samples that other processes did not disturb, and all
 }
 
@@ -28,7 +28,11 @@ const disturbed = 0.06
 
 // Measure times f: after two calls to warm up, samples of many calls each, of which those are left out during
 // which other processes used the machine (where the system tells).
-func (s Sampling) Measure(f func()) Timing {
+func (s Sampling) Measure(f func()) Timing { return s.Alternate(f)[0] }
+
+// Alternate measures several functions, a sample of each in turn, so that they meet the same moments of the
+// machine and may be compared.
+func (s Sampling) Alternate(fs ...func()) []Timing {
 	if s.MinSample == 0 {
 		s.MinSample = 150 * time.Millisecond
 	}
@@ -38,37 +42,61 @@ func (s Sampling) Measure(f func()) Timing {
 	if s.Limit == 0 {
 		s.Limit = 15 * time.Second
 	}
-	f()
-	begin := time.Now()
-	f()
-	calls := int(s.MinSample/max(time.Since(begin), 1)) + 1
-	var clean, all, cpu []time.Duration
-	for begin = time.Now(); len(clean) < s.Samples && (time.Since(begin) < s.Limit || len(all) < 3); {
-		busy, own := machineBusy(), ownBusy()
-		start := time.Now()
-		for range calls {
-			f()
-		}
-		took := time.Since(start)
-		own = ownBusy() - own
-		others := (machineBusy() - busy) - own
-		d := took / time.Duration(calls)
-		all = append(all, d)
-		cpu = append(cpu, own/time.Duration(calls))
-		if others.Seconds() <= disturbed*took.Seconds()*float64(cores()) {
-			clean = append(clean, d)
-		} else {
-			time.Sleep(100 * time.Millisecond)
+	runs := make([]samples, len(fs))
+	for i, f := range fs {
+		f()
+		begin := time.Now()
+		f()
+		runs[i] = samples{f: f, calls: int(s.MinSample/max(time.Since(begin), 1)) + 1}
+	}
+	clean, all := 0, 0 // of the function that has fewest, and of each
+	for begin := time.Now(); clean < s.Samples && (time.Since(begin) < s.Limit || all < 3); all++ {
+		clean = all + 1
+		for i := range runs {
+			runs[i].take()
+			clean = min(clean, len(runs[i].clean))
 		}
 	}
-	t := Timing{Clean: len(clean), All: len(all), Best: all[0]}
-	for _, d := range all {
-		t.Best = min(t.Best, d)
+	timings := make([]Timing, len(fs))
+	for i := range runs {
+		timings[i] = runs[i].timing()
 	}
+	return timings
+}
+
+// samples is what was measured of one function.
+type samples struct {
+	f               func()
+	calls           int // a sample
+	clean, all, cpu []time.Duration
+}
+
+func (r *samples) take() {
+	busy, own := machineBusy(), ownBusy()
+	start := time.Now()
+	for range r.calls {
+		r.f()
+	}
+	took := time.Since(start)
+	own = ownBusy() - own
+	others := (machineBusy() - busy) - own
+	d := took / time.Duration(r.calls)
+	r.all = append(r.all, d)
+	r.cpu = append(r.cpu, own/time.Duration(r.calls))
+	if others.Seconds() <= disturbed*took.Seconds()*float64(cores()) {
+		r.clean = append(r.clean, d)
+	} else {
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+func (r *samples) timing() Timing {
+	t := Timing{Clean: len(r.clean), All: len(r.all), Best: slices.Min(r.all), BestCPU: slices.Min(r.cpu)}
+	clean := r.clean
 	if len(clean) < 2 {
-		clean = all
+		clean = r.all
 	}
-	t.Median, t.CPU = median(clean), median(cpu)
+	t.Median, t.CPU = median(clean), median(r.cpu)
 	return t
 }
 

@@ -1,5 +1,7 @@
 package conv
 
+import "github.com/stheno-ml/stheno/internal/kernel/gemm"
+
 // maxBandRows is the largest number of output rows that share a band.
 const maxBandRows = 64
 
@@ -12,6 +14,7 @@ type band struct {
 	span         int // columns that one output pixel sees
 	stepH, stepW int // from one output pixel to the next; less than the view's where the view skips input
 	width        int // columns of the band
+	lanes, gap   int // so many bands of neighbouring channels lie so far apart; 0 for one band
 }
 
 func (v *view) band() band {
@@ -34,7 +37,8 @@ func (b *band) rows(v *view, count int) int {
 	return (count-pictures)*b.stepH + pictures*b.height
 }
 
-// fill copies the band of output rows r0…r1−1, channels c0…c0+cw−1, and notes where each output row begins.
+// fill copies the band of output rows r0…r1−1, cw channels (of each of the lanes) from c0 on, and notes where
+// each output row begins.
 func (p *product[T]) fill(b *band, dst []T, starts []int, r0, r1, c0, cw int) {
 	v := p.view
 	line := b.width * cw
@@ -50,13 +54,13 @@ func (p *product[T]) fill(b *band, dst []T, starts []int, r0, r1, c0, cw int) {
 				from = b.height - b.stepH // the rows above have been copied for the output row above
 			}
 			for h := from; h < b.height; h++ {
-				d := dst[starts[r-r0+i]+h*line:][:line]
+				d := dst[starts[r-r0+i]+h*line:]
 				if b.stepW == v.stepW {
-					p.fillRow(d, n, y+h, b.minX, c0, cw)
+					p.fillRow(b, d, b.width, n, y+h, b.minX, c0, cw)
 					continue
 				}
 				for q := range v.q {
-					p.fillRow(d[q*b.span*cw:][:b.span*cw], n, y+h, q*v.stepW+b.minX, c0, cw)
+					p.fillRow(b, d[q*b.span*cw:], b.span, n, y+h, q*v.stepW+b.minX, c0, cw)
 				}
 			}
 		}
@@ -65,31 +69,38 @@ func (p *product[T]) fill(b *band, dst []T, starts []int, r0, r1, c0, cw int) {
 	}
 }
 
-// fillRow copies one row of a picture from column x0 on; what lies outside is zero.
-func (p *product[T]) fillRow(d []T, n, y, x0, c0, cw int) {
+// fillRow copies width pixels of a picture row from column x0 on; what lies outside is zero.
+func (p *product[T]) fillRow(b *band, d []T, width, n, y, x0, c0, cw int) {
 	if y < 0 || y >= p.h {
-		clear(d)
+		clearLanes(b, d, width*cw)
 		return
 	}
 	cx := p.groups * p.cg
-	width := len(d) / cw
 	left := min(max(0, -x0), width)
 	right := min(max(0, x0+width-p.w), width-left)
-	clear(d[:left*cw])
-	clear(d[(width-right)*cw:])
-	if left+right == width {
+	clearLanes(b, d, left*cw)
+	clearLanes(b, d[(width-right)*cw:], right*cw)
+	count := width - left - right
+	if count == 0 {
 		return
 	}
-	d = d[left*cw : (width-right)*cw]
+	d = d[left*cw:]
 	src := p.x[((n*p.h+y)*p.w+x0+left)*cx+c0:]
-	if cw == cx {
-		copy(d, src)
-		return
-	}
-	for i := 0; i < len(d); i += cw {
-		copy(d[i:i+cw], src)
-		if i+cw < len(d) {
-			src = src[cx:]
+	switch {
+	case cw == laneBlock:
+		gemm.Split(d, b.gap, src, cx, count, max(b.lanes, 1))
+	case cw == cx:
+		copy(d[:count*cw], src)
+	default:
+		for i := range count {
+			copy(d[i*cw:(i+1)*cw], src[i*cx:])
 		}
+	}
+}
+
+// clearLanes sets count elements of each lane to zero.
+func clearLanes[T Float](b *band, d []T, count int) {
+	for i := range max(b.lanes, 1) {
+		clear(d[i*b.gap:][:count])
 	}
 }

@@ -87,12 +87,12 @@ func (t *narrow[T]) piece(r0, plane int, buf, planes []T) {
 	}
 	var sums [narrowColumns * panel]T
 	var offs, offsB [maxSpans]int
-	tile := gemm.Tile[T]{RowA: 1, StepA: panel, Len: t.cg, StepB: plane, C: sums[:], RowC: panel, Rows: t.kg}
+	tile := gemm.Tile[T]{RowA: 1, StepA: gemm.Half, Len: t.cg, StepB: plane, HalfB: gemm.Half, C: sums[:], RowC: panel, Rows: t.kg}
 	for i := range t.views {
 		v := &t.views[i]
 		tile.A = t.b[v.packed*t.cg*panel:]
 		for e, tap := range v.taps {
-			offs[e] = e * t.cg * panel
+			offs[e] = e * t.cg * gemm.Half
 			offsB[e] = (tap.dy-t.band.minY)*t.band.width + tap.dx - t.band.minX
 		}
 		tile.Offs, tile.OffsB = offs[:len(v.taps)], offsB[:len(v.taps)]

@@ -27,7 +27,10 @@ func PackForward[T Float](s *Shape, dst, w []T) {
 	par.For(s.Groups*n, 1, packForward[T]{*s, dst, w, planOf(s)})
 }
 
-// packForward writes panel after panel as [group][panel][tap][C/Groups][32].
+// packedColumn is where column k of a packed panel of so many rows begins.
+func packedColumn(k, rows int) int { return k/gemm.Half*rows*gemm.Half + k%gemm.Half }
+
+// packForward writes panel after panel as [group][panel][half][tap][C/Groups][16].
 type packForward[T Float] struct {
 	s      Shape
 	dst, w []T
@@ -49,11 +52,12 @@ func (t *packForward[T]) Run(lo, hi int) {
 		w := t.w[(i/n*kg+k0)*cg*area:][:width*cg*area]
 		k := 0
 		for ; k+8 <= width; k += 8 {
-			gemm.Scatter(d[k:], w[k*cg*area:], cg*area, t.plan.positions)
+			gemm.Scatter(d[packedColumn(k, cg*area):], w[k*cg*area:], cg*area, t.plan.rows)
 		}
 		for ; k < width; k++ {
+			at := packedColumn(k, cg*area)
 			for e, v := range w[k*cg*area : (k+1)*cg*area] {
-				d[t.plan.positions[e]+k] = v
+				d[t.plan.rows[e]+at] = v
 			}
 		}
 	}
@@ -71,7 +75,7 @@ func packBackward[T Float](s *Shape, dst, w []T, pl *plan) {
 }
 
 // packBack lays filters out for the input gradient: one view after the other, each
-// [group][panel of C/Groups][tap][K/Groups][32]. An item is one group and panel, in all views.
+// [group][panel of C/Groups][half][tap][K/Groups][16]. An item is one group and panel, in all views.
 type packBack[T Float] struct {
 	s      Shape
 	dst, w []T
@@ -79,59 +83,69 @@ type packBack[T Float] struct {
 }
 
 func (t *packBack[T]) Run(lo, hi int) {
+	cg := t.s.C / t.s.Groups
+	n := panels(cg)
+	for i := lo; i < hi; i++ {
+		for h := range 2 {
+			if c0 := i%n*panel + h*gemm.Half; c0 < cg {
+				t.half(i/n, i, h, c0, min(gemm.Half, cg-c0))
+			}
+		}
+	}
+}
+
+// half packs half h of panel i (counted through the groups): width channels of group g from c0 on.
+func (t *packBack[T]) half(g, i, h, c0, width int) {
+	const wide = gemm.Half
 	s := &t.s
 	cg, kg := s.C/s.Groups, s.K/s.Groups
 	area := s.R * s.S
-	n := panels(cg)
-	for i := lo; i < hi; i++ {
-		c0 := i % n * panel
-		width := min(panel, cg-c0)
-		// Where tap (r, s) of the panel's first channels goes; the kernel takes taps by eights, and what it
-		// takes too much it writes where it writes something else afterwards.
-		var room [maxPackedTaps]int
-		offs := room[:0]
-		taps := 0
-		for v := range t.plan.back {
-			taps += len(t.plan.back[v].taps)
+	// Where tap (r, s) of the first channels goes; the kernel takes taps by eights, and what it takes too much it
+	// writes where it writes something else afterwards.
+	var room [maxPackedTaps]int
+	offs := room[:0]
+	taps := 0
+	for v := range t.plan.back {
+		taps += len(t.plan.back[v].taps)
+	}
+	// Of a picture smaller than the filter's reach some taps see padding only and are in no view.
+	if area <= len(room) && taps == area {
+		offs = room[:(area+7)&^7]
+	}
+	for v := range t.plan.back {
+		view := &t.plan.back[v]
+		size := len(view.taps) * kg * wide
+		at := view.packed*kg*panel*s.Groups*panels(cg) + (2*i+h)*size
+		if width < wide {
+			clear(t.dst[at:][:size])
 		}
-		// Of a picture smaller than the filter's reach some taps see padding only and are in no view.
-		if area <= len(room) && taps == area {
-			offs = room[:(area+7)&^7]
-		}
-		for v := range t.plan.back {
-			view := &t.plan.back[v]
-			at := view.packed*kg*panel*s.Groups*n + i*len(view.taps)*kg*panel
-			if width < panel {
-				clear(t.dst[at:][:len(view.taps)*kg*panel])
+		for e, tap := range view.taps {
+			start := at + e*kg*wide
+			if len(offs) > 0 {
+				offs[tap.r*s.S+tap.s] = start
+				continue
 			}
-			for e, tap := range view.taps {
-				start := at + e*kg*panel
-				if len(offs) > 0 {
-					offs[tap.r*s.S+tap.s] = start
-					continue
-				}
-				for k := range kg {
-					t.column(start+k*panel, ((i/n*kg+k)*cg+c0)*area+tap.r*s.S+tap.s, area, width)
-				}
+			for k := range kg {
+				t.column(start+k*wide, ((g*kg+k)*cg+c0)*area+tap.r*s.S+tap.s, area, width)
 			}
 		}
-		if len(offs) == 0 {
-			continue
-		}
-		for e := area; e < len(offs); e++ {
-			offs[e] = offs[len(offs)-8]
-		}
-		for k := range kg {
-			src := ((i/n*kg+k)*cg + c0) * area
-			c := 0
-			if area > 1 {
-				for ; c+8 <= width && src+(c+7)*area+len(offs) <= len(t.w); c += 8 {
-					gemm.Scatter(t.dst[k*panel+c:], t.w[src+c*area:], area, offs)
-				}
+	}
+	if len(offs) == 0 {
+		return
+	}
+	for e := area; e < len(offs); e++ {
+		offs[e] = offs[len(offs)-8]
+	}
+	for k := range kg {
+		src := ((g*kg+k)*cg + c0) * area
+		c := 0
+		if area > 1 {
+			for ; c+8 <= width && src+(c+7)*area+len(offs) <= len(t.w); c += 8 {
+				gemm.Scatter(t.dst[k*wide+c:], t.w[src+c*area:], area, offs)
 			}
-			for e := range area {
-				t.column(offs[e]+k*panel+c, src+c*area+e, area, width-c)
-			}
+		}
+		for e := range area {
+			t.column(offs[e]+k*wide+c, src+c*area+e, area, width-c)
 		}
 	}
 }

@@ -128,7 +128,8 @@ func (p *product[T]) gatherTaps() int {
 // panelOf points the tile at panel j of group g and at tap e, and sets its columns.
 func (p *product[T]) panelOf(t *gemm.Tile[T], g, j, e int) {
 	t.Cols = min(panel, p.kg-j*panel)
-	t.B = p.b[((g*panels(p.kg)+j)*len(p.view.taps)+e)*p.cg*panel:]
+	size := len(p.view.taps) * p.cg * gemm.Half
+	t.B, t.StepB, t.HalfB = p.b[2*(g*panels(p.kg)+j)*size+e*p.cg*gemm.Half:], gemm.Half, size
 }
 
 // bandPiece computes output rows r0… of group g, panels j0….
@@ -143,7 +144,7 @@ func (p *product[T]) bandPiece(r0, g, j0 int, buf []T) {
 		offs[i] = ((sp.dy-p.band.minY)*p.band.width + sp.dx - p.band.minX) * p.cg
 	}
 	t := gemm.Tile[T]{
-		RowA: v.stepW * p.cg, StepA: 1, StepB: panel, RowC: v.colMul * p.pitch, Rows: v.q,
+		RowA: v.stepW * p.cg, StepA: 1, RowC: v.colMul * p.pitch, Rows: v.q,
 		Next: p.ahead(r1*v.stepH, (r1-r0)*v.stepH),
 	}
 	for j := j0; j < j1; j++ {
@@ -160,7 +161,7 @@ func (p *product[T]) bandPiece(r0, g, j0 int, buf []T) {
 				}
 				t.A, t.Offs, t.Len = buf[starts[r-r0]:], offs[i:e], v.spans[i].count*p.cg
 				t.Run()
-				t.B = t.B[(e-i)*t.Len*panel:]
+				t.B = t.B[(e-i)*t.Len*gemm.Half:]
 				t.Add = true
 				i = e
 			}
@@ -193,7 +194,7 @@ func (p *product[T]) pixelPiece(m0, g, j0 int, buf, out []T) {
 	j1 := min(j0+p.cols, panels(p.kg))
 	k0, k1 := j0*panel, min(j1*panel, p.kg)
 	cx := p.groups * p.cg
-	t := gemm.Tile[T]{Offs: p.offs, Rows: rows, StepA: 1, StepB: panel, RowC: p.pitch}
+	t := gemm.Tile[T]{Offs: p.offs, Rows: rows, StepA: 1, RowC: p.pitch}
 	if len(v.taps) == 0 { // nothing reaches these pixels
 		if p.add {
 			return

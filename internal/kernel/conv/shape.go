@@ -75,8 +75,9 @@ type plan struct {
 	narrow  []view // the forward view, if it is computed by narrow
 	wide    view   // all views of back together, if they are computed together (see narrow)
 	offs    []int  // 0, the offset list of a kernel with one run
-	// positions[c·R·S + tap] is where element (c, tap) of a filter lies in its panel, which is [tap][C/Groups][32].
-	positions []int
+	// Where element (c, tap) of a filter, c·R·S + tap, lies in a panel of gradients, [tap][C/Groups][32], and in
+	// half a packed panel, [tap][C/Groups][16].
+	positions, rows []int
 }
 
 var plans = struct {
@@ -129,6 +130,7 @@ func newPlan(s *Shape) *plan {
 	for c := range s.C / s.Groups {
 		for e := range f.taps {
 			pl.positions = append(pl.positions, (e*s.C/s.Groups+c)*panel)
+			pl.rows = append(pl.rows, (e*s.C/s.Groups+c)*gemm.Half)
 		}
 	}
 	seen := 0

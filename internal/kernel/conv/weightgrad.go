@@ -10,6 +10,7 @@ const (
 	bandPixels   = 448      // output pixels that are summed in registers before a sum goes back to memory
 	leastPixels  = 96       // the same at least, however many channels a pixel has
 	cachedPixels = 224      // rows of half a panel that stay in the first-level cache
+	copiedPixels = 128      // the most of a picture that could be read as it lies but is copied
 	bandSize     = 64 << 10 // elements of a band: it stays in the second-level cache
 	partPixels   = 384      // output pixels that are worth a partial result
 	maxParts     = 16       // partial results
@@ -28,6 +29,7 @@ type weightGrad[T Float] struct {
 	lines   int // output rows a part
 	step    int // output rows a band
 	block   int // input channels a band
+	lane    int // input channels that lie together in a band: [block/lane][row][column][lane]
 	share   int // input channels a task
 	across  int // panels a task
 }
@@ -59,6 +61,15 @@ func newWeightGrad[T Float](s *Shape) weightGrad[T] {
 	size := t.band.rows(t.view, t.step) * t.band.width
 	blocks := par.Chunks(size*t.cg, limit)
 	t.block = min(t.cg, (par.Chunks(t.cg, blocks)+15)&^15)
+	// Sixteen channels of a pixel fill a cache line, which as many rows of the product share. The band is copied
+	// so even where the picture could be read as it lies, since its pixels are far apart.
+	t.lane = t.block
+	if cpu.Current() == cpu.AVX2 && t.cg >= laneBlock && t.cg%8 == 0 {
+		t.lane, t.source = laneBlock, banded
+		if t.view.plain(s.H, s.W) { // the copy, what it is copied from and what comes next share the second-level cache
+			t.step = max(1, min(t.step, copiedPixels/s.Q))
+		}
+	}
 	// Tasks share out the parts; if these are few, the panels. Where a band would be copied in many blocks of
 	// channels, and again for each share of the panels, the blocks are shared out first.
 	t.share, t.across = t.cg, panels(t.kg)
@@ -75,6 +86,19 @@ func (t *weightGrad[T]) tasks() int {
 	return t.parts * t.groups * par.Chunks(t.cg, t.share) * par.Chunks(panels(t.kg), t.across)
 }
 
+// length is the number of pixels of a band.
+func (t *weightGrad[T]) length() int { return t.band.rows(t.view, t.step) * t.band.width }
+
+// bandStarts is where each output row begins in a band: in whole lanes, and in the last one if it is narrower.
+type bandStarts [2][maxBandRows]int
+
+func (s *bandStarts) of(width, lane int) []int {
+	if width < lane {
+		return s[1][:]
+	}
+	return s[0][:]
+}
+
 func (t *weightGrad[T]) workspace() int { return t.parts * PackedSize(&t.s) }
 
 func (t *weightGrad[T]) run() {
@@ -83,7 +107,7 @@ func (t *weightGrad[T]) run() {
 }
 
 func (t *weightGrad[T]) Run(lo, hi int) {
-	buf := gemm.Borrow[T](t.band.rows(t.view, t.step) * t.band.width * t.block)
+	buf := gemm.Borrow[T](t.length() * t.block)
 	columns := gemm.Borrow[T](t.step * t.view.q * panel)
 	steps, shares := par.Chunks(panels(t.kg), t.across), par.Chunks(t.cg, t.share)
 	for i := lo; i < hi; i++ {
@@ -107,19 +131,25 @@ func (t *weightGrad[T]) sum(part, g, j0, r0, r1, c0 int, buf, columns []T) {
 	n, channels := panels(t.kg), t.groups*t.kg
 	size := len(v.taps) * t.cg * panel
 	cw := min(t.block, t.cg-c0)
-	var starts [maxBandRows]int
-	tile := gemm.Tile[T]{
-		Len: v.q, RowA: 1, StepA: t.band.stepW * cw, RowC: panel,
-	}
+	var starts bandStarts
+	tile := gemm.Tile[T]{Len: v.q, RowA: 1, HalfB: gemm.Half, RowC: panel}
 	if t.source == pixels {
 		cx := t.groups * t.cg
 		buf = t.x[r0*v.q*cx+g*t.cg+c0:]
 		tile.StepA = cx
 		for i := range r1 - r0 {
-			starts[i] = i * v.q * cx
+			starts[0][i] = i * v.q * cx
 		}
 	} else {
-		t.fill(&t.band, buf, starts[:], r0, r1, g*t.cg+c0, cw)
+		tile.StepA = t.band.stepW
+		if whole := cw / t.lane; whole > 0 {
+			b := t.band
+			b.lanes, b.gap = whole, t.length()*t.lane
+			t.fill(&b, buf, starts[0][:], r0, r1, g*t.cg+c0, t.lane)
+		}
+		if w := cw % t.lane; w > 0 {
+			t.fill(&t.band, buf[(cw-w)*t.length():], starts[1][:], r0, r1, g*t.cg+c0+cw-w, w)
+		}
 	}
 	// What the next band will read is prefetched meanwhile, the larger part first.
 	var later []T
@@ -136,10 +166,7 @@ func (t *weightGrad[T]) sum(part, g, j0, r0, r1, c0 int, buf, columns []T) {
 	// walks the columns so often that they should stay in the first-level cache.
 	packed, lines, width := gemm.Clash[T](channels) && len(v.taps)*cw >= 256, r1-r0, panel
 	if cpu.Current() == cpu.AVX2 && len(v.taps)*cw >= 64 {
-		packed, lines = true, max(1, cachedPixels/v.q)
-		if t.source == pixels {
-			width = panel / 2
-		}
+		packed, lines, width = true, max(1, cachedPixels/v.q), laneBlock
 	}
 	for j := j0; j < min(j0+t.across, n); j++ {
 		if len(tile.Next) == 0 {
@@ -148,7 +175,6 @@ func (t *weightGrad[T]) sum(part, g, j0, r0, r1, c0 int, buf, columns []T) {
 		sums := t.partial[((part*t.groups+g)*n+j)*size:][:size]
 		for r := r0; r < r1; r += lines {
 			last := min(r+lines, r1)
-			tile.Offs = starts[r-r0 : last-r0]
 			tile.Add = r0 > part*t.lines || r > r0
 			for k := j * panel; k < min((j+1)*panel, t.kg); k += width {
 				tile.Cols = min(width, t.kg-k)
@@ -158,38 +184,53 @@ func (t *weightGrad[T]) sum(part, g, j0, r0, r1, c0 int, buf, columns []T) {
 				} else {
 					tile.B, tile.StepB = t.dy[r*v.q*channels+g*t.kg+k:], channels
 				}
-				t.spans(&tile, sums[k-j*panel:], buf, c0, cw)
+				tile.Next = t.spans(tile, sums[k-j*panel:], buf, &starts, r-r0, last-r0, c0, cw)
 			}
 		}
 	}
 }
 
-// spans computes one panel for channels c0…c0+cw−1 and every tap.
-func (t *weightGrad[T]) spans(tile *gemm.Tile[T], sums, buf []T, c0, cw int) {
-	e := 0
-	for _, sp := range t.view.spans {
-		tile.A = buf[((sp.dy-t.band.minY)*t.band.width+sp.dx-t.band.minX)*cw:]
-		if cw == t.cg {
-			tile.C, tile.Rows = sums[e*cw*panel:], sp.count*cw
-			tile.Run()
-			e += sp.count
-			continue
+// spans computes one panel for channels c0…c0+cw−1 and every tap, over rows r0…r1−1 of the band. It returns
+// what of the tile's Next has not been prefetched.
+func (t *weightGrad[T]) spans(tile gemm.Tile[T], sums, buf []T, starts *bandStarts, r0, r1, c0, cw int) []T {
+	step := tile.StepA
+	for c := 0; c < cw; c += t.lane {
+		w := min(t.lane, cw-c)
+		tile.Offs = starts.of(w, t.lane)[r0:r1]
+		if t.source == banded {
+			tile.StepA = step * w
 		}
-		for range sp.count {
-			tile.C, tile.Rows = sums[(e*t.cg+c0)*panel:], cw
-			tile.Run()
-			tile.A = tile.A[cw:]
-			e++
+		e := 0
+		for _, sp := range t.view.spans {
+			tile.A = buf[c*t.length()+((sp.dy-t.band.minY)*t.band.width+sp.dx-t.band.minX)*w:]
+			if w == t.cg {
+				tile.C, tile.Rows = sums[e*w*panel:], sp.count*w
+				tile.Run()
+				e += sp.count
+				continue
+			}
+			for range sp.count {
+				tile.C, tile.Rows = sums[(e*t.cg+c0+c)*panel:], w
+				tile.Run()
+				tile.A = tile.A[w:]
+				e++
+			}
 		}
 	}
+	return tile.Next
 }
 
 // packColumns copies channels k0…k0+count−1 of output pixels m0…m1−1 as rows of width elements.
 func (t *weightGrad[T]) packColumns(dst []T, width, m0, m1, k0, count int) {
 	channels := t.groups * t.kg
+	src := t.dy[k0:]
+	if count == width && width == laneBlock {
+		gemm.Split(dst, 0, src[m0*channels:], channels, m1-m0, 1)
+		return
+	}
 	for m := m0; m < m1; m++ {
 		d := dst[(m-m0)*width:][:width]
-		copy(d[:count], t.dy[m*channels+k0:])
+		copy(d[:count], src[m*channels:])
 		clear(d[count:])
 	}
 }

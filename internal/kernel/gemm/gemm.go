@@ -85,7 +85,7 @@ type product[T Float] struct {
 	strideA, strideB, strideC int
 
 	n0, n1, k0, k1 int // columns and depth of the block
-	packed         []T // B of the block, panel after panel, each [k1−k0][Panel]
+	packed         []T // B of the block, panel after panel, each [2][k1−k0][Half]
 }
 
 // run computes the product; serial says that the caller is itself one task of many.
@@ -152,10 +152,10 @@ func (t *packing[T]) Run(lo, hi int) {
 	}
 }
 
-// panelRows[x] is where row x of a packed panel begins.
+// panelRows[x] is where row x of half a packed panel begins.
 var panelRows = func() (rows [blockK + blockK/4]int) {
 	for x := range rows {
-		rows[x] = x * Panel
+		rows[x] = x * Half
 	}
 	return rows
 }()
@@ -167,12 +167,20 @@ func (p *product[T]) packTail(panels int) {
 	}
 }
 
-// packPanel writes alpha·op(B) of panel j of the block as [k1−k0][Panel], filled with zeros to the right.
+// packPanel writes alpha·op(B) of panel j of the block as [2][k1−k0][Half], filled with zeros to the right.
 func (p *product[T]) packPanel(dst []T, j int) {
 	depth := p.k1 - p.k0
-	j0 := p.n0 + j*Panel
-	w := min(Panel, p.n-j0)
-	dst = dst[:depth*Panel]
+	for h := range 2 {
+		j0 := p.n0 + j*Panel + h*Half
+		if w := min(Half, p.n-j0); w > 0 {
+			p.packHalf(dst[h*depth*Half:][:depth*Half], j0, w)
+		}
+	}
+}
+
+// packHalf packs w columns from j0 on.
+func (p *product[T]) packHalf(dst []T, j0, w int) {
+	depth := p.k1 - p.k0
 	if p.transB {
 		q := 0
 		if p.alpha == 1 {
@@ -183,23 +191,23 @@ func (p *product[T]) packPanel(dst []T, j int) {
 		for ; q < w; q++ {
 			src := p.b[(j0+q)*p.ldb+p.k0:][:depth]
 			for x, v := range src {
-				dst[x*Panel+q] = p.alpha * v
+				dst[x*Half+q] = p.alpha * v
 			}
 		}
-		for x := 0; x < depth && w < Panel; x++ {
-			clear(dst[x*Panel+w : (x+1)*Panel])
+		for x := 0; x < depth && w < Half; x++ {
+			clear(dst[x*Half+w : (x+1)*Half])
 		}
 		return
 	}
+	if w == Half && p.alpha == 1 {
+		Split(dst, 0, p.b[p.k0*p.ldb+j0:], p.ldb, depth, 1)
+		return
+	}
 	for x := range depth {
-		row := dst[x*Panel : (x+1)*Panel]
+		row := dst[x*Half : (x+1)*Half]
 		src := p.b[(p.k0+x)*p.ldb+j0:][:w]
-		if p.alpha == 1 {
-			copy(row, src)
-		} else {
-			for q, v := range src {
-				row[q] = p.alpha * v
-			}
+		for q, v := range src {
+			row[q] = p.alpha * v
 		}
 		clear(row[w:])
 	}
@@ -266,7 +274,7 @@ func (p *product[T]) block(i0, j0, rows, cols int, direct bool) {
 	rows = min(rows, p.m-i0)
 	panels := min(cols, par.Chunks(p.n1-p.n0, Panel)-j0)
 	depth := p.k1 - p.k0
-	t := Tile[T]{Offs: noOffset, Len: depth, StepB: Panel, RowC: p.ldc, Add: p.k0 > 0 || p.beta != 0}
+	t := Tile[T]{Offs: noOffset, Len: depth, RowC: p.ldc, Add: p.k0 > 0 || p.beta != 0}
 	if p.k0 == 0 && p.beta != 0 && p.beta != 1 {
 		w := min(p.n1-p.n0, (j0+panels)*Panel) - j0*Panel
 		scale(p.beta, p.c[i0*p.ldc+p.n0+j0*Panel:], rows, w, p.ldc)
@@ -289,6 +297,10 @@ func (p *product[T]) block(i0, j0, rows, cols int, direct bool) {
 			t.A, t.RowA = buf.Data, wide
 		}
 	}
+	if !p.transA && depth == p.k && panels == par.Chunks(p.n1-p.n0, Panel) {
+		next := min((i0+rows)*p.lda, len(p.a)) // A is read once: the rows of the next task are fetched meanwhile
+		t.Next = p.a[next:min(next+rows*p.lda, len(p.a))]
+	}
 	t.Rows = rows
 	for j := j0; j < j0+panels; j++ {
 		col := p.n0 + j*Panel
@@ -296,11 +308,11 @@ func (p *product[T]) block(i0, j0, rows, cols int, direct bool) {
 		t.C = p.c[i0*p.ldc+col:]
 		switch {
 		case !direct:
-			t.B = p.packed[j*depth*Panel:]
+			t.B, t.StepB, t.HalfB = p.packed[j*depth*Panel:], Half, depth*Half
 		case t.Cols < Panel:
-			t.B, t.StepB = p.packed, Panel
+			t.B, t.StepB, t.HalfB = p.packed, Half, depth*Half
 		default:
-			t.B, t.StepB = p.b[p.k0*p.ldb+col:], p.ldb
+			t.B, t.StepB, t.HalfB = p.b[p.k0*p.ldb+col:], p.ldb, Half
 		}
 		t.Run()
 	}

@@ -75,15 +75,17 @@ func testTile[T Float](t *testing.T) {
 							rowA, stepA = 2, 2*rows+1
 						}
 						span := (rows-1)*rowA + max(0, k-1)*stepA + 1
-						width := 16
-						if cols > 16 {
-							width = Panel
+						stepB, halfB, width, rowC := Half+rng.Intn(2)*21, Half, Half, cols+rng.Intn(4)
+						if stepB == Half {
+							halfB = runs*k*Half + rng.Intn(2)*3
 						}
-						stepB, rowC := width+rng.Intn(2)*5, cols+rng.Intn(4)
+						if cols > Half {
+							width += halfB
+						}
 						a, b := newGuarded[T](span+7*runs, rng), newGuarded[T](max(1, (runs*k-1)*stepB+width)+2*runs, rng)
 						c := newGuarded[T]((rows-1)*rowC+cols, rng)
 						want := append([]T(nil), c.data...)
-						tile := Tile[T]{A: a.data, Len: k, RowA: rowA, StepA: stepA, B: b.data, StepB: stepB, RowC: rowC, Rows: rows, Cols: cols, Add: add}
+						tile := Tile[T]{A: a.data, Len: k, RowA: rowA, StepA: stepA, B: b.data, StepB: stepB, HalfB: halfB, RowC: rowC, Rows: rows, Cols: cols, Add: add}
 						for r := range runs {
 							tile.Offs = append(tile.Offs, 7*r)
 							if form > 0 {

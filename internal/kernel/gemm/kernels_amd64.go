@@ -204,6 +204,36 @@ func tile256x5x2(c *byte)
 //go:noescape
 func tile256x6x2(c *byte)
 
+// tile256x1x3 computes 1 rows of 3 vectors; c points to a call.
+//
+//go:noescape
+func tile256x1x3(c *byte)
+
+// tile256x2x3 computes 2 rows of 3 vectors; c points to a call.
+//
+//go:noescape
+func tile256x2x3(c *byte)
+
+// tile256x3x3 computes 3 rows of 3 vectors; c points to a call.
+//
+//go:noescape
+func tile256x3x3(c *byte)
+
+// tile256x1x4 computes 1 rows of 4 vectors; c points to a call.
+//
+//go:noescape
+func tile256x1x4(c *byte)
+
+// tile256x2x4 computes 2 rows of 4 vectors; c points to a call.
+//
+//go:noescape
+func tile256x2x4(c *byte)
+
+// tile256x3x4 computes 3 rows of 4 vectors; c points to a call.
+//
+//go:noescape
+func tile256x3x4(c *byte)
+
 // scatter8 reads eight rows of 8·blocks floats, stride elements apart, and writes column i, as eight
 // floats, to dst[offs[i]]. Within a block the first column is written last.
 //
@@ -215,3 +245,8 @@ func scatter8(dst *float32, src *float32, stride int, offs *int, blocks int)
 //
 //go:noescape
 func gather8(dst *float32, stride int, src *float32, offs *int, blocks int, parts int, next int)
+
+// split16 copies rows of 16·pieces floats, stride elements apart: piece p of row r goes to dst[p·gap + 16·r].
+//
+//go:noescape
+func split16(dst *float32, gap int, src *float32, stride int, rows int, pieces int)

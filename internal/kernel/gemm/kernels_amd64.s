@@ -58,36 +58,40 @@ run:
 follows:
 	MOVQ 40(AX), R11
 	SUBQ $0x02, R11
-	JLT  odd
+	JLT  rest
 
-pair:
+steps:
 	VMOVUPS          (CX), Z1
-	PREFETCHT0       2048(CX)
+	PREFETCHT0       1024(CX)
 	ADDQ             DI, CX
 	PREFETCHT0       (R8)
 	ADDQ             R9, R8
 	VFMADD231PS.BCST (R10), Z1, Z0
 	ADDQ             SI, R10
 	VMOVUPS          (CX), Z1
-	PREFETCHT0       2048(CX)
+	PREFETCHT0       1024(CX)
 	ADDQ             DI, CX
 	PREFETCHT0       (R8)
 	ADDQ             R9, R8
 	VFMADD231PS.BCST (R10), Z1, Z0
 	ADDQ             SI, R10
 	SUBQ             $0x02, R11
-	JGE              pair
+	JGE              steps
 
-odd:
-	CMPQ             R11, $-1
-	JNE              next
+rest:
+	ADDQ $0x02, R11
+	JZ   next
+
+single:
 	VMOVUPS          (CX), Z1
-	PREFETCHT0       2048(CX)
+	PREFETCHT0       1024(CX)
 	ADDQ             DI, CX
 	PREFETCHT0       (R8)
 	ADDQ             R9, R8
 	VFMADD231PS.BCST (R10), Z1, Z0
 	ADDQ             SI, R10
+	DECQ             R11
+	JNZ              single
 
 next:
 	DECQ BX
@@ -162,11 +166,11 @@ run:
 follows:
 	MOVQ 40(AX), R12
 	SUBQ $0x02, R12
-	JLT  odd
+	JLT  rest
 
-pair:
+steps:
 	VMOVUPS          (CX), Z2
-	PREFETCHT0       2048(CX)
+	PREFETCHT0       1024(CX)
 	ADDQ             R8, CX
 	PREFETCHT0       (R9)
 	ADDQ             R10, R9
@@ -174,7 +178,7 @@ pair:
 	VFMADD231PS.BCST (R11)(SI*1), Z2, Z1
 	ADDQ             DI, R11
 	VMOVUPS          (CX), Z2
-	PREFETCHT0       2048(CX)
+	PREFETCHT0       1024(CX)
 	ADDQ             R8, CX
 	PREFETCHT0       (R9)
 	ADDQ             R10, R9
@@ -182,19 +186,23 @@ pair:
 	VFMADD231PS.BCST (R11)(SI*1), Z2, Z1
 	ADDQ             DI, R11
 	SUBQ             $0x02, R12
-	JGE              pair
+	JGE              steps
 
-odd:
-	CMPQ             R12, $-1
-	JNE              next
+rest:
+	ADDQ $0x02, R12
+	JZ   next
+
+single:
 	VMOVUPS          (CX), Z2
-	PREFETCHT0       2048(CX)
+	PREFETCHT0       1024(CX)
 	ADDQ             R8, CX
 	PREFETCHT0       (R9)
 	ADDQ             R10, R9
 	VFMADD231PS.BCST (R11), Z2, Z0
 	VFMADD231PS.BCST (R11)(SI*1), Z2, Z1
 	ADDQ             DI, R11
+	DECQ             R12
+	JNZ              single
 
 next:
 	DECQ BX
@@ -281,11 +289,11 @@ run:
 follows:
 	MOVQ 40(AX), R12
 	SUBQ $0x02, R12
-	JLT  odd
+	JLT  rest
 
-pair:
+steps:
 	VMOVUPS          (CX), Z3
-	PREFETCHT0       2048(CX)
+	PREFETCHT0       1024(CX)
 	ADDQ             R8, CX
 	PREFETCHT0       (R9)
 	ADDQ             R10, R9
@@ -294,7 +302,7 @@ pair:
 	VFMADD231PS.BCST (R11)(SI*2), Z3, Z2
 	ADDQ             DI, R11
 	VMOVUPS          (CX), Z3
-	PREFETCHT0       2048(CX)
+	PREFETCHT0       1024(CX)
 	ADDQ             R8, CX
 	PREFETCHT0       (R9)
 	ADDQ             R10, R9
@@ -303,13 +311,15 @@ pair:
 	VFMADD231PS.BCST (R11)(SI*2), Z3, Z2
 	ADDQ             DI, R11
 	SUBQ             $0x02, R12
-	JGE              pair
+	JGE              steps
 
-odd:
-	CMPQ             R12, $-1
-	JNE              next
+rest:
+	ADDQ $0x02, R12
+	JZ   next
+
+single:
 	VMOVUPS          (CX), Z3
-	PREFETCHT0       2048(CX)
+	PREFETCHT0       1024(CX)
 	ADDQ             R8, CX
 	PREFETCHT0       (R9)
 	ADDQ             R10, R9
@@ -317,6 +327,8 @@ odd:
 	VFMADD231PS.BCST (R11)(SI*1), Z3, Z1
 	VFMADD231PS.BCST (R11)(SI*2), Z3, Z2
 	ADDQ             DI, R11
+	DECQ             R12
+	JNZ              single
 
 next:
 	DECQ BX
@@ -416,11 +428,11 @@ run:
 follows:
 	MOVQ 40(AX), R13
 	SUBQ $0x02, R13
-	JLT  odd
+	JLT  rest
 
-pair:
+steps:
 	VMOVUPS          (CX), Z4
-	PREFETCHT0       2048(CX)
+	PREFETCHT0       1024(CX)
 	ADDQ             R8, CX
 	PREFETCHT0       (R10)
 	ADDQ             R11, R10
@@ -430,7 +442,7 @@ pair:
 	VFMADD231PS.BCST (R12)(R9*1), Z4, Z3
 	ADDQ             DI, R12
 	VMOVUPS          (CX), Z4
-	PREFETCHT0       2048(CX)
+	PREFETCHT0       1024(CX)
 	ADDQ             R8, CX
 	PREFETCHT0       (R10)
 	ADDQ             R11, R10
@@ -440,13 +452,15 @@ pair:
 	VFMADD231PS.BCST (R12)(R9*1), Z4, Z3
 	ADDQ             DI, R12
 	SUBQ             $0x02, R13
-	JGE              pair
+	JGE              steps
 
-odd:
-	CMPQ             R13, $-1
-	JNE              next
+rest:
+	ADDQ $0x02, R13
+	JZ   next
+
+single:
 	VMOVUPS          (CX), Z4
-	PREFETCHT0       2048(CX)
+	PREFETCHT0       1024(CX)
 	ADDQ             R8, CX
 	PREFETCHT0       (R10)
 	ADDQ             R11, R10
@@ -455,6 +469,8 @@ odd:
 	VFMADD231PS.BCST (R12)(SI*2), Z4, Z2
 	VFMADD231PS.BCST (R12)(R9*1), Z4, Z3
 	ADDQ             DI, R12
+	DECQ             R13
+	JNZ              single
 
 next:
 	DECQ BX
@@ -566,11 +582,11 @@ run:
 follows:
 	MOVQ 40(AX), R13
 	SUBQ $0x02, R13
-	JLT  odd
+	JLT  rest
 
-pair:
+steps:
 	VMOVUPS          (CX), Z5
-	PREFETCHT0       2048(CX)
+	PREFETCHT0       1024(CX)
 	ADDQ             R8, CX
 	PREFETCHT0       (R10)
 	ADDQ             R11, R10
@@ -581,7 +597,7 @@ pair:
 	VFMADD231PS.BCST (R12)(SI*4), Z5, Z4
 	ADDQ             DI, R12
 	VMOVUPS          (CX), Z5
-	PREFETCHT0       2048(CX)
+	PREFETCHT0       1024(CX)
 	ADDQ             R8, CX
 	PREFETCHT0       (R10)
 	ADDQ             R11, R10
@@ -592,13 +608,15 @@ pair:
 	VFMADD231PS.BCST (R12)(SI*4), Z5, Z4
 	ADDQ             DI, R12
 	SUBQ             $0x02, R13
-	JGE              pair
+	JGE              steps
 
-odd:
-	CMPQ             R13, $-1
-	JNE              next
+rest:
+	ADDQ $0x02, R13
+	JZ   next
+
+single:
 	VMOVUPS          (CX), Z5
-	PREFETCHT0       2048(CX)
+	PREFETCHT0       1024(CX)
 	ADDQ             R8, CX
 	PREFETCHT0       (R10)
 	ADDQ             R11, R10
@@ -608,6 +626,8 @@ odd:
 	VFMADD231PS.BCST (R12)(R9*1), Z5, Z3
 	VFMADD231PS.BCST (R12)(SI*4), Z5, Z4
 	ADDQ             DI, R12
+	DECQ             R13
+	JNZ              single
 
 next:
 	DECQ BX
@@ -733,11 +753,11 @@ run:
 follows:
 	MOVQ 40(AX), R14
 	SUBQ $0x02, R14
-	JLT  odd
+	JLT  rest
 
-pair:
+steps:
 	VMOVUPS          (CX), Z6
-	PREFETCHT0       2048(CX)
+	PREFETCHT0       1024(CX)
 	ADDQ             R8, CX
 	PREFETCHT0       (R10)
 	ADDQ             R11, R10
@@ -750,7 +770,7 @@ pair:
 	ADDQ             DI, R12
 	ADDQ             DI, R13
 	VMOVUPS          (CX), Z6
-	PREFETCHT0       2048(CX)
+	PREFETCHT0       1024(CX)
 	ADDQ             R8, CX
 	PREFETCHT0       (R10)
 	ADDQ             R11, R10
@@ -763,13 +783,15 @@ pair:
 	ADDQ             DI, R12
 	ADDQ             DI, R13
 	SUBQ             $0x02, R14
-	JGE              pair
+	JGE              steps
 
-odd:
-	CMPQ             R14, $-1
-	JNE              next
+rest:
+	ADDQ $0x02, R14
+	JZ   next
+
+single:
 	VMOVUPS          (CX), Z6
-	PREFETCHT0       2048(CX)
+	PREFETCHT0       1024(CX)
 	ADDQ             R8, CX
 	PREFETCHT0       (R10)
 	ADDQ             R11, R10
@@ -781,6 +803,8 @@ odd:
 	VFMADD231PS.BCST (R13), Z6, Z5
 	ADDQ             DI, R12
 	ADDQ             DI, R13
+	DECQ             R14
+	JNZ              single
 
 next:
 	DECQ BX
@@ -918,11 +942,11 @@ run:
 follows:
 	MOVQ 40(AX), R14
 	SUBQ $0x02, R14
-	JLT  odd
+	JLT  rest
 
-pair:
+steps:
 	VMOVUPS          (CX), Z7
-	PREFETCHT0       2048(CX)
+	PREFETCHT0       1024(CX)
 	ADDQ             R8, CX
 	PREFETCHT0       (R10)
 	ADDQ             R11, R10
@@ -936,7 +960,7 @@ pair:
 	ADDQ             DI, R12
 	ADDQ             DI, R13
 	VMOVUPS          (CX), Z7
-	PREFETCHT0       2048(CX)
+	PREFETCHT0       1024(CX)
 	ADDQ             R8, CX
 	PREFETCHT0       (R10)
 	ADDQ             R11, R10
@@ -950,13 +974,15 @@ pair:
 	ADDQ             DI, R12
 	ADDQ             DI, R13
 	SUBQ             $0x02, R14
-	JGE              pair
+	JGE              steps
 
-odd:
-	CMPQ             R14, $-1
-	JNE              next
+rest:
+	ADDQ $0x02, R14
+	JZ   next
+
+single:
 	VMOVUPS          (CX), Z7
-	PREFETCHT0       2048(CX)
+	PREFETCHT0       1024(CX)
 	ADDQ             R8, CX
 	PREFETCHT0       (R10)
 	ADDQ             R11, R10
@@ -969,6 +995,8 @@ odd:
 	VFMADD231PS.BCST (R13)(SI*1), Z7, Z6
 	ADDQ             DI, R12
 	ADDQ             DI, R13
+	DECQ             R14
+	JNZ              single
 
 next:
 	DECQ BX
@@ -1118,11 +1146,11 @@ run:
 follows:
 	MOVQ 40(AX), R14
 	SUBQ $0x02, R14
-	JLT  odd
+	JLT  rest
 
-pair:
+steps:
 	VMOVUPS          (CX), Z8
-	PREFETCHT0       2048(CX)
+	PREFETCHT0       1024(CX)
 	ADDQ             R8, CX
 	PREFETCHT0       (R10)
 	ADDQ             R11, R10
@@ -1137,7 +1165,7 @@ pair:
 	ADDQ             DI, R12
 	ADDQ             DI, R13
 	VMOVUPS          (CX), Z8
-	PREFETCHT0       2048(CX)
+	PREFETCHT0       1024(CX)
 	ADDQ             R8, CX
 	PREFETCHT0       (R10)
 	ADDQ             R11, R10
@@ -1152,13 +1180,15 @@ pair:
 	ADDQ             DI, R12
 	ADDQ             DI, R13
 	SUBQ             $0x02, R14
-	JGE              pair
+	JGE              steps
 
-odd:
-	CMPQ             R14, $-1
-	JNE              next
+rest:
+	ADDQ $0x02, R14
+	JZ   next
+
+single:
 	VMOVUPS          (CX), Z8
-	PREFETCHT0       2048(CX)
+	PREFETCHT0       1024(CX)
 	ADDQ             R8, CX
 	PREFETCHT0       (R10)
 	ADDQ             R11, R10
@@ -1172,6 +1202,8 @@ odd:
 	VFMADD231PS.BCST (R13)(SI*2), Z8, Z7
 	ADDQ             DI, R12
 	ADDQ             DI, R13
+	DECQ             R14
+	JNZ              single
 
 next:
 	DECQ BX
@@ -1333,11 +1365,11 @@ run:
 follows:
 	MOVQ 40(AX), R14
 	SUBQ $0x02, R14
-	JLT  odd
+	JLT  rest
 
-pair:
+steps:
 	VMOVUPS          (CX), Z9
-	PREFETCHT0       2048(CX)
+	PREFETCHT0       1024(CX)
 	ADDQ             R8, CX
 	PREFETCHT0       (R10)
 	ADDQ             R11, R10
@@ -1353,7 +1385,7 @@ pair:
 	ADDQ             DI, R12
 	ADDQ             DI, R13
 	VMOVUPS          (CX), Z9
-	PREFETCHT0       2048(CX)
+	PREFETCHT0       1024(CX)
 	ADDQ             R8, CX
 	PREFETCHT0       (R10)
 	ADDQ             R11, R10
@@ -1369,13 +1401,15 @@ pair:
 	ADDQ             DI, R12
 	ADDQ             DI, R13
 	SUBQ             $0x02, R14
-	JGE              pair
+	JGE              steps
 
-odd:
-	CMPQ             R14, $-1
-	JNE              next
+rest:
+	ADDQ $0x02, R14
+	JZ   next
+
+single:
 	VMOVUPS          (CX), Z9
-	PREFETCHT0       2048(CX)
+	PREFETCHT0       1024(CX)
 	ADDQ             R8, CX
 	PREFETCHT0       (R10)
 	ADDQ             R11, R10
@@ -1390,6 +1424,8 @@ odd:
 	VFMADD231PS.BCST (R13)(R9*1), Z9, Z8
 	ADDQ             DI, R12
 	ADDQ             DI, R13
+	DECQ             R14
+	JNZ              single
 
 next:
 	DECQ BX
@@ -1563,11 +1599,11 @@ run:
 follows:
 	MOVQ 40(AX), R14
 	SUBQ $0x02, R14
-	JLT  odd
+	JLT  rest
 
-pair:
+steps:
 	VMOVUPS          (CX), Z10
-	PREFETCHT0       2048(CX)
+	PREFETCHT0       1024(CX)
 	ADDQ             R8, CX
 	PREFETCHT0       (R10)
 	ADDQ             R11, R10
@@ -1584,7 +1620,7 @@ pair:
 	ADDQ             DI, R12
 	ADDQ             DI, R13
 	VMOVUPS          (CX), Z10
-	PREFETCHT0       2048(CX)
+	PREFETCHT0       1024(CX)
 	ADDQ             R8, CX
 	PREFETCHT0       (R10)
 	ADDQ             R11, R10
@@ -1601,13 +1637,15 @@ pair:
 	ADDQ             DI, R12
 	ADDQ             DI, R13
 	SUBQ             $0x02, R14
-	JGE              pair
+	JGE              steps
 
-odd:
-	CMPQ             R14, $-1
-	JNE              next
+rest:
+	ADDQ $0x02, R14
+	JZ   next
+
+single:
 	VMOVUPS          (CX), Z10
-	PREFETCHT0       2048(CX)
+	PREFETCHT0       1024(CX)
 	ADDQ             R8, CX
 	PREFETCHT0       (R10)
 	ADDQ             R11, R10
@@ -1623,6 +1661,8 @@ odd:
 	VFMADD231PS.BCST (R13)(SI*4), Z10, Z9
 	ADDQ             DI, R12
 	ADDQ             DI, R13
+	DECQ             R14
+	JNZ              single
 
 next:
 	DECQ BX
@@ -1810,11 +1850,11 @@ run:
 follows:
 	MOVQ 40(AX), R15
 	SUBQ $0x02, R15
-	JLT  odd
+	JLT  rest
 
-pair:
+steps:
 	VMOVUPS          (CX), Z11
-	PREFETCHT0       2048(CX)
+	PREFETCHT0       1024(CX)
 	ADDQ             R8, CX
 	PREFETCHT0       (R10)
 	ADDQ             R11, R10
@@ -1833,7 +1873,7 @@ pair:
 	ADDQ             DI, R13
 	ADDQ             DI, R14
 	VMOVUPS          (CX), Z11
-	PREFETCHT0       2048(CX)
+	PREFETCHT0       1024(CX)
 	ADDQ             R8, CX
 	PREFETCHT0       (R10)
 	ADDQ             R11, R10
@@ -1852,13 +1892,15 @@ pair:
 	ADDQ             DI, R13
 	ADDQ             DI, R14
 	SUBQ             $0x02, R15
-	JGE              pair
+	JGE              steps
 
-odd:
-	CMPQ             R15, $-1
-	JNE              next
+rest:
+	ADDQ $0x02, R15
+	JZ   next
+
+single:
 	VMOVUPS          (CX), Z11
-	PREFETCHT0       2048(CX)
+	PREFETCHT0       1024(CX)
 	ADDQ             R8, CX
 	PREFETCHT0       (R10)
 	ADDQ             R11, R10
@@ -1876,6 +1918,8 @@ odd:
 	ADDQ             DI, R12
 	ADDQ             DI, R13
 	ADDQ             DI, R14
+	DECQ             R15
+	JNZ              single
 
 next:
 	DECQ BX
@@ -2075,11 +2119,11 @@ run:
 follows:
 	MOVQ 40(AX), R15
 	SUBQ $0x02, R15
-	JLT  odd
+	JLT  rest
 
-pair:
+steps:
 	VMOVUPS          (CX), Z12
-	PREFETCHT0       2048(CX)
+	PREFETCHT0       1024(CX)
 	ADDQ             R8, CX
 	PREFETCHT0       (R10)
 	ADDQ             R11, R10
@@ -2099,7 +2143,7 @@ pair:
 	ADDQ             DI, R13
 	ADDQ             DI, R14
 	VMOVUPS          (CX), Z12
-	PREFETCHT0       2048(CX)
+	PREFETCHT0       1024(CX)
 	ADDQ             R8, CX
 	PREFETCHT0       (R10)
 	ADDQ             R11, R10
@@ -2119,13 +2163,15 @@ pair:
 	ADDQ             DI, R13
 	ADDQ             DI, R14
 	SUBQ             $0x02, R15
-	JGE              pair
+	JGE              steps
 
-odd:
-	CMPQ             R15, $-1
-	JNE              next
+rest:
+	ADDQ $0x02, R15
+	JZ   next
+
+single:
 	VMOVUPS          (CX), Z12
-	PREFETCHT0       2048(CX)
+	PREFETCHT0       1024(CX)
 	ADDQ             R8, CX
 	PREFETCHT0       (R10)
 	ADDQ             R11, R10
@@ -2144,6 +2190,8 @@ odd:
 	ADDQ             DI, R12
 	ADDQ             DI, R13
 	ADDQ             DI, R14
+	DECQ             R15
+	JNZ              single
 
 next:
 	DECQ BX
@@ -2355,11 +2403,11 @@ run:
 follows:
 	MOVQ 40(AX), R15
 	SUBQ $0x02, R15
-	JLT  odd
+	JLT  rest
 
-pair:
+steps:
 	VMOVUPS          (CX), Z13
-	PREFETCHT0       2048(CX)
+	PREFETCHT0       1024(CX)
 	ADDQ             R8, CX
 	PREFETCHT0       (R10)
 	ADDQ             R11, R10
@@ -2380,7 +2428,7 @@ pair:
 	ADDQ             DI, R13
 	ADDQ             DI, R14
 	VMOVUPS          (CX), Z13
-	PREFETCHT0       2048(CX)
+	PREFETCHT0       1024(CX)
 	ADDQ             R8, CX
 	PREFETCHT0       (R10)
 	ADDQ             R11, R10
@@ -2401,13 +2449,15 @@ pair:
 	ADDQ             DI, R13
 	ADDQ             DI, R14
 	SUBQ             $0x02, R15
-	JGE              pair
+	JGE              steps
 
-odd:
-	CMPQ             R15, $-1
-	JNE              next
+rest:
+	ADDQ $0x02, R15
+	JZ   next
+
+single:
 	VMOVUPS          (CX), Z13
-	PREFETCHT0       2048(CX)
+	PREFETCHT0       1024(CX)
 	ADDQ             R8, CX
 	PREFETCHT0       (R10)
 	ADDQ             R11, R10
@@ -2427,6 +2477,8 @@ odd:
 	ADDQ             DI, R12
 	ADDQ             DI, R13
 	ADDQ             DI, R14
+	DECQ             R15
+	JNZ              single
 
 next:
 	DECQ BX
@@ -2650,11 +2702,11 @@ run:
 follows:
 	MOVQ 40(AX), R15
 	SUBQ $0x02, R15
-	JLT  odd
+	JLT  rest
 
-pair:
+steps:
 	VMOVUPS          (CX), Z14
-	PREFETCHT0       2048(CX)
+	PREFETCHT0       1024(CX)
 	ADDQ             R8, CX
 	PREFETCHT0       (R10)
 	ADDQ             R11, R10
@@ -2676,7 +2728,7 @@ pair:
 	ADDQ             DI, R13
 	ADDQ             DI, R14
 	VMOVUPS          (CX), Z14
-	PREFETCHT0       2048(CX)
+	PREFETCHT0       1024(CX)
 	ADDQ             R8, CX
 	PREFETCHT0       (R10)
 	ADDQ             R11, R10
@@ -2698,13 +2750,15 @@ pair:
 	ADDQ             DI, R13
 	ADDQ             DI, R14
 	SUBQ             $0x02, R15
-	JGE              pair
+	JGE              steps
 
-odd:
-	CMPQ             R15, $-1
-	JNE              next
+rest:
+	ADDQ $0x02, R15
+	JZ   next
+
+single:
 	VMOVUPS          (CX), Z14
-	PREFETCHT0       2048(CX)
+	PREFETCHT0       1024(CX)
 	ADDQ             R8, CX
 	PREFETCHT0       (R10)
 	ADDQ             R11, R10
@@ -2725,6 +2779,8 @@ odd:
 	ADDQ             DI, R12
 	ADDQ             DI, R13
 	ADDQ             DI, R14
+	DECQ             R15
+	JNZ              single
 
 next:
 	DECQ BX
@@ -2888,62 +2944,77 @@ TEXT ·tile256x1x1(SB), NOSPLIT, $0-8
 	MOVQ       48(AX), SI
 	MOVQ       56(AX), SI
 	MOVQ       64(AX), DI
+	MOVQ       128(AX), R8
 	TESTQ      BX, BX
 	JZ         done
-	MOVQ       16(AX), R8
-	MOVQ       72(AX), R9
-	PREFETCHT0 (R8)
-	MOVQ       96(AX), R8
-	MOVQ       104(AX), R9
+	MOVQ       16(AX), R9
+	MOVQ       72(AX), R10
+	PREFETCHT0 (R9)
+	MOVQ       96(AX), R9
+	MOVQ       104(AX), R10
 
 run:
-	MOVQ  (DX), R11
+	MOVQ  (DX), R12
 	ADDQ  $0x08, DX
-	MOVQ  (AX), R10
-	LEAQ  (R10)(R11*4), R10
-	MOVQ  112(AX), R11
-	TESTQ R11, R11
+	MOVQ  (AX), R11
+	LEAQ  (R11)(R12*4), R11
+	MOVQ  112(AX), R12
+	TESTQ R12, R12
 	JZ    follows
 	MOVQ  DX, CX
 	SUBQ  24(AX), CX
-	MOVQ  -8(R11)(CX*1), R11
+	MOVQ  -8(R12)(CX*1), R12
 	MOVQ  8(AX), CX
-	LEAQ  (CX)(R11*4), CX
+	LEAQ  (CX)(R12*4), CX
 
 follows:
-	MOVQ 40(AX), R11
-	SUBQ $0x02, R11
-	JLT  odd
+	MOVQ 40(AX), R12
+	SUBQ $0x04, R12
+	JLT  rest
 
-pair:
+steps:
 	VMOVUPS      (CX), Y1
-	PREFETCHT0   6144(CX)
+	PREFETCHT0   (CX)(R8*1)
 	ADDQ         DI, CX
-	PREFETCHT0   (R8)
-	ADDQ         R9, R8
-	VBROADCASTSS (R10), Y2
+	PREFETCHT0   (R9)
+	ADDQ         R10, R9
+	VBROADCASTSS (R11), Y2
 	VFMADD231PS  Y1, Y2, Y0
-	ADDQ         SI, R10
+	ADDQ         SI, R11
 	VMOVUPS      (CX), Y1
-	PREFETCHT0   6144(CX)
+	PREFETCHT0   (CX)(R8*1)
 	ADDQ         DI, CX
-	VBROADCASTSS (R10), Y2
+	VBROADCASTSS (R11), Y2
 	VFMADD231PS  Y1, Y2, Y0
-	ADDQ         SI, R10
-	SUBQ         $0x02, R11
-	JGE          pair
+	ADDQ         SI, R11
+	VMOVUPS      (CX), Y1
+	PREFETCHT0   (CX)(R8*1)
+	ADDQ         DI, CX
+	VBROADCASTSS (R11), Y2
+	VFMADD231PS  Y1, Y2, Y0
+	ADDQ         SI, R11
+	VMOVUPS      (CX), Y1
+	PREFETCHT0   (CX)(R8*1)
+	ADDQ         DI, CX
+	VBROADCASTSS (R11), Y2
+	VFMADD231PS  Y1, Y2, Y0
+	ADDQ         SI, R11
+	SUBQ         $0x04, R12
+	JGE          steps
 
-odd:
-	CMPQ         R11, $-1
-	JNE          next
+rest:
+	ADDQ $0x04, R12
+	JZ   next
+
+single:
 	VMOVUPS      (CX), Y1
-	PREFETCHT0   6144(CX)
+	PREFETCHT0   (CX)(R8*1)
 	ADDQ         DI, CX
-	PREFETCHT0   (R8)
-	ADDQ         R9, R8
-	VBROADCASTSS (R10), Y2
+	VBROADCASTSS (R11), Y2
 	VFMADD231PS  Y1, Y2, Y0
-	ADDQ         SI, R10
+	ADDQ         SI, R11
+	DECQ         R12
+	JNZ          single
 
 next:
 	DECQ BX
@@ -2994,70 +3065,89 @@ TEXT ·tile256x2x1(SB), NOSPLIT, $0-8
 	MOVQ       48(AX), SI
 	MOVQ       56(AX), DI
 	MOVQ       64(AX), R8
+	MOVQ       128(AX), R9
 	TESTQ      BX, BX
 	JZ         done
-	MOVQ       16(AX), R9
-	MOVQ       72(AX), R10
-	PREFETCHT0 (R9)
-	ADDQ       R10, R9
-	PREFETCHT0 (R9)
-	MOVQ       96(AX), R9
-	MOVQ       104(AX), R10
+	MOVQ       16(AX), R10
+	MOVQ       72(AX), R11
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	MOVQ       96(AX), R10
+	MOVQ       104(AX), R11
 
 run:
-	MOVQ  (DX), R12
+	MOVQ  (DX), R13
 	ADDQ  $0x08, DX
-	MOVQ  (AX), R11
-	LEAQ  (R11)(R12*4), R11
-	MOVQ  112(AX), R12
-	TESTQ R12, R12
+	MOVQ  (AX), R12
+	LEAQ  (R12)(R13*4), R12
+	MOVQ  112(AX), R13
+	TESTQ R13, R13
 	JZ    follows
 	MOVQ  DX, CX
 	SUBQ  24(AX), CX
-	MOVQ  -8(R12)(CX*1), R12
+	MOVQ  -8(R13)(CX*1), R13
 	MOVQ  8(AX), CX
-	LEAQ  (CX)(R12*4), CX
+	LEAQ  (CX)(R13*4), CX
 
 follows:
-	MOVQ 40(AX), R12
-	SUBQ $0x02, R12
-	JLT  odd
+	MOVQ 40(AX), R13
+	SUBQ $0x04, R13
+	JLT  rest
 
-pair:
+steps:
 	VMOVUPS      (CX), Y2
-	PREFETCHT0   6144(CX)
+	PREFETCHT0   (CX)(R9*1)
 	ADDQ         R8, CX
-	PREFETCHT0   (R9)
-	ADDQ         R10, R9
-	VBROADCASTSS (R11), Y3
+	PREFETCHT0   (R10)
+	ADDQ         R11, R10
+	VBROADCASTSS (R12), Y3
 	VFMADD231PS  Y2, Y3, Y0
-	VBROADCASTSS (R11)(SI*1), Y3
+	VBROADCASTSS (R12)(SI*1), Y3
 	VFMADD231PS  Y2, Y3, Y1
-	ADDQ         DI, R11
+	ADDQ         DI, R12
 	VMOVUPS      (CX), Y2
-	PREFETCHT0   6144(CX)
+	PREFETCHT0   (CX)(R9*1)
 	ADDQ         R8, CX
-	VBROADCASTSS (R11), Y3
+	VBROADCASTSS (R12), Y3
 	VFMADD231PS  Y2, Y3, Y0
-	VBROADCASTSS (R11)(SI*1), Y3
+	VBROADCASTSS (R12)(SI*1), Y3
 	VFMADD231PS  Y2, Y3, Y1
-	ADDQ         DI, R11
-	SUBQ         $0x02, R12
-	JGE          pair
+	ADDQ         DI, R12
+	VMOVUPS      (CX), Y2
+	PREFETCHT0   (CX)(R9*1)
+	ADDQ         R8, CX
+	VBROADCASTSS (R12), Y3
+	VFMADD231PS  Y2, Y3, Y0
+	VBROADCASTSS (R12)(SI*1), Y3
+	VFMADD231PS  Y2, Y3, Y1
+	ADDQ         DI, R12
+	VMOVUPS      (CX), Y2
+	PREFETCHT0   (CX)(R9*1)
+	ADDQ         R8, CX
+	VBROADCASTSS (R12), Y3
+	VFMADD231PS  Y2, Y3, Y0
+	VBROADCASTSS (R12)(SI*1), Y3
+	VFMADD231PS  Y2, Y3, Y1
+	ADDQ         DI, R12
+	SUBQ         $0x04, R13
+	JGE          steps
 
-odd:
-	CMPQ         R12, $-1
-	JNE          next
+rest:
+	ADDQ $0x04, R13
+	JZ   next
+
+single:
 	VMOVUPS      (CX), Y2
-	PREFETCHT0   6144(CX)
+	PREFETCHT0   (CX)(R9*1)
 	ADDQ         R8, CX
-	PREFETCHT0   (R9)
-	ADDQ         R10, R9
-	VBROADCASTSS (R11), Y3
+	VBROADCASTSS (R12), Y3
 	VFMADD231PS  Y2, Y3, Y0
-	VBROADCASTSS (R11)(SI*1), Y3
+	VBROADCASTSS (R12)(SI*1), Y3
 	VFMADD231PS  Y2, Y3, Y1
-	ADDQ         DI, R11
+	ADDQ         DI, R12
+	DECQ         R13
+	JNZ          single
 
 next:
 	DECQ BX
@@ -3118,78 +3208,101 @@ TEXT ·tile256x3x1(SB), NOSPLIT, $0-8
 	MOVQ       48(AX), SI
 	MOVQ       56(AX), DI
 	MOVQ       64(AX), R8
+	MOVQ       128(AX), R9
 	TESTQ      BX, BX
 	JZ         done
-	MOVQ       16(AX), R9
-	MOVQ       72(AX), R10
-	PREFETCHT0 (R9)
-	ADDQ       R10, R9
-	PREFETCHT0 (R9)
-	ADDQ       R10, R9
-	PREFETCHT0 (R9)
-	MOVQ       96(AX), R9
-	MOVQ       104(AX), R10
+	MOVQ       16(AX), R10
+	MOVQ       72(AX), R11
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	MOVQ       96(AX), R10
+	MOVQ       104(AX), R11
 
 run:
-	MOVQ  (DX), R12
+	MOVQ  (DX), R13
 	ADDQ  $0x08, DX
-	MOVQ  (AX), R11
-	LEAQ  (R11)(R12*4), R11
-	MOVQ  112(AX), R12
-	TESTQ R12, R12
+	MOVQ  (AX), R12
+	LEAQ  (R12)(R13*4), R12
+	MOVQ  112(AX), R13
+	TESTQ R13, R13
 	JZ    follows
 	MOVQ  DX, CX
 	SUBQ  24(AX), CX
-	MOVQ  -8(R12)(CX*1), R12
+	MOVQ  -8(R13)(CX*1), R13
 	MOVQ  8(AX), CX
-	LEAQ  (CX)(R12*4), CX
+	LEAQ  (CX)(R13*4), CX
 
 follows:
-	MOVQ 40(AX), R12
-	SUBQ $0x02, R12
-	JLT  odd
+	MOVQ 40(AX), R13
+	SUBQ $0x04, R13
+	JLT  rest
 
-pair:
+steps:
 	VMOVUPS      (CX), Y3
-	PREFETCHT0   6144(CX)
+	PREFETCHT0   (CX)(R9*1)
 	ADDQ         R8, CX
-	PREFETCHT0   (R9)
-	ADDQ         R10, R9
-	VBROADCASTSS (R11), Y4
+	PREFETCHT0   (R10)
+	ADDQ         R11, R10
+	VBROADCASTSS (R12), Y4
 	VFMADD231PS  Y3, Y4, Y0
-	VBROADCASTSS (R11)(SI*1), Y4
+	VBROADCASTSS (R12)(SI*1), Y4
 	VFMADD231PS  Y3, Y4, Y1
-	VBROADCASTSS (R11)(SI*2), Y4
+	VBROADCASTSS (R12)(SI*2), Y4
 	VFMADD231PS  Y3, Y4, Y2
-	ADDQ         DI, R11
+	ADDQ         DI, R12
 	VMOVUPS      (CX), Y3
-	PREFETCHT0   6144(CX)
+	PREFETCHT0   (CX)(R9*1)
 	ADDQ         R8, CX
-	VBROADCASTSS (R11), Y4
+	VBROADCASTSS (R12), Y4
 	VFMADD231PS  Y3, Y4, Y0
-	VBROADCASTSS (R11)(SI*1), Y4
+	VBROADCASTSS (R12)(SI*1), Y4
 	VFMADD231PS  Y3, Y4, Y1
-	VBROADCASTSS (R11)(SI*2), Y4
+	VBROADCASTSS (R12)(SI*2), Y4
 	VFMADD231PS  Y3, Y4, Y2
-	ADDQ         DI, R11
-	SUBQ         $0x02, R12
-	JGE          pair
+	ADDQ         DI, R12
+	VMOVUPS      (CX), Y3
+	PREFETCHT0   (CX)(R9*1)
+	ADDQ         R8, CX
+	VBROADCASTSS (R12), Y4
+	VFMADD231PS  Y3, Y4, Y0
+	VBROADCASTSS (R12)(SI*1), Y4
+	VFMADD231PS  Y3, Y4, Y1
+	VBROADCASTSS (R12)(SI*2), Y4
+	VFMADD231PS  Y3, Y4, Y2
+	ADDQ         DI, R12
+	VMOVUPS      (CX), Y3
+	PREFETCHT0   (CX)(R9*1)
+	ADDQ         R8, CX
+	VBROADCASTSS (R12), Y4
+	VFMADD231PS  Y3, Y4, Y0
+	VBROADCASTSS (R12)(SI*1), Y4
+	VFMADD231PS  Y3, Y4, Y1
+	VBROADCASTSS (R12)(SI*2), Y4
+	VFMADD231PS  Y3, Y4, Y2
+	ADDQ         DI, R12
+	SUBQ         $0x04, R13
+	JGE          steps
 
-odd:
-	CMPQ         R12, $-1
-	JNE          next
+rest:
+	ADDQ $0x04, R13
+	JZ   next
+
+single:
 	VMOVUPS      (CX), Y3
-	PREFETCHT0   6144(CX)
+	PREFETCHT0   (CX)(R9*1)
 	ADDQ         R8, CX
-	PREFETCHT0   (R9)
-	ADDQ         R10, R9
-	VBROADCASTSS (R11), Y4
+	VBROADCASTSS (R12), Y4
 	VFMADD231PS  Y3, Y4, Y0
-	VBROADCASTSS (R11)(SI*1), Y4
+	VBROADCASTSS (R12)(SI*1), Y4
 	VFMADD231PS  Y3, Y4, Y1
-	VBROADCASTSS (R11)(SI*2), Y4
+	VBROADCASTSS (R12)(SI*2), Y4
 	VFMADD231PS  Y3, Y4, Y2
-	ADDQ         DI, R11
+	ADDQ         DI, R12
+	DECQ         R13
+	JNZ          single
 
 next:
 	DECQ BX
@@ -3260,87 +3373,114 @@ TEXT ·tile256x4x1(SB), NOSPLIT, $0-8
 	MOVQ       48(AX), SI
 	MOVQ       56(AX), DI
 	MOVQ       64(AX), R8
-	LEAQ       (SI)(SI*2), R9
+	MOVQ       128(AX), R9
+	LEAQ       (SI)(SI*2), R10
 	TESTQ      BX, BX
 	JZ         done
-	MOVQ       16(AX), R10
-	MOVQ       72(AX), R11
-	PREFETCHT0 (R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	MOVQ       96(AX), R10
-	MOVQ       104(AX), R11
+	MOVQ       16(AX), R11
+	MOVQ       72(AX), R12
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	MOVQ       96(AX), R11
+	MOVQ       104(AX), R12
 
 run:
-	MOVQ  (DX), R13
+	MOVQ  (DX), R14
 	ADDQ  $0x08, DX
-	MOVQ  (AX), R12
-	LEAQ  (R12)(R13*4), R12
-	MOVQ  112(AX), R13
-	TESTQ R13, R13
+	MOVQ  (AX), R13
+	LEAQ  (R13)(R14*4), R13
+	MOVQ  112(AX), R14
+	TESTQ R14, R14
 	JZ    follows
 	MOVQ  DX, CX
 	SUBQ  24(AX), CX
-	MOVQ  -8(R13)(CX*1), R13
+	MOVQ  -8(R14)(CX*1), R14
 	MOVQ  8(AX), CX
-	LEAQ  (CX)(R13*4), CX
+	LEAQ  (CX)(R14*4), CX
 
 follows:
-	MOVQ 40(AX), R13
-	SUBQ $0x02, R13
-	JLT  odd
+	MOVQ 40(AX), R14
+	SUBQ $0x04, R14
+	JLT  rest
 
-pair:
+steps:
 	VMOVUPS      (CX), Y4
-	PREFETCHT0   6144(CX)
+	PREFETCHT0   (CX)(R9*1)
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VBROADCASTSS (R12), Y5
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Y5
 	VFMADD231PS  Y4, Y5, Y0
-	VBROADCASTSS (R12)(SI*1), Y5
+	VBROADCASTSS (R13)(SI*1), Y5
 	VFMADD231PS  Y4, Y5, Y1
-	VBROADCASTSS (R12)(SI*2), Y5
+	VBROADCASTSS (R13)(SI*2), Y5
 	VFMADD231PS  Y4, Y5, Y2
-	VBROADCASTSS (R12)(R9*1), Y5
+	VBROADCASTSS (R13)(R10*1), Y5
 	VFMADD231PS  Y4, Y5, Y3
-	ADDQ         DI, R12
+	ADDQ         DI, R13
 	VMOVUPS      (CX), Y4
-	PREFETCHT0   6144(CX)
+	PREFETCHT0   (CX)(R9*1)
 	ADDQ         R8, CX
-	VBROADCASTSS (R12), Y5
+	VBROADCASTSS (R13), Y5
 	VFMADD231PS  Y4, Y5, Y0
-	VBROADCASTSS (R12)(SI*1), Y5
+	VBROADCASTSS (R13)(SI*1), Y5
 	VFMADD231PS  Y4, Y5, Y1
-	VBROADCASTSS (R12)(SI*2), Y5
+	VBROADCASTSS (R13)(SI*2), Y5
 	VFMADD231PS  Y4, Y5, Y2
-	VBROADCASTSS (R12)(R9*1), Y5
+	VBROADCASTSS (R13)(R10*1), Y5
 	VFMADD231PS  Y4, Y5, Y3
-	ADDQ         DI, R12
-	SUBQ         $0x02, R13
-	JGE          pair
+	ADDQ         DI, R13
+	VMOVUPS      (CX), Y4
+	PREFETCHT0   (CX)(R9*1)
+	ADDQ         R8, CX
+	VBROADCASTSS (R13), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS (R13)(SI*1), Y5
+	VFMADD231PS  Y4, Y5, Y1
+	VBROADCASTSS (R13)(SI*2), Y5
+	VFMADD231PS  Y4, Y5, Y2
+	VBROADCASTSS (R13)(R10*1), Y5
+	VFMADD231PS  Y4, Y5, Y3
+	ADDQ         DI, R13
+	VMOVUPS      (CX), Y4
+	PREFETCHT0   (CX)(R9*1)
+	ADDQ         R8, CX
+	VBROADCASTSS (R13), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS (R13)(SI*1), Y5
+	VFMADD231PS  Y4, Y5, Y1
+	VBROADCASTSS (R13)(SI*2), Y5
+	VFMADD231PS  Y4, Y5, Y2
+	VBROADCASTSS (R13)(R10*1), Y5
+	VFMADD231PS  Y4, Y5, Y3
+	ADDQ         DI, R13
+	SUBQ         $0x04, R14
+	JGE          steps
 
-odd:
-	CMPQ         R13, $-1
-	JNE          next
+rest:
+	ADDQ $0x04, R14
+	JZ   next
+
+single:
 	VMOVUPS      (CX), Y4
-	PREFETCHT0   6144(CX)
+	PREFETCHT0   (CX)(R9*1)
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VBROADCASTSS (R12), Y5
+	VBROADCASTSS (R13), Y5
 	VFMADD231PS  Y4, Y5, Y0
-	VBROADCASTSS (R12)(SI*1), Y5
+	VBROADCASTSS (R13)(SI*1), Y5
 	VFMADD231PS  Y4, Y5, Y1
-	VBROADCASTSS (R12)(SI*2), Y5
+	VBROADCASTSS (R13)(SI*2), Y5
 	VFMADD231PS  Y4, Y5, Y2
-	VBROADCASTSS (R12)(R9*1), Y5
+	VBROADCASTSS (R13)(R10*1), Y5
 	VFMADD231PS  Y4, Y5, Y3
-	ADDQ         DI, R12
+	ADDQ         DI, R13
+	DECQ         R14
+	JNZ          single
 
 next:
 	DECQ BX
@@ -3421,95 +3561,126 @@ TEXT ·tile256x5x1(SB), NOSPLIT, $0-8
 	MOVQ       48(AX), SI
 	MOVQ       56(AX), DI
 	MOVQ       64(AX), R8
-	LEAQ       (SI)(SI*2), R9
+	MOVQ       128(AX), R9
+	LEAQ       (SI)(SI*2), R10
 	TESTQ      BX, BX
 	JZ         done
-	MOVQ       16(AX), R10
-	MOVQ       72(AX), R11
-	PREFETCHT0 (R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	MOVQ       96(AX), R10
-	MOVQ       104(AX), R11
+	MOVQ       16(AX), R11
+	MOVQ       72(AX), R12
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	MOVQ       96(AX), R11
+	MOVQ       104(AX), R12
 
 run:
-	MOVQ  (DX), R13
+	MOVQ  (DX), R14
 	ADDQ  $0x08, DX
-	MOVQ  (AX), R12
-	LEAQ  (R12)(R13*4), R12
-	MOVQ  112(AX), R13
-	TESTQ R13, R13
+	MOVQ  (AX), R13
+	LEAQ  (R13)(R14*4), R13
+	MOVQ  112(AX), R14
+	TESTQ R14, R14
 	JZ    follows
 	MOVQ  DX, CX
 	SUBQ  24(AX), CX
-	MOVQ  -8(R13)(CX*1), R13
+	MOVQ  -8(R14)(CX*1), R14
 	MOVQ  8(AX), CX
-	LEAQ  (CX)(R13*4), CX
+	LEAQ  (CX)(R14*4), CX
 
 follows:
-	MOVQ 40(AX), R13
-	SUBQ $0x02, R13
-	JLT  odd
+	MOVQ 40(AX), R14
+	SUBQ $0x04, R14
+	JLT  rest
 
-pair:
+steps:
 	VMOVUPS      (CX), Y5
-	PREFETCHT0   6144(CX)
+	PREFETCHT0   (CX)(R9*1)
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VBROADCASTSS (R12), Y6
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Y6
 	VFMADD231PS  Y5, Y6, Y0
-	VBROADCASTSS (R12)(SI*1), Y6
+	VBROADCASTSS (R13)(SI*1), Y6
 	VFMADD231PS  Y5, Y6, Y1
-	VBROADCASTSS (R12)(SI*2), Y6
+	VBROADCASTSS (R13)(SI*2), Y6
 	VFMADD231PS  Y5, Y6, Y2
-	VBROADCASTSS (R12)(R9*1), Y6
+	VBROADCASTSS (R13)(R10*1), Y6
 	VFMADD231PS  Y5, Y6, Y3
-	VBROADCASTSS (R12)(SI*4), Y6
+	VBROADCASTSS (R13)(SI*4), Y6
 	VFMADD231PS  Y5, Y6, Y4
-	ADDQ         DI, R12
+	ADDQ         DI, R13
 	VMOVUPS      (CX), Y5
-	PREFETCHT0   6144(CX)
+	PREFETCHT0   (CX)(R9*1)
 	ADDQ         R8, CX
-	VBROADCASTSS (R12), Y6
+	VBROADCASTSS (R13), Y6
 	VFMADD231PS  Y5, Y6, Y0
-	VBROADCASTSS (R12)(SI*1), Y6
+	VBROADCASTSS (R13)(SI*1), Y6
 	VFMADD231PS  Y5, Y6, Y1
-	VBROADCASTSS (R12)(SI*2), Y6
+	VBROADCASTSS (R13)(SI*2), Y6
 	VFMADD231PS  Y5, Y6, Y2
-	VBROADCASTSS (R12)(R9*1), Y6
+	VBROADCASTSS (R13)(R10*1), Y6
 	VFMADD231PS  Y5, Y6, Y3
-	VBROADCASTSS (R12)(SI*4), Y6
+	VBROADCASTSS (R13)(SI*4), Y6
 	VFMADD231PS  Y5, Y6, Y4
-	ADDQ         DI, R12
-	SUBQ         $0x02, R13
-	JGE          pair
+	ADDQ         DI, R13
+	VMOVUPS      (CX), Y5
+	PREFETCHT0   (CX)(R9*1)
+	ADDQ         R8, CX
+	VBROADCASTSS (R13), Y6
+	VFMADD231PS  Y5, Y6, Y0
+	VBROADCASTSS (R13)(SI*1), Y6
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS (R13)(SI*2), Y6
+	VFMADD231PS  Y5, Y6, Y2
+	VBROADCASTSS (R13)(R10*1), Y6
+	VFMADD231PS  Y5, Y6, Y3
+	VBROADCASTSS (R13)(SI*4), Y6
+	VFMADD231PS  Y5, Y6, Y4
+	ADDQ         DI, R13
+	VMOVUPS      (CX), Y5
+	PREFETCHT0   (CX)(R9*1)
+	ADDQ         R8, CX
+	VBROADCASTSS (R13), Y6
+	VFMADD231PS  Y5, Y6, Y0
+	VBROADCASTSS (R13)(SI*1), Y6
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS (R13)(SI*2), Y6
+	VFMADD231PS  Y5, Y6, Y2
+	VBROADCASTSS (R13)(R10*1), Y6
+	VFMADD231PS  Y5, Y6, Y3
+	VBROADCASTSS (R13)(SI*4), Y6
+	VFMADD231PS  Y5, Y6, Y4
+	ADDQ         DI, R13
+	SUBQ         $0x04, R14
+	JGE          steps
 
-odd:
-	CMPQ         R13, $-1
-	JNE          next
+rest:
+	ADDQ $0x04, R14
+	JZ   next
+
+single:
 	VMOVUPS      (CX), Y5
-	PREFETCHT0   6144(CX)
+	PREFETCHT0   (CX)(R9*1)
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VBROADCASTSS (R12), Y6
+	VBROADCASTSS (R13), Y6
 	VFMADD231PS  Y5, Y6, Y0
-	VBROADCASTSS (R12)(SI*1), Y6
+	VBROADCASTSS (R13)(SI*1), Y6
 	VFMADD231PS  Y5, Y6, Y1
-	VBROADCASTSS (R12)(SI*2), Y6
+	VBROADCASTSS (R13)(SI*2), Y6
 	VFMADD231PS  Y5, Y6, Y2
-	VBROADCASTSS (R12)(R9*1), Y6
+	VBROADCASTSS (R13)(R10*1), Y6
 	VFMADD231PS  Y5, Y6, Y3
-	VBROADCASTSS (R12)(SI*4), Y6
+	VBROADCASTSS (R13)(SI*4), Y6
 	VFMADD231PS  Y5, Y6, Y4
-	ADDQ         DI, R12
+	ADDQ         DI, R13
+	DECQ         R14
+	JNZ          single
 
 next:
 	DECQ BX
@@ -3600,108 +3771,145 @@ TEXT ·tile256x6x1(SB), NOSPLIT, $0-8
 	MOVQ       48(AX), SI
 	MOVQ       56(AX), DI
 	MOVQ       64(AX), R8
-	LEAQ       (SI)(SI*2), R9
+	MOVQ       128(AX), R9
+	LEAQ       (SI)(SI*2), R10
 	TESTQ      BX, BX
 	JZ         done
-	MOVQ       16(AX), R10
-	MOVQ       72(AX), R11
-	PREFETCHT0 (R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	MOVQ       96(AX), R10
-	MOVQ       104(AX), R11
+	MOVQ       16(AX), R11
+	MOVQ       72(AX), R12
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	MOVQ       96(AX), R11
+	MOVQ       104(AX), R12
 
 run:
-	MOVQ  (DX), R14
+	MOVQ  (DX), R15
 	ADDQ  $0x08, DX
-	MOVQ  (AX), R12
-	LEAQ  (R12)(R14*4), R12
-	LEAQ  (R12)(SI*4), R13
-	ADDQ  SI, R13
-	MOVQ  112(AX), R14
-	TESTQ R14, R14
+	MOVQ  (AX), R13
+	LEAQ  (R13)(R15*4), R13
+	LEAQ  (R13)(SI*4), R14
+	ADDQ  SI, R14
+	MOVQ  112(AX), R15
+	TESTQ R15, R15
 	JZ    follows
 	MOVQ  DX, CX
 	SUBQ  24(AX), CX
-	MOVQ  -8(R14)(CX*1), R14
+	MOVQ  -8(R15)(CX*1), R15
 	MOVQ  8(AX), CX
-	LEAQ  (CX)(R14*4), CX
+	LEAQ  (CX)(R15*4), CX
 
 follows:
-	MOVQ 40(AX), R14
-	SUBQ $0x02, R14
-	JLT  odd
+	MOVQ 40(AX), R15
+	SUBQ $0x04, R15
+	JLT  rest
 
-pair:
+steps:
 	VMOVUPS      (CX), Y6
-	PREFETCHT0   6144(CX)
+	PREFETCHT0   (CX)(R9*1)
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VBROADCASTSS (R12), Y7
-	VFMADD231PS  Y6, Y7, Y0
-	VBROADCASTSS (R12)(SI*1), Y7
-	VFMADD231PS  Y6, Y7, Y1
-	VBROADCASTSS (R12)(SI*2), Y7
-	VFMADD231PS  Y6, Y7, Y2
-	VBROADCASTSS (R12)(R9*1), Y7
-	VFMADD231PS  Y6, Y7, Y3
-	VBROADCASTSS (R12)(SI*4), Y7
-	VFMADD231PS  Y6, Y7, Y4
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
 	VBROADCASTSS (R13), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS (R13)(SI*1), Y7
+	VFMADD231PS  Y6, Y7, Y1
+	VBROADCASTSS (R13)(SI*2), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS (R13)(R10*1), Y7
+	VFMADD231PS  Y6, Y7, Y3
+	VBROADCASTSS (R13)(SI*4), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS (R14), Y7
 	VFMADD231PS  Y6, Y7, Y5
-	ADDQ         DI, R12
 	ADDQ         DI, R13
+	ADDQ         DI, R14
 	VMOVUPS      (CX), Y6
-	PREFETCHT0   6144(CX)
+	PREFETCHT0   (CX)(R9*1)
 	ADDQ         R8, CX
-	VBROADCASTSS (R12), Y7
-	VFMADD231PS  Y6, Y7, Y0
-	VBROADCASTSS (R12)(SI*1), Y7
-	VFMADD231PS  Y6, Y7, Y1
-	VBROADCASTSS (R12)(SI*2), Y7
-	VFMADD231PS  Y6, Y7, Y2
-	VBROADCASTSS (R12)(R9*1), Y7
-	VFMADD231PS  Y6, Y7, Y3
-	VBROADCASTSS (R12)(SI*4), Y7
-	VFMADD231PS  Y6, Y7, Y4
 	VBROADCASTSS (R13), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS (R13)(SI*1), Y7
+	VFMADD231PS  Y6, Y7, Y1
+	VBROADCASTSS (R13)(SI*2), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS (R13)(R10*1), Y7
+	VFMADD231PS  Y6, Y7, Y3
+	VBROADCASTSS (R13)(SI*4), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS (R14), Y7
 	VFMADD231PS  Y6, Y7, Y5
-	ADDQ         DI, R12
 	ADDQ         DI, R13
-	SUBQ         $0x02, R14
-	JGE          pair
+	ADDQ         DI, R14
+	VMOVUPS      (CX), Y6
+	PREFETCHT0   (CX)(R9*1)
+	ADDQ         R8, CX
+	VBROADCASTSS (R13), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS (R13)(SI*1), Y7
+	VFMADD231PS  Y6, Y7, Y1
+	VBROADCASTSS (R13)(SI*2), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS (R13)(R10*1), Y7
+	VFMADD231PS  Y6, Y7, Y3
+	VBROADCASTSS (R13)(SI*4), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS (R14), Y7
+	VFMADD231PS  Y6, Y7, Y5
+	ADDQ         DI, R13
+	ADDQ         DI, R14
+	VMOVUPS      (CX), Y6
+	PREFETCHT0   (CX)(R9*1)
+	ADDQ         R8, CX
+	VBROADCASTSS (R13), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS (R13)(SI*1), Y7
+	VFMADD231PS  Y6, Y7, Y1
+	VBROADCASTSS (R13)(SI*2), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS (R13)(R10*1), Y7
+	VFMADD231PS  Y6, Y7, Y3
+	VBROADCASTSS (R13)(SI*4), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS (R14), Y7
+	VFMADD231PS  Y6, Y7, Y5
+	ADDQ         DI, R13
+	ADDQ         DI, R14
+	SUBQ         $0x04, R15
+	JGE          steps
 
-odd:
-	CMPQ         R14, $-1
-	JNE          next
+rest:
+	ADDQ $0x04, R15
+	JZ   next
+
+single:
 	VMOVUPS      (CX), Y6
-	PREFETCHT0   6144(CX)
+	PREFETCHT0   (CX)(R9*1)
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VBROADCASTSS (R12), Y7
-	VFMADD231PS  Y6, Y7, Y0
-	VBROADCASTSS (R12)(SI*1), Y7
-	VFMADD231PS  Y6, Y7, Y1
-	VBROADCASTSS (R12)(SI*2), Y7
-	VFMADD231PS  Y6, Y7, Y2
-	VBROADCASTSS (R12)(R9*1), Y7
-	VFMADD231PS  Y6, Y7, Y3
-	VBROADCASTSS (R12)(SI*4), Y7
-	VFMADD231PS  Y6, Y7, Y4
 	VBROADCASTSS (R13), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS (R13)(SI*1), Y7
+	VFMADD231PS  Y6, Y7, Y1
+	VBROADCASTSS (R13)(SI*2), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS (R13)(R10*1), Y7
+	VFMADD231PS  Y6, Y7, Y3
+	VBROADCASTSS (R13)(SI*4), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS (R14), Y7
 	VFMADD231PS  Y6, Y7, Y5
-	ADDQ         DI, R12
 	ADDQ         DI, R13
+	ADDQ         DI, R14
+	DECQ         R15
+	JNZ          single
 
 next:
 	DECQ BX
@@ -3797,74 +4005,79 @@ TEXT ·tile512x1x2(SB), NOSPLIT, $0-8
 	MOVQ       48(AX), SI
 	MOVQ       56(AX), SI
 	MOVQ       64(AX), DI
+	MOVQ       120(AX), R8
 	TESTQ      BX, BX
 	JZ         done
-	MOVQ       16(AX), R8
-	MOVQ       72(AX), R9
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	MOVQ       96(AX), R8
-	MOVQ       104(AX), R9
+	MOVQ       16(AX), R9
+	MOVQ       72(AX), R10
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	MOVQ       96(AX), R9
+	MOVQ       104(AX), R10
 
 run:
-	MOVQ  (DX), R11
+	MOVQ  (DX), R12
 	ADDQ  $0x08, DX
-	MOVQ  (AX), R10
-	LEAQ  (R10)(R11*4), R10
-	MOVQ  112(AX), R11
-	TESTQ R11, R11
+	MOVQ  (AX), R11
+	LEAQ  (R11)(R12*4), R11
+	MOVQ  112(AX), R12
+	TESTQ R12, R12
 	JZ    follows
 	MOVQ  DX, CX
 	SUBQ  24(AX), CX
-	MOVQ  -8(R11)(CX*1), R11
+	MOVQ  -8(R12)(CX*1), R12
 	MOVQ  8(AX), CX
-	LEAQ  (CX)(R11*4), CX
+	LEAQ  (CX)(R12*4), CX
 
 follows:
-	MOVQ 40(AX), R11
-	SUBQ $0x02, R11
-	JLT  odd
+	MOVQ 40(AX), R12
+	SUBQ $0x02, R12
+	JLT  rest
 
-pair:
+steps:
 	VMOVUPS      (CX), Z2
-	PREFETCHT0   2048(CX)
-	VMOVUPS      64(CX), Z3
-	PREFETCHT0   2112(CX)
+	PREFETCHT0   1024(CX)
+	VMOVUPS      (CX)(R8*1), Z3
+	PREFETCHT0   1024(CX)(R8*1)
 	ADDQ         DI, CX
-	PREFETCHT0   (R8)
-	ADDQ         R9, R8
-	VBROADCASTSS (R10), Z4
+	PREFETCHT0   (R9)
+	ADDQ         R10, R9
+	VBROADCASTSS (R11), Z4
 	VFMADD231PS  Z2, Z4, Z0
 	VFMADD231PS  Z3, Z4, Z1
-	ADDQ         SI, R10
+	ADDQ         SI, R11
 	VMOVUPS      (CX), Z2
-	PREFETCHT0   2048(CX)
-	VMOVUPS      64(CX), Z3
-	PREFETCHT0   2112(CX)
+	PREFETCHT0   1024(CX)
+	VMOVUPS      (CX)(R8*1), Z3
+	PREFETCHT0   1024(CX)(R8*1)
 	ADDQ         DI, CX
-	PREFETCHT0   (R8)
-	ADDQ         R9, R8
-	VBROADCASTSS (R10), Z4
+	PREFETCHT0   (R9)
+	ADDQ         R10, R9
+	VBROADCASTSS (R11), Z4
 	VFMADD231PS  Z2, Z4, Z0
 	VFMADD231PS  Z3, Z4, Z1
-	ADDQ         SI, R10
-	SUBQ         $0x02, R11
-	JGE          pair
+	ADDQ         SI, R11
+	SUBQ         $0x02, R12
+	JGE          steps
 
-odd:
-	CMPQ         R11, $-1
-	JNE          next
+rest:
+	ADDQ $0x02, R12
+	JZ   next
+
+single:
 	VMOVUPS      (CX), Z2
-	PREFETCHT0   2048(CX)
-	VMOVUPS      64(CX), Z3
-	PREFETCHT0   2112(CX)
+	PREFETCHT0   1024(CX)
+	VMOVUPS      (CX)(R8*1), Z3
+	PREFETCHT0   1024(CX)(R8*1)
 	ADDQ         DI, CX
-	PREFETCHT0   (R8)
-	ADDQ         R9, R8
-	VBROADCASTSS (R10), Z4
+	PREFETCHT0   (R9)
+	ADDQ         R10, R9
+	VBROADCASTSS (R11), Z4
 	VFMADD231PS  Z2, Z4, Z0
 	VFMADD231PS  Z3, Z4, Z1
-	ADDQ         SI, R10
+	ADDQ         SI, R11
+	DECQ         R12
+	JNZ          single
 
 next:
 	DECQ BX
@@ -3918,86 +4131,91 @@ TEXT ·tile512x2x2(SB), NOSPLIT, $0-8
 	MOVQ       48(AX), SI
 	MOVQ       56(AX), DI
 	MOVQ       64(AX), R8
+	MOVQ       120(AX), R9
 	TESTQ      BX, BX
 	JZ         done
-	MOVQ       16(AX), R9
-	MOVQ       72(AX), R10
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	ADDQ       R10, R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	MOVQ       96(AX), R9
-	MOVQ       104(AX), R10
+	MOVQ       16(AX), R10
+	MOVQ       72(AX), R11
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	MOVQ       96(AX), R10
+	MOVQ       104(AX), R11
 
 run:
-	MOVQ  (DX), R12
+	MOVQ  (DX), R13
 	ADDQ  $0x08, DX
-	MOVQ  (AX), R11
-	LEAQ  (R11)(R12*4), R11
-	MOVQ  112(AX), R12
-	TESTQ R12, R12
+	MOVQ  (AX), R12
+	LEAQ  (R12)(R13*4), R12
+	MOVQ  112(AX), R13
+	TESTQ R13, R13
 	JZ    follows
 	MOVQ  DX, CX
 	SUBQ  24(AX), CX
-	MOVQ  -8(R12)(CX*1), R12
+	MOVQ  -8(R13)(CX*1), R13
 	MOVQ  8(AX), CX
-	LEAQ  (CX)(R12*4), CX
+	LEAQ  (CX)(R13*4), CX
 
 follows:
-	MOVQ 40(AX), R12
-	SUBQ $0x02, R12
-	JLT  odd
+	MOVQ 40(AX), R13
+	SUBQ $0x02, R13
+	JLT  rest
 
-pair:
+steps:
 	VMOVUPS      (CX), Z4
-	PREFETCHT0   2048(CX)
-	VMOVUPS      64(CX), Z5
-	PREFETCHT0   2112(CX)
+	PREFETCHT0   1024(CX)
+	VMOVUPS      (CX)(R9*1), Z5
+	PREFETCHT0   1024(CX)(R9*1)
 	ADDQ         R8, CX
-	PREFETCHT0   (R9)
-	ADDQ         R10, R9
-	VBROADCASTSS (R11), Z6
+	PREFETCHT0   (R10)
+	ADDQ         R11, R10
+	VBROADCASTSS (R12), Z6
 	VFMADD231PS  Z4, Z6, Z0
 	VFMADD231PS  Z5, Z6, Z1
-	VBROADCASTSS (R11)(SI*1), Z6
+	VBROADCASTSS (R12)(SI*1), Z6
 	VFMADD231PS  Z4, Z6, Z2
 	VFMADD231PS  Z5, Z6, Z3
-	ADDQ         DI, R11
+	ADDQ         DI, R12
 	VMOVUPS      (CX), Z4
-	PREFETCHT0   2048(CX)
-	VMOVUPS      64(CX), Z5
-	PREFETCHT0   2112(CX)
+	PREFETCHT0   1024(CX)
+	VMOVUPS      (CX)(R9*1), Z5
+	PREFETCHT0   1024(CX)(R9*1)
 	ADDQ         R8, CX
-	PREFETCHT0   (R9)
-	ADDQ         R10, R9
-	VBROADCASTSS (R11), Z6
+	PREFETCHT0   (R10)
+	ADDQ         R11, R10
+	VBROADCASTSS (R12), Z6
 	VFMADD231PS  Z4, Z6, Z0
 	VFMADD231PS  Z5, Z6, Z1
-	VBROADCASTSS (R11)(SI*1), Z6
+	VBROADCASTSS (R12)(SI*1), Z6
 	VFMADD231PS  Z4, Z6, Z2
 	VFMADD231PS  Z5, Z6, Z3
-	ADDQ         DI, R11
-	SUBQ         $0x02, R12
-	JGE          pair
+	ADDQ         DI, R12
+	SUBQ         $0x02, R13
+	JGE          steps
 
-odd:
-	CMPQ         R12, $-1
-	JNE          next
+rest:
+	ADDQ $0x02, R13
+	JZ   next
+
+single:
 	VMOVUPS      (CX), Z4
-	PREFETCHT0   2048(CX)
-	VMOVUPS      64(CX), Z5
-	PREFETCHT0   2112(CX)
+	PREFETCHT0   1024(CX)
+	VMOVUPS      (CX)(R9*1), Z5
+	PREFETCHT0   1024(CX)(R9*1)
 	ADDQ         R8, CX
-	PREFETCHT0   (R9)
-	ADDQ         R10, R9
-	VBROADCASTSS (R11), Z6
+	PREFETCHT0   (R10)
+	ADDQ         R11, R10
+	VBROADCASTSS (R12), Z6
 	VFMADD231PS  Z4, Z6, Z0
 	VFMADD231PS  Z5, Z6, Z1
-	VBROADCASTSS (R11)(SI*1), Z6
+	VBROADCASTSS (R12)(SI*1), Z6
 	VFMADD231PS  Z4, Z6, Z2
 	VFMADD231PS  Z5, Z6, Z3
-	ADDQ         DI, R11
+	ADDQ         DI, R12
+	DECQ         R13
+	JNZ          single
 
 next:
 	DECQ BX
@@ -4066,98 +4284,103 @@ TEXT ·tile512x3x2(SB), NOSPLIT, $0-8
 	MOVQ       48(AX), SI
 	MOVQ       56(AX), DI
 	MOVQ       64(AX), R8
+	MOVQ       120(AX), R9
 	TESTQ      BX, BX
 	JZ         done
-	MOVQ       16(AX), R9
-	MOVQ       72(AX), R10
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	ADDQ       R10, R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	ADDQ       R10, R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	MOVQ       96(AX), R9
-	MOVQ       104(AX), R10
+	MOVQ       16(AX), R10
+	MOVQ       72(AX), R11
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	MOVQ       96(AX), R10
+	MOVQ       104(AX), R11
 
 run:
-	MOVQ  (DX), R12
+	MOVQ  (DX), R13
 	ADDQ  $0x08, DX
-	MOVQ  (AX), R11
-	LEAQ  (R11)(R12*4), R11
-	MOVQ  112(AX), R12
-	TESTQ R12, R12
+	MOVQ  (AX), R12
+	LEAQ  (R12)(R13*4), R12
+	MOVQ  112(AX), R13
+	TESTQ R13, R13
 	JZ    follows
 	MOVQ  DX, CX
 	SUBQ  24(AX), CX
-	MOVQ  -8(R12)(CX*1), R12
+	MOVQ  -8(R13)(CX*1), R13
 	MOVQ  8(AX), CX
-	LEAQ  (CX)(R12*4), CX
+	LEAQ  (CX)(R13*4), CX
 
 follows:
-	MOVQ 40(AX), R12
-	SUBQ $0x02, R12
-	JLT  odd
+	MOVQ 40(AX), R13
+	SUBQ $0x02, R13
+	JLT  rest
 
-pair:
+steps:
 	VMOVUPS      (CX), Z6
-	PREFETCHT0   2048(CX)
-	VMOVUPS      64(CX), Z7
-	PREFETCHT0   2112(CX)
+	PREFETCHT0   1024(CX)
+	VMOVUPS      (CX)(R9*1), Z7
+	PREFETCHT0   1024(CX)(R9*1)
 	ADDQ         R8, CX
-	PREFETCHT0   (R9)
-	ADDQ         R10, R9
-	VBROADCASTSS (R11), Z8
+	PREFETCHT0   (R10)
+	ADDQ         R11, R10
+	VBROADCASTSS (R12), Z8
 	VFMADD231PS  Z6, Z8, Z0
 	VFMADD231PS  Z7, Z8, Z1
-	VBROADCASTSS (R11)(SI*1), Z8
+	VBROADCASTSS (R12)(SI*1), Z8
 	VFMADD231PS  Z6, Z8, Z2
 	VFMADD231PS  Z7, Z8, Z3
-	VBROADCASTSS (R11)(SI*2), Z8
+	VBROADCASTSS (R12)(SI*2), Z8
 	VFMADD231PS  Z6, Z8, Z4
 	VFMADD231PS  Z7, Z8, Z5
-	ADDQ         DI, R11
+	ADDQ         DI, R12
 	VMOVUPS      (CX), Z6
-	PREFETCHT0   2048(CX)
-	VMOVUPS      64(CX), Z7
-	PREFETCHT0   2112(CX)
+	PREFETCHT0   1024(CX)
+	VMOVUPS      (CX)(R9*1), Z7
+	PREFETCHT0   1024(CX)(R9*1)
 	ADDQ         R8, CX
-	PREFETCHT0   (R9)
-	ADDQ         R10, R9
-	VBROADCASTSS (R11), Z8
+	PREFETCHT0   (R10)
+	ADDQ         R11, R10
+	VBROADCASTSS (R12), Z8
 	VFMADD231PS  Z6, Z8, Z0
 	VFMADD231PS  Z7, Z8, Z1
-	VBROADCASTSS (R11)(SI*1), Z8
+	VBROADCASTSS (R12)(SI*1), Z8
 	VFMADD231PS  Z6, Z8, Z2
 	VFMADD231PS  Z7, Z8, Z3
-	VBROADCASTSS (R11)(SI*2), Z8
+	VBROADCASTSS (R12)(SI*2), Z8
 	VFMADD231PS  Z6, Z8, Z4
 	VFMADD231PS  Z7, Z8, Z5
-	ADDQ         DI, R11
-	SUBQ         $0x02, R12
-	JGE          pair
+	ADDQ         DI, R12
+	SUBQ         $0x02, R13
+	JGE          steps
 
-odd:
-	CMPQ         R12, $-1
-	JNE          next
+rest:
+	ADDQ $0x02, R13
+	JZ   next
+
+single:
 	VMOVUPS      (CX), Z6
-	PREFETCHT0   2048(CX)
-	VMOVUPS      64(CX), Z7
-	PREFETCHT0   2112(CX)
+	PREFETCHT0   1024(CX)
+	VMOVUPS      (CX)(R9*1), Z7
+	PREFETCHT0   1024(CX)(R9*1)
 	ADDQ         R8, CX
-	PREFETCHT0   (R9)
-	ADDQ         R10, R9
-	VBROADCASTSS (R11), Z8
+	PREFETCHT0   (R10)
+	ADDQ         R11, R10
+	VBROADCASTSS (R12), Z8
 	VFMADD231PS  Z6, Z8, Z0
 	VFMADD231PS  Z7, Z8, Z1
-	VBROADCASTSS (R11)(SI*1), Z8
+	VBROADCASTSS (R12)(SI*1), Z8
 	VFMADD231PS  Z6, Z8, Z2
 	VFMADD231PS  Z7, Z8, Z3
-	VBROADCASTSS (R11)(SI*2), Z8
+	VBROADCASTSS (R12)(SI*2), Z8
 	VFMADD231PS  Z6, Z8, Z4
 	VFMADD231PS  Z7, Z8, Z5
-	ADDQ         DI, R11
+	ADDQ         DI, R12
+	DECQ         R13
+	JNZ          single
 
 next:
 	DECQ BX
@@ -4241,111 +4464,116 @@ TEXT ·tile512x4x2(SB), NOSPLIT, $0-8
 	MOVQ       48(AX), SI
 	MOVQ       56(AX), DI
 	MOVQ       64(AX), R8
-	LEAQ       (SI)(SI*2), R9
+	MOVQ       120(AX), R9
+	LEAQ       (SI)(SI*2), R10
 	TESTQ      BX, BX
 	JZ         done
-	MOVQ       16(AX), R10
-	MOVQ       72(AX), R11
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	MOVQ       96(AX), R10
-	MOVQ       104(AX), R11
+	MOVQ       16(AX), R11
+	MOVQ       72(AX), R12
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	MOVQ       96(AX), R11
+	MOVQ       104(AX), R12
 
 run:
-	MOVQ  (DX), R13
+	MOVQ  (DX), R14
 	ADDQ  $0x08, DX
-	MOVQ  (AX), R12
-	LEAQ  (R12)(R13*4), R12
-	MOVQ  112(AX), R13
-	TESTQ R13, R13
+	MOVQ  (AX), R13
+	LEAQ  (R13)(R14*4), R13
+	MOVQ  112(AX), R14
+	TESTQ R14, R14
 	JZ    follows
 	MOVQ  DX, CX
 	SUBQ  24(AX), CX
-	MOVQ  -8(R13)(CX*1), R13
+	MOVQ  -8(R14)(CX*1), R14
 	MOVQ  8(AX), CX
-	LEAQ  (CX)(R13*4), CX
+	LEAQ  (CX)(R14*4), CX
 
 follows:
-	MOVQ 40(AX), R13
-	SUBQ $0x02, R13
-	JLT  odd
+	MOVQ 40(AX), R14
+	SUBQ $0x02, R14
+	JLT  rest
 
-pair:
+steps:
 	VMOVUPS      (CX), Z8
-	PREFETCHT0   2048(CX)
-	VMOVUPS      64(CX), Z9
-	PREFETCHT0   2112(CX)
+	PREFETCHT0   1024(CX)
+	VMOVUPS      (CX)(R9*1), Z9
+	PREFETCHT0   1024(CX)(R9*1)
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VBROADCASTSS (R12), Z10
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z10
 	VFMADD231PS  Z8, Z10, Z0
 	VFMADD231PS  Z9, Z10, Z1
-	VBROADCASTSS (R12)(SI*1), Z10
+	VBROADCASTSS (R13)(SI*1), Z10
 	VFMADD231PS  Z8, Z10, Z2
 	VFMADD231PS  Z9, Z10, Z3
-	VBROADCASTSS (R12)(SI*2), Z10
+	VBROADCASTSS (R13)(SI*2), Z10
 	VFMADD231PS  Z8, Z10, Z4
 	VFMADD231PS  Z9, Z10, Z5
-	VBROADCASTSS (R12)(R9*1), Z10
+	VBROADCASTSS (R13)(R10*1), Z10
 	VFMADD231PS  Z8, Z10, Z6
 	VFMADD231PS  Z9, Z10, Z7
-	ADDQ         DI, R12
+	ADDQ         DI, R13
 	VMOVUPS      (CX), Z8
-	PREFETCHT0   2048(CX)
-	VMOVUPS      64(CX), Z9
-	PREFETCHT0   2112(CX)
+	PREFETCHT0   1024(CX)
+	VMOVUPS      (CX)(R9*1), Z9
+	PREFETCHT0   1024(CX)(R9*1)
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VBROADCASTSS (R12), Z10
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z10
 	VFMADD231PS  Z8, Z10, Z0
 	VFMADD231PS  Z9, Z10, Z1
-	VBROADCASTSS (R12)(SI*1), Z10
+	VBROADCASTSS (R13)(SI*1), Z10
 	VFMADD231PS  Z8, Z10, Z2
 	VFMADD231PS  Z9, Z10, Z3
-	VBROADCASTSS (R12)(SI*2), Z10
+	VBROADCASTSS (R13)(SI*2), Z10
 	VFMADD231PS  Z8, Z10, Z4
 	VFMADD231PS  Z9, Z10, Z5
-	VBROADCASTSS (R12)(R9*1), Z10
+	VBROADCASTSS (R13)(R10*1), Z10
 	VFMADD231PS  Z8, Z10, Z6
 	VFMADD231PS  Z9, Z10, Z7
-	ADDQ         DI, R12
-	SUBQ         $0x02, R13
-	JGE          pair
+	ADDQ         DI, R13
+	SUBQ         $0x02, R14
+	JGE          steps
 
-odd:
-	CMPQ         R13, $-1
-	JNE          next
+rest:
+	ADDQ $0x02, R14
+	JZ   next
+
+single:
 	VMOVUPS      (CX), Z8
-	PREFETCHT0   2048(CX)
-	VMOVUPS      64(CX), Z9
-	PREFETCHT0   2112(CX)
+	PREFETCHT0   1024(CX)
+	VMOVUPS      (CX)(R9*1), Z9
+	PREFETCHT0   1024(CX)(R9*1)
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VBROADCASTSS (R12), Z10
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z10
 	VFMADD231PS  Z8, Z10, Z0
 	VFMADD231PS  Z9, Z10, Z1
-	VBROADCASTSS (R12)(SI*1), Z10
+	VBROADCASTSS (R13)(SI*1), Z10
 	VFMADD231PS  Z8, Z10, Z2
 	VFMADD231PS  Z9, Z10, Z3
-	VBROADCASTSS (R12)(SI*2), Z10
+	VBROADCASTSS (R13)(SI*2), Z10
 	VFMADD231PS  Z8, Z10, Z4
 	VFMADD231PS  Z9, Z10, Z5
-	VBROADCASTSS (R12)(R9*1), Z10
+	VBROADCASTSS (R13)(R10*1), Z10
 	VFMADD231PS  Z8, Z10, Z6
 	VFMADD231PS  Z9, Z10, Z7
-	ADDQ         DI, R12
+	ADDQ         DI, R13
+	DECQ         R14
+	JNZ          single
 
 next:
 	DECQ BX
@@ -4444,123 +4672,128 @@ TEXT ·tile512x5x2(SB), NOSPLIT, $0-8
 	MOVQ       48(AX), SI
 	MOVQ       56(AX), DI
 	MOVQ       64(AX), R8
-	LEAQ       (SI)(SI*2), R9
+	MOVQ       120(AX), R9
+	LEAQ       (SI)(SI*2), R10
 	TESTQ      BX, BX
 	JZ         done
-	MOVQ       16(AX), R10
-	MOVQ       72(AX), R11
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	MOVQ       96(AX), R10
-	MOVQ       104(AX), R11
+	MOVQ       16(AX), R11
+	MOVQ       72(AX), R12
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	MOVQ       96(AX), R11
+	MOVQ       104(AX), R12
 
 run:
-	MOVQ  (DX), R13
+	MOVQ  (DX), R14
 	ADDQ  $0x08, DX
-	MOVQ  (AX), R12
-	LEAQ  (R12)(R13*4), R12
-	MOVQ  112(AX), R13
-	TESTQ R13, R13
+	MOVQ  (AX), R13
+	LEAQ  (R13)(R14*4), R13
+	MOVQ  112(AX), R14
+	TESTQ R14, R14
 	JZ    follows
 	MOVQ  DX, CX
 	SUBQ  24(AX), CX
-	MOVQ  -8(R13)(CX*1), R13
+	MOVQ  -8(R14)(CX*1), R14
 	MOVQ  8(AX), CX
-	LEAQ  (CX)(R13*4), CX
+	LEAQ  (CX)(R14*4), CX
 
 follows:
-	MOVQ 40(AX), R13
-	SUBQ $0x02, R13
-	JLT  odd
+	MOVQ 40(AX), R14
+	SUBQ $0x02, R14
+	JLT  rest
 
-pair:
+steps:
 	VMOVUPS      (CX), Z10
-	PREFETCHT0   2048(CX)
-	VMOVUPS      64(CX), Z11
-	PREFETCHT0   2112(CX)
+	PREFETCHT0   1024(CX)
+	VMOVUPS      (CX)(R9*1), Z11
+	PREFETCHT0   1024(CX)(R9*1)
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VBROADCASTSS (R12), Z12
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z12
 	VFMADD231PS  Z10, Z12, Z0
 	VFMADD231PS  Z11, Z12, Z1
-	VBROADCASTSS (R12)(SI*1), Z12
+	VBROADCASTSS (R13)(SI*1), Z12
 	VFMADD231PS  Z10, Z12, Z2
 	VFMADD231PS  Z11, Z12, Z3
-	VBROADCASTSS (R12)(SI*2), Z12
+	VBROADCASTSS (R13)(SI*2), Z12
 	VFMADD231PS  Z10, Z12, Z4
 	VFMADD231PS  Z11, Z12, Z5
-	VBROADCASTSS (R12)(R9*1), Z12
+	VBROADCASTSS (R13)(R10*1), Z12
 	VFMADD231PS  Z10, Z12, Z6
 	VFMADD231PS  Z11, Z12, Z7
-	VBROADCASTSS (R12)(SI*4), Z12
+	VBROADCASTSS (R13)(SI*4), Z12
 	VFMADD231PS  Z10, Z12, Z8
 	VFMADD231PS  Z11, Z12, Z9
-	ADDQ         DI, R12
+	ADDQ         DI, R13
 	VMOVUPS      (CX), Z10
-	PREFETCHT0   2048(CX)
-	VMOVUPS      64(CX), Z11
-	PREFETCHT0   2112(CX)
+	PREFETCHT0   1024(CX)
+	VMOVUPS      (CX)(R9*1), Z11
+	PREFETCHT0   1024(CX)(R9*1)
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VBROADCASTSS (R12), Z12
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z12
 	VFMADD231PS  Z10, Z12, Z0
 	VFMADD231PS  Z11, Z12, Z1
-	VBROADCASTSS (R12)(SI*1), Z12
+	VBROADCASTSS (R13)(SI*1), Z12
 	VFMADD231PS  Z10, Z12, Z2
 	VFMADD231PS  Z11, Z12, Z3
-	VBROADCASTSS (R12)(SI*2), Z12
+	VBROADCASTSS (R13)(SI*2), Z12
 	VFMADD231PS  Z10, Z12, Z4
 	VFMADD231PS  Z11, Z12, Z5
-	VBROADCASTSS (R12)(R9*1), Z12
+	VBROADCASTSS (R13)(R10*1), Z12
 	VFMADD231PS  Z10, Z12, Z6
 	VFMADD231PS  Z11, Z12, Z7
-	VBROADCASTSS (R12)(SI*4), Z12
+	VBROADCASTSS (R13)(SI*4), Z12
 	VFMADD231PS  Z10, Z12, Z8
 	VFMADD231PS  Z11, Z12, Z9
-	ADDQ         DI, R12
-	SUBQ         $0x02, R13
-	JGE          pair
+	ADDQ         DI, R13
+	SUBQ         $0x02, R14
+	JGE          steps
 
-odd:
-	CMPQ         R13, $-1
-	JNE          next
+rest:
+	ADDQ $0x02, R14
+	JZ   next
+
+single:
 	VMOVUPS      (CX), Z10
-	PREFETCHT0   2048(CX)
-	VMOVUPS      64(CX), Z11
-	PREFETCHT0   2112(CX)
+	PREFETCHT0   1024(CX)
+	VMOVUPS      (CX)(R9*1), Z11
+	PREFETCHT0   1024(CX)(R9*1)
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VBROADCASTSS (R12), Z12
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z12
 	VFMADD231PS  Z10, Z12, Z0
 	VFMADD231PS  Z11, Z12, Z1
-	VBROADCASTSS (R12)(SI*1), Z12
+	VBROADCASTSS (R13)(SI*1), Z12
 	VFMADD231PS  Z10, Z12, Z2
 	VFMADD231PS  Z11, Z12, Z3
-	VBROADCASTSS (R12)(SI*2), Z12
+	VBROADCASTSS (R13)(SI*2), Z12
 	VFMADD231PS  Z10, Z12, Z4
 	VFMADD231PS  Z11, Z12, Z5
-	VBROADCASTSS (R12)(R9*1), Z12
+	VBROADCASTSS (R13)(R10*1), Z12
 	VFMADD231PS  Z10, Z12, Z6
 	VFMADD231PS  Z11, Z12, Z7
-	VBROADCASTSS (R12)(SI*4), Z12
+	VBROADCASTSS (R13)(SI*4), Z12
 	VFMADD231PS  Z10, Z12, Z8
 	VFMADD231PS  Z11, Z12, Z9
-	ADDQ         DI, R12
+	ADDQ         DI, R13
+	DECQ         R14
+	JNZ          single
 
 next:
 	DECQ BX
@@ -4674,140 +4907,145 @@ TEXT ·tile512x6x2(SB), NOSPLIT, $0-8
 	MOVQ       48(AX), SI
 	MOVQ       56(AX), DI
 	MOVQ       64(AX), R8
-	LEAQ       (SI)(SI*2), R9
+	MOVQ       120(AX), R9
+	LEAQ       (SI)(SI*2), R10
 	TESTQ      BX, BX
 	JZ         done
-	MOVQ       16(AX), R10
-	MOVQ       72(AX), R11
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	MOVQ       96(AX), R10
-	MOVQ       104(AX), R11
+	MOVQ       16(AX), R11
+	MOVQ       72(AX), R12
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	MOVQ       96(AX), R11
+	MOVQ       104(AX), R12
 
 run:
-	MOVQ  (DX), R14
+	MOVQ  (DX), R15
 	ADDQ  $0x08, DX
-	MOVQ  (AX), R12
-	LEAQ  (R12)(R14*4), R12
-	LEAQ  (R12)(SI*4), R13
-	ADDQ  SI, R13
-	MOVQ  112(AX), R14
-	TESTQ R14, R14
+	MOVQ  (AX), R13
+	LEAQ  (R13)(R15*4), R13
+	LEAQ  (R13)(SI*4), R14
+	ADDQ  SI, R14
+	MOVQ  112(AX), R15
+	TESTQ R15, R15
 	JZ    follows
 	MOVQ  DX, CX
 	SUBQ  24(AX), CX
-	MOVQ  -8(R14)(CX*1), R14
+	MOVQ  -8(R15)(CX*1), R15
 	MOVQ  8(AX), CX
-	LEAQ  (CX)(R14*4), CX
+	LEAQ  (CX)(R15*4), CX
 
 follows:
-	MOVQ 40(AX), R14
-	SUBQ $0x02, R14
-	JLT  odd
+	MOVQ 40(AX), R15
+	SUBQ $0x02, R15
+	JLT  rest
 
-pair:
+steps:
 	VMOVUPS      (CX), Z12
-	PREFETCHT0   2048(CX)
-	VMOVUPS      64(CX), Z13
-	PREFETCHT0   2112(CX)
+	PREFETCHT0   1024(CX)
+	VMOVUPS      (CX)(R9*1), Z13
+	PREFETCHT0   1024(CX)(R9*1)
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VBROADCASTSS (R12), Z14
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z14
 	VFMADD231PS  Z12, Z14, Z0
 	VFMADD231PS  Z13, Z14, Z1
-	VBROADCASTSS (R12)(SI*1), Z14
+	VBROADCASTSS (R13)(SI*1), Z14
 	VFMADD231PS  Z12, Z14, Z2
 	VFMADD231PS  Z13, Z14, Z3
-	VBROADCASTSS (R12)(SI*2), Z14
+	VBROADCASTSS (R13)(SI*2), Z14
 	VFMADD231PS  Z12, Z14, Z4
 	VFMADD231PS  Z13, Z14, Z5
-	VBROADCASTSS (R12)(R9*1), Z14
+	VBROADCASTSS (R13)(R10*1), Z14
 	VFMADD231PS  Z12, Z14, Z6
 	VFMADD231PS  Z13, Z14, Z7
-	VBROADCASTSS (R12)(SI*4), Z14
+	VBROADCASTSS (R13)(SI*4), Z14
 	VFMADD231PS  Z12, Z14, Z8
 	VFMADD231PS  Z13, Z14, Z9
-	VBROADCASTSS (R13), Z14
+	VBROADCASTSS (R14), Z14
 	VFMADD231PS  Z12, Z14, Z10
 	VFMADD231PS  Z13, Z14, Z11
-	ADDQ         DI, R12
 	ADDQ         DI, R13
+	ADDQ         DI, R14
 	VMOVUPS      (CX), Z12
-	PREFETCHT0   2048(CX)
-	VMOVUPS      64(CX), Z13
-	PREFETCHT0   2112(CX)
+	PREFETCHT0   1024(CX)
+	VMOVUPS      (CX)(R9*1), Z13
+	PREFETCHT0   1024(CX)(R9*1)
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VBROADCASTSS (R12), Z14
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z14
 	VFMADD231PS  Z12, Z14, Z0
 	VFMADD231PS  Z13, Z14, Z1
-	VBROADCASTSS (R12)(SI*1), Z14
+	VBROADCASTSS (R13)(SI*1), Z14
 	VFMADD231PS  Z12, Z14, Z2
 	VFMADD231PS  Z13, Z14, Z3
-	VBROADCASTSS (R12)(SI*2), Z14
+	VBROADCASTSS (R13)(SI*2), Z14
 	VFMADD231PS  Z12, Z14, Z4
 	VFMADD231PS  Z13, Z14, Z5
-	VBROADCASTSS (R12)(R9*1), Z14
+	VBROADCASTSS (R13)(R10*1), Z14
 	VFMADD231PS  Z12, Z14, Z6
 	VFMADD231PS  Z13, Z14, Z7
-	VBROADCASTSS (R12)(SI*4), Z14
+	VBROADCASTSS (R13)(SI*4), Z14
 	VFMADD231PS  Z12, Z14, Z8
 	VFMADD231PS  Z13, Z14, Z9
-	VBROADCASTSS (R13), Z14
+	VBROADCASTSS (R14), Z14
 	VFMADD231PS  Z12, Z14, Z10
 	VFMADD231PS  Z13, Z14, Z11
-	ADDQ         DI, R12
 	ADDQ         DI, R13
-	SUBQ         $0x02, R14
-	JGE          pair
+	ADDQ         DI, R14
+	SUBQ         $0x02, R15
+	JGE          steps
 
-odd:
-	CMPQ         R14, $-1
-	JNE          next
+rest:
+	ADDQ $0x02, R15
+	JZ   next
+
+single:
 	VMOVUPS      (CX), Z12
-	PREFETCHT0   2048(CX)
-	VMOVUPS      64(CX), Z13
-	PREFETCHT0   2112(CX)
+	PREFETCHT0   1024(CX)
+	VMOVUPS      (CX)(R9*1), Z13
+	PREFETCHT0   1024(CX)(R9*1)
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VBROADCASTSS (R12), Z14
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z14
 	VFMADD231PS  Z12, Z14, Z0
 	VFMADD231PS  Z13, Z14, Z1
-	VBROADCASTSS (R12)(SI*1), Z14
+	VBROADCASTSS (R13)(SI*1), Z14
 	VFMADD231PS  Z12, Z14, Z2
 	VFMADD231PS  Z13, Z14, Z3
-	VBROADCASTSS (R12)(SI*2), Z14
+	VBROADCASTSS (R13)(SI*2), Z14
 	VFMADD231PS  Z12, Z14, Z4
 	VFMADD231PS  Z13, Z14, Z5
-	VBROADCASTSS (R12)(R9*1), Z14
+	VBROADCASTSS (R13)(R10*1), Z14
 	VFMADD231PS  Z12, Z14, Z6
 	VFMADD231PS  Z13, Z14, Z7
-	VBROADCASTSS (R12)(SI*4), Z14
+	VBROADCASTSS (R13)(SI*4), Z14
 	VFMADD231PS  Z12, Z14, Z8
 	VFMADD231PS  Z13, Z14, Z9
-	VBROADCASTSS (R13), Z14
+	VBROADCASTSS (R14), Z14
 	VFMADD231PS  Z12, Z14, Z10
 	VFMADD231PS  Z13, Z14, Z11
-	ADDQ         DI, R12
 	ADDQ         DI, R13
+	ADDQ         DI, R14
+	DECQ         R15
+	JNZ          single
 
 next:
 	DECQ BX
@@ -4936,152 +5174,157 @@ TEXT ·tile512x7x2(SB), NOSPLIT, $0-8
 	MOVQ       48(AX), SI
 	MOVQ       56(AX), DI
 	MOVQ       64(AX), R8
-	LEAQ       (SI)(SI*2), R9
+	MOVQ       120(AX), R9
+	LEAQ       (SI)(SI*2), R10
 	TESTQ      BX, BX
 	JZ         done
-	MOVQ       16(AX), R10
-	MOVQ       72(AX), R11
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	MOVQ       96(AX), R10
-	MOVQ       104(AX), R11
+	MOVQ       16(AX), R11
+	MOVQ       72(AX), R12
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	MOVQ       96(AX), R11
+	MOVQ       104(AX), R12
 
 run:
-	MOVQ  (DX), R14
+	MOVQ  (DX), R15
 	ADDQ  $0x08, DX
-	MOVQ  (AX), R12
-	LEAQ  (R12)(R14*4), R12
-	LEAQ  (R12)(SI*4), R13
-	ADDQ  SI, R13
-	MOVQ  112(AX), R14
-	TESTQ R14, R14
+	MOVQ  (AX), R13
+	LEAQ  (R13)(R15*4), R13
+	LEAQ  (R13)(SI*4), R14
+	ADDQ  SI, R14
+	MOVQ  112(AX), R15
+	TESTQ R15, R15
 	JZ    follows
 	MOVQ  DX, CX
 	SUBQ  24(AX), CX
-	MOVQ  -8(R14)(CX*1), R14
+	MOVQ  -8(R15)(CX*1), R15
 	MOVQ  8(AX), CX
-	LEAQ  (CX)(R14*4), CX
+	LEAQ  (CX)(R15*4), CX
 
 follows:
-	MOVQ 40(AX), R14
-	SUBQ $0x02, R14
-	JLT  odd
+	MOVQ 40(AX), R15
+	SUBQ $0x02, R15
+	JLT  rest
 
-pair:
+steps:
 	VMOVUPS      (CX), Z14
-	PREFETCHT0   2048(CX)
-	VMOVUPS      64(CX), Z15
-	PREFETCHT0   2112(CX)
+	PREFETCHT0   1024(CX)
+	VMOVUPS      (CX)(R9*1), Z15
+	PREFETCHT0   1024(CX)(R9*1)
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VBROADCASTSS (R12), Z16
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z16
 	VFMADD231PS  Z14, Z16, Z0
 	VFMADD231PS  Z15, Z16, Z1
-	VBROADCASTSS (R12)(SI*1), Z16
+	VBROADCASTSS (R13)(SI*1), Z16
 	VFMADD231PS  Z14, Z16, Z2
 	VFMADD231PS  Z15, Z16, Z3
-	VBROADCASTSS (R12)(SI*2), Z16
+	VBROADCASTSS (R13)(SI*2), Z16
 	VFMADD231PS  Z14, Z16, Z4
 	VFMADD231PS  Z15, Z16, Z5
-	VBROADCASTSS (R12)(R9*1), Z16
+	VBROADCASTSS (R13)(R10*1), Z16
 	VFMADD231PS  Z14, Z16, Z6
 	VFMADD231PS  Z15, Z16, Z7
-	VBROADCASTSS (R12)(SI*4), Z16
+	VBROADCASTSS (R13)(SI*4), Z16
 	VFMADD231PS  Z14, Z16, Z8
 	VFMADD231PS  Z15, Z16, Z9
-	VBROADCASTSS (R13), Z16
+	VBROADCASTSS (R14), Z16
 	VFMADD231PS  Z14, Z16, Z10
 	VFMADD231PS  Z15, Z16, Z11
-	VBROADCASTSS (R13)(SI*1), Z16
+	VBROADCASTSS (R14)(SI*1), Z16
 	VFMADD231PS  Z14, Z16, Z12
 	VFMADD231PS  Z15, Z16, Z13
-	ADDQ         DI, R12
 	ADDQ         DI, R13
+	ADDQ         DI, R14
 	VMOVUPS      (CX), Z14
-	PREFETCHT0   2048(CX)
-	VMOVUPS      64(CX), Z15
-	PREFETCHT0   2112(CX)
+	PREFETCHT0   1024(CX)
+	VMOVUPS      (CX)(R9*1), Z15
+	PREFETCHT0   1024(CX)(R9*1)
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VBROADCASTSS (R12), Z16
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z16
 	VFMADD231PS  Z14, Z16, Z0
 	VFMADD231PS  Z15, Z16, Z1
-	VBROADCASTSS (R12)(SI*1), Z16
+	VBROADCASTSS (R13)(SI*1), Z16
 	VFMADD231PS  Z14, Z16, Z2
 	VFMADD231PS  Z15, Z16, Z3
-	VBROADCASTSS (R12)(SI*2), Z16
+	VBROADCASTSS (R13)(SI*2), Z16
 	VFMADD231PS  Z14, Z16, Z4
 	VFMADD231PS  Z15, Z16, Z5
-	VBROADCASTSS (R12)(R9*1), Z16
+	VBROADCASTSS (R13)(R10*1), Z16
 	VFMADD231PS  Z14, Z16, Z6
 	VFMADD231PS  Z15, Z16, Z7
-	VBROADCASTSS (R12)(SI*4), Z16
+	VBROADCASTSS (R13)(SI*4), Z16
 	VFMADD231PS  Z14, Z16, Z8
 	VFMADD231PS  Z15, Z16, Z9
-	VBROADCASTSS (R13), Z16
+	VBROADCASTSS (R14), Z16
 	VFMADD231PS  Z14, Z16, Z10
 	VFMADD231PS  Z15, Z16, Z11
-	VBROADCASTSS (R13)(SI*1), Z16
+	VBROADCASTSS (R14)(SI*1), Z16
 	VFMADD231PS  Z14, Z16, Z12
 	VFMADD231PS  Z15, Z16, Z13
-	ADDQ         DI, R12
 	ADDQ         DI, R13
-	SUBQ         $0x02, R14
-	JGE          pair
+	ADDQ         DI, R14
+	SUBQ         $0x02, R15
+	JGE          steps
 
-odd:
-	CMPQ         R14, $-1
-	JNE          next
+rest:
+	ADDQ $0x02, R15
+	JZ   next
+
+single:
 	VMOVUPS      (CX), Z14
-	PREFETCHT0   2048(CX)
-	VMOVUPS      64(CX), Z15
-	PREFETCHT0   2112(CX)
+	PREFETCHT0   1024(CX)
+	VMOVUPS      (CX)(R9*1), Z15
+	PREFETCHT0   1024(CX)(R9*1)
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VBROADCASTSS (R12), Z16
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z16
 	VFMADD231PS  Z14, Z16, Z0
 	VFMADD231PS  Z15, Z16, Z1
-	VBROADCASTSS (R12)(SI*1), Z16
+	VBROADCASTSS (R13)(SI*1), Z16
 	VFMADD231PS  Z14, Z16, Z2
 	VFMADD231PS  Z15, Z16, Z3
-	VBROADCASTSS (R12)(SI*2), Z16
+	VBROADCASTSS (R13)(SI*2), Z16
 	VFMADD231PS  Z14, Z16, Z4
 	VFMADD231PS  Z15, Z16, Z5
-	VBROADCASTSS (R12)(R9*1), Z16
+	VBROADCASTSS (R13)(R10*1), Z16
 	VFMADD231PS  Z14, Z16, Z6
 	VFMADD231PS  Z15, Z16, Z7
-	VBROADCASTSS (R12)(SI*4), Z16
+	VBROADCASTSS (R13)(SI*4), Z16
 	VFMADD231PS  Z14, Z16, Z8
 	VFMADD231PS  Z15, Z16, Z9
-	VBROADCASTSS (R13), Z16
+	VBROADCASTSS (R14), Z16
 	VFMADD231PS  Z14, Z16, Z10
 	VFMADD231PS  Z15, Z16, Z11
-	VBROADCASTSS (R13)(SI*1), Z16
+	VBROADCASTSS (R14)(SI*1), Z16
 	VFMADD231PS  Z14, Z16, Z12
 	VFMADD231PS  Z15, Z16, Z13
-	ADDQ         DI, R12
 	ADDQ         DI, R13
+	ADDQ         DI, R14
+	DECQ         R15
+	JNZ          single
 
 next:
 	DECQ BX
@@ -5225,164 +5468,169 @@ TEXT ·tile512x8x2(SB), NOSPLIT, $0-8
 	MOVQ       48(AX), SI
 	MOVQ       56(AX), DI
 	MOVQ       64(AX), R8
-	LEAQ       (SI)(SI*2), R9
+	MOVQ       120(AX), R9
+	LEAQ       (SI)(SI*2), R10
 	TESTQ      BX, BX
 	JZ         done
-	MOVQ       16(AX), R10
-	MOVQ       72(AX), R11
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	MOVQ       96(AX), R10
-	MOVQ       104(AX), R11
+	MOVQ       16(AX), R11
+	MOVQ       72(AX), R12
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	MOVQ       96(AX), R11
+	MOVQ       104(AX), R12
 
 run:
-	MOVQ  (DX), R14
+	MOVQ  (DX), R15
 	ADDQ  $0x08, DX
-	MOVQ  (AX), R12
-	LEAQ  (R12)(R14*4), R12
-	LEAQ  (R12)(SI*4), R13
-	ADDQ  SI, R13
-	MOVQ  112(AX), R14
-	TESTQ R14, R14
+	MOVQ  (AX), R13
+	LEAQ  (R13)(R15*4), R13
+	LEAQ  (R13)(SI*4), R14
+	ADDQ  SI, R14
+	MOVQ  112(AX), R15
+	TESTQ R15, R15
 	JZ    follows
 	MOVQ  DX, CX
 	SUBQ  24(AX), CX
-	MOVQ  -8(R14)(CX*1), R14
+	MOVQ  -8(R15)(CX*1), R15
 	MOVQ  8(AX), CX
-	LEAQ  (CX)(R14*4), CX
+	LEAQ  (CX)(R15*4), CX
 
 follows:
-	MOVQ 40(AX), R14
-	SUBQ $0x02, R14
-	JLT  odd
+	MOVQ 40(AX), R15
+	SUBQ $0x02, R15
+	JLT  rest
 
-pair:
+steps:
 	VMOVUPS      (CX), Z16
-	PREFETCHT0   2048(CX)
-	VMOVUPS      64(CX), Z17
-	PREFETCHT0   2112(CX)
+	PREFETCHT0   1024(CX)
+	VMOVUPS      (CX)(R9*1), Z17
+	PREFETCHT0   1024(CX)(R9*1)
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VBROADCASTSS (R12), Z18
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z18
 	VFMADD231PS  Z16, Z18, Z0
 	VFMADD231PS  Z17, Z18, Z1
-	VBROADCASTSS (R12)(SI*1), Z18
+	VBROADCASTSS (R13)(SI*1), Z18
 	VFMADD231PS  Z16, Z18, Z2
 	VFMADD231PS  Z17, Z18, Z3
-	VBROADCASTSS (R12)(SI*2), Z18
+	VBROADCASTSS (R13)(SI*2), Z18
 	VFMADD231PS  Z16, Z18, Z4
 	VFMADD231PS  Z17, Z18, Z5
-	VBROADCASTSS (R12)(R9*1), Z18
+	VBROADCASTSS (R13)(R10*1), Z18
 	VFMADD231PS  Z16, Z18, Z6
 	VFMADD231PS  Z17, Z18, Z7
-	VBROADCASTSS (R12)(SI*4), Z18
+	VBROADCASTSS (R13)(SI*4), Z18
 	VFMADD231PS  Z16, Z18, Z8
 	VFMADD231PS  Z17, Z18, Z9
-	VBROADCASTSS (R13), Z18
+	VBROADCASTSS (R14), Z18
 	VFMADD231PS  Z16, Z18, Z10
 	VFMADD231PS  Z17, Z18, Z11
-	VBROADCASTSS (R13)(SI*1), Z18
+	VBROADCASTSS (R14)(SI*1), Z18
 	VFMADD231PS  Z16, Z18, Z12
 	VFMADD231PS  Z17, Z18, Z13
-	VBROADCASTSS (R13)(SI*2), Z18
+	VBROADCASTSS (R14)(SI*2), Z18
 	VFMADD231PS  Z16, Z18, Z14
 	VFMADD231PS  Z17, Z18, Z15
-	ADDQ         DI, R12
 	ADDQ         DI, R13
+	ADDQ         DI, R14
 	VMOVUPS      (CX), Z16
-	PREFETCHT0   2048(CX)
-	VMOVUPS      64(CX), Z17
-	PREFETCHT0   2112(CX)
+	PREFETCHT0   1024(CX)
+	VMOVUPS      (CX)(R9*1), Z17
+	PREFETCHT0   1024(CX)(R9*1)
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VBROADCASTSS (R12), Z18
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z18
 	VFMADD231PS  Z16, Z18, Z0
 	VFMADD231PS  Z17, Z18, Z1
-	VBROADCASTSS (R12)(SI*1), Z18
+	VBROADCASTSS (R13)(SI*1), Z18
 	VFMADD231PS  Z16, Z18, Z2
 	VFMADD231PS  Z17, Z18, Z3
-	VBROADCASTSS (R12)(SI*2), Z18
+	VBROADCASTSS (R13)(SI*2), Z18
 	VFMADD231PS  Z16, Z18, Z4
 	VFMADD231PS  Z17, Z18, Z5
-	VBROADCASTSS (R12)(R9*1), Z18
+	VBROADCASTSS (R13)(R10*1), Z18
 	VFMADD231PS  Z16, Z18, Z6
 	VFMADD231PS  Z17, Z18, Z7
-	VBROADCASTSS (R12)(SI*4), Z18
+	VBROADCASTSS (R13)(SI*4), Z18
 	VFMADD231PS  Z16, Z18, Z8
 	VFMADD231PS  Z17, Z18, Z9
-	VBROADCASTSS (R13), Z18
+	VBROADCASTSS (R14), Z18
 	VFMADD231PS  Z16, Z18, Z10
 	VFMADD231PS  Z17, Z18, Z11
-	VBROADCASTSS (R13)(SI*1), Z18
+	VBROADCASTSS (R14)(SI*1), Z18
 	VFMADD231PS  Z16, Z18, Z12
 	VFMADD231PS  Z17, Z18, Z13
-	VBROADCASTSS (R13)(SI*2), Z18
+	VBROADCASTSS (R14)(SI*2), Z18
 	VFMADD231PS  Z16, Z18, Z14
 	VFMADD231PS  Z17, Z18, Z15
-	ADDQ         DI, R12
 	ADDQ         DI, R13
-	SUBQ         $0x02, R14
-	JGE          pair
+	ADDQ         DI, R14
+	SUBQ         $0x02, R15
+	JGE          steps
 
-odd:
-	CMPQ         R14, $-1
-	JNE          next
+rest:
+	ADDQ $0x02, R15
+	JZ   next
+
+single:
 	VMOVUPS      (CX), Z16
-	PREFETCHT0   2048(CX)
-	VMOVUPS      64(CX), Z17
-	PREFETCHT0   2112(CX)
+	PREFETCHT0   1024(CX)
+	VMOVUPS      (CX)(R9*1), Z17
+	PREFETCHT0   1024(CX)(R9*1)
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VBROADCASTSS (R12), Z18
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z18
 	VFMADD231PS  Z16, Z18, Z0
 	VFMADD231PS  Z17, Z18, Z1
-	VBROADCASTSS (R12)(SI*1), Z18
+	VBROADCASTSS (R13)(SI*1), Z18
 	VFMADD231PS  Z16, Z18, Z2
 	VFMADD231PS  Z17, Z18, Z3
-	VBROADCASTSS (R12)(SI*2), Z18
+	VBROADCASTSS (R13)(SI*2), Z18
 	VFMADD231PS  Z16, Z18, Z4
 	VFMADD231PS  Z17, Z18, Z5
-	VBROADCASTSS (R12)(R9*1), Z18
+	VBROADCASTSS (R13)(R10*1), Z18
 	VFMADD231PS  Z16, Z18, Z6
 	VFMADD231PS  Z17, Z18, Z7
-	VBROADCASTSS (R12)(SI*4), Z18
+	VBROADCASTSS (R13)(SI*4), Z18
 	VFMADD231PS  Z16, Z18, Z8
 	VFMADD231PS  Z17, Z18, Z9
-	VBROADCASTSS (R13), Z18
+	VBROADCASTSS (R14), Z18
 	VFMADD231PS  Z16, Z18, Z10
 	VFMADD231PS  Z17, Z18, Z11
-	VBROADCASTSS (R13)(SI*1), Z18
+	VBROADCASTSS (R14)(SI*1), Z18
 	VFMADD231PS  Z16, Z18, Z12
 	VFMADD231PS  Z17, Z18, Z13
-	VBROADCASTSS (R13)(SI*2), Z18
+	VBROADCASTSS (R14)(SI*2), Z18
 	VFMADD231PS  Z16, Z18, Z14
 	VFMADD231PS  Z17, Z18, Z15
-	ADDQ         DI, R12
 	ADDQ         DI, R13
+	ADDQ         DI, R14
+	DECQ         R15
+	JNZ          single
 
 next:
 	DECQ BX
@@ -5541,176 +5789,181 @@ TEXT ·tile512x9x2(SB), NOSPLIT, $0-8
 	MOVQ       48(AX), SI
 	MOVQ       56(AX), DI
 	MOVQ       64(AX), R8
-	LEAQ       (SI)(SI*2), R9
+	MOVQ       120(AX), R9
+	LEAQ       (SI)(SI*2), R10
 	TESTQ      BX, BX
 	JZ         done
-	MOVQ       16(AX), R10
-	MOVQ       72(AX), R11
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	MOVQ       96(AX), R10
-	MOVQ       104(AX), R11
+	MOVQ       16(AX), R11
+	MOVQ       72(AX), R12
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	MOVQ       96(AX), R11
+	MOVQ       104(AX), R12
 
 run:
-	MOVQ  (DX), R14
+	MOVQ  (DX), R15
 	ADDQ  $0x08, DX
-	MOVQ  (AX), R12
-	LEAQ  (R12)(R14*4), R12
-	LEAQ  (R12)(SI*4), R13
-	ADDQ  SI, R13
-	MOVQ  112(AX), R14
-	TESTQ R14, R14
+	MOVQ  (AX), R13
+	LEAQ  (R13)(R15*4), R13
+	LEAQ  (R13)(SI*4), R14
+	ADDQ  SI, R14
+	MOVQ  112(AX), R15
+	TESTQ R15, R15
 	JZ    follows
 	MOVQ  DX, CX
 	SUBQ  24(AX), CX
-	MOVQ  -8(R14)(CX*1), R14
+	MOVQ  -8(R15)(CX*1), R15
 	MOVQ  8(AX), CX
-	LEAQ  (CX)(R14*4), CX
+	LEAQ  (CX)(R15*4), CX
 
 follows:
-	MOVQ 40(AX), R14
-	SUBQ $0x02, R14
-	JLT  odd
+	MOVQ 40(AX), R15
+	SUBQ $0x02, R15
+	JLT  rest
 
-pair:
+steps:
 	VMOVUPS      (CX), Z18
-	PREFETCHT0   2048(CX)
-	VMOVUPS      64(CX), Z19
-	PREFETCHT0   2112(CX)
+	PREFETCHT0   1024(CX)
+	VMOVUPS      (CX)(R9*1), Z19
+	PREFETCHT0   1024(CX)(R9*1)
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VBROADCASTSS (R12), Z20
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z20
 	VFMADD231PS  Z18, Z20, Z0
 	VFMADD231PS  Z19, Z20, Z1
-	VBROADCASTSS (R12)(SI*1), Z20
+	VBROADCASTSS (R13)(SI*1), Z20
 	VFMADD231PS  Z18, Z20, Z2
 	VFMADD231PS  Z19, Z20, Z3
-	VBROADCASTSS (R12)(SI*2), Z20
+	VBROADCASTSS (R13)(SI*2), Z20
 	VFMADD231PS  Z18, Z20, Z4
 	VFMADD231PS  Z19, Z20, Z5
-	VBROADCASTSS (R12)(R9*1), Z20
+	VBROADCASTSS (R13)(R10*1), Z20
 	VFMADD231PS  Z18, Z20, Z6
 	VFMADD231PS  Z19, Z20, Z7
-	VBROADCASTSS (R12)(SI*4), Z20
+	VBROADCASTSS (R13)(SI*4), Z20
 	VFMADD231PS  Z18, Z20, Z8
 	VFMADD231PS  Z19, Z20, Z9
-	VBROADCASTSS (R13), Z20
+	VBROADCASTSS (R14), Z20
 	VFMADD231PS  Z18, Z20, Z10
 	VFMADD231PS  Z19, Z20, Z11
-	VBROADCASTSS (R13)(SI*1), Z20
+	VBROADCASTSS (R14)(SI*1), Z20
 	VFMADD231PS  Z18, Z20, Z12
 	VFMADD231PS  Z19, Z20, Z13
-	VBROADCASTSS (R13)(SI*2), Z20
+	VBROADCASTSS (R14)(SI*2), Z20
 	VFMADD231PS  Z18, Z20, Z14
 	VFMADD231PS  Z19, Z20, Z15
-	VBROADCASTSS (R13)(R9*1), Z20
+	VBROADCASTSS (R14)(R10*1), Z20
 	VFMADD231PS  Z18, Z20, Z16
 	VFMADD231PS  Z19, Z20, Z17
-	ADDQ         DI, R12
 	ADDQ         DI, R13
+	ADDQ         DI, R14
 	VMOVUPS      (CX), Z18
-	PREFETCHT0   2048(CX)
-	VMOVUPS      64(CX), Z19
-	PREFETCHT0   2112(CX)
+	PREFETCHT0   1024(CX)
+	VMOVUPS      (CX)(R9*1), Z19
+	PREFETCHT0   1024(CX)(R9*1)
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VBROADCASTSS (R12), Z20
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z20
 	VFMADD231PS  Z18, Z20, Z0
 	VFMADD231PS  Z19, Z20, Z1
-	VBROADCASTSS (R12)(SI*1), Z20
+	VBROADCASTSS (R13)(SI*1), Z20
 	VFMADD231PS  Z18, Z20, Z2
 	VFMADD231PS  Z19, Z20, Z3
-	VBROADCASTSS (R12)(SI*2), Z20
+	VBROADCASTSS (R13)(SI*2), Z20
 	VFMADD231PS  Z18, Z20, Z4
 	VFMADD231PS  Z19, Z20, Z5
-	VBROADCASTSS (R12)(R9*1), Z20
+	VBROADCASTSS (R13)(R10*1), Z20
 	VFMADD231PS  Z18, Z20, Z6
 	VFMADD231PS  Z19, Z20, Z7
-	VBROADCASTSS (R12)(SI*4), Z20
+	VBROADCASTSS (R13)(SI*4), Z20
 	VFMADD231PS  Z18, Z20, Z8
 	VFMADD231PS  Z19, Z20, Z9
-	VBROADCASTSS (R13), Z20
+	VBROADCASTSS (R14), Z20
 	VFMADD231PS  Z18, Z20, Z10
 	VFMADD231PS  Z19, Z20, Z11
-	VBROADCASTSS (R13)(SI*1), Z20
+	VBROADCASTSS (R14)(SI*1), Z20
 	VFMADD231PS  Z18, Z20, Z12
 	VFMADD231PS  Z19, Z20, Z13
-	VBROADCASTSS (R13)(SI*2), Z20
+	VBROADCASTSS (R14)(SI*2), Z20
 	VFMADD231PS  Z18, Z20, Z14
 	VFMADD231PS  Z19, Z20, Z15
-	VBROADCASTSS (R13)(R9*1), Z20
+	VBROADCASTSS (R14)(R10*1), Z20
 	VFMADD231PS  Z18, Z20, Z16
 	VFMADD231PS  Z19, Z20, Z17
-	ADDQ         DI, R12
 	ADDQ         DI, R13
-	SUBQ         $0x02, R14
-	JGE          pair
+	ADDQ         DI, R14
+	SUBQ         $0x02, R15
+	JGE          steps
 
-odd:
-	CMPQ         R14, $-1
-	JNE          next
+rest:
+	ADDQ $0x02, R15
+	JZ   next
+
+single:
 	VMOVUPS      (CX), Z18
-	PREFETCHT0   2048(CX)
-	VMOVUPS      64(CX), Z19
-	PREFETCHT0   2112(CX)
+	PREFETCHT0   1024(CX)
+	VMOVUPS      (CX)(R9*1), Z19
+	PREFETCHT0   1024(CX)(R9*1)
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VBROADCASTSS (R12), Z20
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z20
 	VFMADD231PS  Z18, Z20, Z0
 	VFMADD231PS  Z19, Z20, Z1
-	VBROADCASTSS (R12)(SI*1), Z20
+	VBROADCASTSS (R13)(SI*1), Z20
 	VFMADD231PS  Z18, Z20, Z2
 	VFMADD231PS  Z19, Z20, Z3
-	VBROADCASTSS (R12)(SI*2), Z20
+	VBROADCASTSS (R13)(SI*2), Z20
 	VFMADD231PS  Z18, Z20, Z4
 	VFMADD231PS  Z19, Z20, Z5
-	VBROADCASTSS (R12)(R9*1), Z20
+	VBROADCASTSS (R13)(R10*1), Z20
 	VFMADD231PS  Z18, Z20, Z6
 	VFMADD231PS  Z19, Z20, Z7
-	VBROADCASTSS (R12)(SI*4), Z20
+	VBROADCASTSS (R13)(SI*4), Z20
 	VFMADD231PS  Z18, Z20, Z8
 	VFMADD231PS  Z19, Z20, Z9
-	VBROADCASTSS (R13), Z20
+	VBROADCASTSS (R14), Z20
 	VFMADD231PS  Z18, Z20, Z10
 	VFMADD231PS  Z19, Z20, Z11
-	VBROADCASTSS (R13)(SI*1), Z20
+	VBROADCASTSS (R14)(SI*1), Z20
 	VFMADD231PS  Z18, Z20, Z12
 	VFMADD231PS  Z19, Z20, Z13
-	VBROADCASTSS (R13)(SI*2), Z20
+	VBROADCASTSS (R14)(SI*2), Z20
 	VFMADD231PS  Z18, Z20, Z14
 	VFMADD231PS  Z19, Z20, Z15
-	VBROADCASTSS (R13)(R9*1), Z20
+	VBROADCASTSS (R14)(R10*1), Z20
 	VFMADD231PS  Z18, Z20, Z16
 	VFMADD231PS  Z19, Z20, Z17
-	ADDQ         DI, R12
 	ADDQ         DI, R13
+	ADDQ         DI, R14
+	DECQ         R15
+	JNZ          single
 
 next:
 	DECQ BX
@@ -5884,188 +6137,193 @@ TEXT ·tile512x10x2(SB), NOSPLIT, $0-8
 	MOVQ       48(AX), SI
 	MOVQ       56(AX), DI
 	MOVQ       64(AX), R8
-	LEAQ       (SI)(SI*2), R9
+	MOVQ       120(AX), R9
+	LEAQ       (SI)(SI*2), R10
 	TESTQ      BX, BX
 	JZ         done
-	MOVQ       16(AX), R10
-	MOVQ       72(AX), R11
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	MOVQ       96(AX), R10
-	MOVQ       104(AX), R11
+	MOVQ       16(AX), R11
+	MOVQ       72(AX), R12
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	MOVQ       96(AX), R11
+	MOVQ       104(AX), R12
 
 run:
-	MOVQ  (DX), R14
+	MOVQ  (DX), R15
 	ADDQ  $0x08, DX
-	MOVQ  (AX), R12
-	LEAQ  (R12)(R14*4), R12
-	LEAQ  (R12)(SI*4), R13
-	ADDQ  SI, R13
-	MOVQ  112(AX), R14
-	TESTQ R14, R14
+	MOVQ  (AX), R13
+	LEAQ  (R13)(R15*4), R13
+	LEAQ  (R13)(SI*4), R14
+	ADDQ  SI, R14
+	MOVQ  112(AX), R15
+	TESTQ R15, R15
 	JZ    follows
 	MOVQ  DX, CX
 	SUBQ  24(AX), CX
-	MOVQ  -8(R14)(CX*1), R14
+	MOVQ  -8(R15)(CX*1), R15
 	MOVQ  8(AX), CX
-	LEAQ  (CX)(R14*4), CX
+	LEAQ  (CX)(R15*4), CX
 
 follows:
-	MOVQ 40(AX), R14
-	SUBQ $0x02, R14
-	JLT  odd
+	MOVQ 40(AX), R15
+	SUBQ $0x02, R15
+	JLT  rest
 
-pair:
+steps:
 	VMOVUPS      (CX), Z20
-	PREFETCHT0   2048(CX)
-	VMOVUPS      64(CX), Z21
-	PREFETCHT0   2112(CX)
+	PREFETCHT0   1024(CX)
+	VMOVUPS      (CX)(R9*1), Z21
+	PREFETCHT0   1024(CX)(R9*1)
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VBROADCASTSS (R12), Z22
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z22
 	VFMADD231PS  Z20, Z22, Z0
 	VFMADD231PS  Z21, Z22, Z1
-	VBROADCASTSS (R12)(SI*1), Z22
+	VBROADCASTSS (R13)(SI*1), Z22
 	VFMADD231PS  Z20, Z22, Z2
 	VFMADD231PS  Z21, Z22, Z3
-	VBROADCASTSS (R12)(SI*2), Z22
+	VBROADCASTSS (R13)(SI*2), Z22
 	VFMADD231PS  Z20, Z22, Z4
 	VFMADD231PS  Z21, Z22, Z5
-	VBROADCASTSS (R12)(R9*1), Z22
+	VBROADCASTSS (R13)(R10*1), Z22
 	VFMADD231PS  Z20, Z22, Z6
 	VFMADD231PS  Z21, Z22, Z7
-	VBROADCASTSS (R12)(SI*4), Z22
+	VBROADCASTSS (R13)(SI*4), Z22
 	VFMADD231PS  Z20, Z22, Z8
 	VFMADD231PS  Z21, Z22, Z9
-	VBROADCASTSS (R13), Z22
+	VBROADCASTSS (R14), Z22
 	VFMADD231PS  Z20, Z22, Z10
 	VFMADD231PS  Z21, Z22, Z11
-	VBROADCASTSS (R13)(SI*1), Z22
+	VBROADCASTSS (R14)(SI*1), Z22
 	VFMADD231PS  Z20, Z22, Z12
 	VFMADD231PS  Z21, Z22, Z13
-	VBROADCASTSS (R13)(SI*2), Z22
+	VBROADCASTSS (R14)(SI*2), Z22
 	VFMADD231PS  Z20, Z22, Z14
 	VFMADD231PS  Z21, Z22, Z15
-	VBROADCASTSS (R13)(R9*1), Z22
+	VBROADCASTSS (R14)(R10*1), Z22
 	VFMADD231PS  Z20, Z22, Z16
 	VFMADD231PS  Z21, Z22, Z17
-	VBROADCASTSS (R13)(SI*4), Z22
+	VBROADCASTSS (R14)(SI*4), Z22
 	VFMADD231PS  Z20, Z22, Z18
 	VFMADD231PS  Z21, Z22, Z19
-	ADDQ         DI, R12
 	ADDQ         DI, R13
+	ADDQ         DI, R14
 	VMOVUPS      (CX), Z20
-	PREFETCHT0   2048(CX)
-	VMOVUPS      64(CX), Z21
-	PREFETCHT0   2112(CX)
+	PREFETCHT0   1024(CX)
+	VMOVUPS      (CX)(R9*1), Z21
+	PREFETCHT0   1024(CX)(R9*1)
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VBROADCASTSS (R12), Z22
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z22
 	VFMADD231PS  Z20, Z22, Z0
 	VFMADD231PS  Z21, Z22, Z1
-	VBROADCASTSS (R12)(SI*1), Z22
+	VBROADCASTSS (R13)(SI*1), Z22
 	VFMADD231PS  Z20, Z22, Z2
 	VFMADD231PS  Z21, Z22, Z3
-	VBROADCASTSS (R12)(SI*2), Z22
+	VBROADCASTSS (R13)(SI*2), Z22
 	VFMADD231PS  Z20, Z22, Z4
 	VFMADD231PS  Z21, Z22, Z5
-	VBROADCASTSS (R12)(R9*1), Z22
+	VBROADCASTSS (R13)(R10*1), Z22
 	VFMADD231PS  Z20, Z22, Z6
 	VFMADD231PS  Z21, Z22, Z7
-	VBROADCASTSS (R12)(SI*4), Z22
+	VBROADCASTSS (R13)(SI*4), Z22
 	VFMADD231PS  Z20, Z22, Z8
 	VFMADD231PS  Z21, Z22, Z9
-	VBROADCASTSS (R13), Z22
+	VBROADCASTSS (R14), Z22
 	VFMADD231PS  Z20, Z22, Z10
 	VFMADD231PS  Z21, Z22, Z11
-	VBROADCASTSS (R13)(SI*1), Z22
+	VBROADCASTSS (R14)(SI*1), Z22
 	VFMADD231PS  Z20, Z22, Z12
 	VFMADD231PS  Z21, Z22, Z13
-	VBROADCASTSS (R13)(SI*2), Z22
+	VBROADCASTSS (R14)(SI*2), Z22
 	VFMADD231PS  Z20, Z22, Z14
 	VFMADD231PS  Z21, Z22, Z15
-	VBROADCASTSS (R13)(R9*1), Z22
+	VBROADCASTSS (R14)(R10*1), Z22
 	VFMADD231PS  Z20, Z22, Z16
 	VFMADD231PS  Z21, Z22, Z17
-	VBROADCASTSS (R13)(SI*4), Z22
+	VBROADCASTSS (R14)(SI*4), Z22
 	VFMADD231PS  Z20, Z22, Z18
 	VFMADD231PS  Z21, Z22, Z19
-	ADDQ         DI, R12
 	ADDQ         DI, R13
-	SUBQ         $0x02, R14
-	JGE          pair
+	ADDQ         DI, R14
+	SUBQ         $0x02, R15
+	JGE          steps
 
-odd:
-	CMPQ         R14, $-1
-	JNE          next
+rest:
+	ADDQ $0x02, R15
+	JZ   next
+
+single:
 	VMOVUPS      (CX), Z20
-	PREFETCHT0   2048(CX)
-	VMOVUPS      64(CX), Z21
-	PREFETCHT0   2112(CX)
+	PREFETCHT0   1024(CX)
+	VMOVUPS      (CX)(R9*1), Z21
+	PREFETCHT0   1024(CX)(R9*1)
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VBROADCASTSS (R12), Z22
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z22
 	VFMADD231PS  Z20, Z22, Z0
 	VFMADD231PS  Z21, Z22, Z1
-	VBROADCASTSS (R12)(SI*1), Z22
+	VBROADCASTSS (R13)(SI*1), Z22
 	VFMADD231PS  Z20, Z22, Z2
 	VFMADD231PS  Z21, Z22, Z3
-	VBROADCASTSS (R12)(SI*2), Z22
+	VBROADCASTSS (R13)(SI*2), Z22
 	VFMADD231PS  Z20, Z22, Z4
 	VFMADD231PS  Z21, Z22, Z5
-	VBROADCASTSS (R12)(R9*1), Z22
+	VBROADCASTSS (R13)(R10*1), Z22
 	VFMADD231PS  Z20, Z22, Z6
 	VFMADD231PS  Z21, Z22, Z7
-	VBROADCASTSS (R12)(SI*4), Z22
+	VBROADCASTSS (R13)(SI*4), Z22
 	VFMADD231PS  Z20, Z22, Z8
 	VFMADD231PS  Z21, Z22, Z9
-	VBROADCASTSS (R13), Z22
+	VBROADCASTSS (R14), Z22
 	VFMADD231PS  Z20, Z22, Z10
 	VFMADD231PS  Z21, Z22, Z11
-	VBROADCASTSS (R13)(SI*1), Z22
+	VBROADCASTSS (R14)(SI*1), Z22
 	VFMADD231PS  Z20, Z22, Z12
 	VFMADD231PS  Z21, Z22, Z13
-	VBROADCASTSS (R13)(SI*2), Z22
+	VBROADCASTSS (R14)(SI*2), Z22
 	VFMADD231PS  Z20, Z22, Z14
 	VFMADD231PS  Z21, Z22, Z15
-	VBROADCASTSS (R13)(R9*1), Z22
+	VBROADCASTSS (R14)(R10*1), Z22
 	VFMADD231PS  Z20, Z22, Z16
 	VFMADD231PS  Z21, Z22, Z17
-	VBROADCASTSS (R13)(SI*4), Z22
+	VBROADCASTSS (R14)(SI*4), Z22
 	VFMADD231PS  Z20, Z22, Z18
 	VFMADD231PS  Z21, Z22, Z19
-	ADDQ         DI, R12
 	ADDQ         DI, R13
+	ADDQ         DI, R14
+	DECQ         R15
+	JNZ          single
 
 next:
 	DECQ BX
@@ -6224,7 +6482,7 @@ setmasked:
 
 // func tile512x11x2(c *byte)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile512x11x2(SB), NOSPLIT, $0-8
+TEXT ·tile512x11x2(SB), NOSPLIT, $8-8
 	MOVQ       c+0(FP), AX
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
@@ -6254,205 +6512,210 @@ TEXT ·tile512x11x2(SB), NOSPLIT, $0-8
 	MOVQ       48(AX), SI
 	MOVQ       56(AX), DI
 	MOVQ       64(AX), R8
-	LEAQ       (SI)(SI*2), R9
+	MOVQ       120(AX), R9
+	LEAQ       (SI)(SI*2), R10
 	TESTQ      BX, BX
 	JZ         done
-	MOVQ       16(AX), R10
-	MOVQ       72(AX), R11
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	MOVQ       96(AX), R10
-	MOVQ       104(AX), R11
+	MOVQ       16(AX), R11
+	MOVQ       72(AX), R12
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	MOVQ       96(AX), R11
+	MOVQ       104(AX), R12
 
 run:
-	MOVQ  (DX), R15
+	MOVQ  (DX), BP
 	ADDQ  $0x08, DX
-	MOVQ  (AX), R12
-	LEAQ  (R12)(R15*4), R12
-	LEAQ  (R12)(SI*4), R13
-	ADDQ  SI, R13
+	MOVQ  (AX), R13
+	LEAQ  (R13)(BP*4), R13
 	LEAQ  (R13)(SI*4), R14
 	ADDQ  SI, R14
-	MOVQ  112(AX), R15
-	TESTQ R15, R15
+	LEAQ  (R14)(SI*4), R15
+	ADDQ  SI, R15
+	MOVQ  112(AX), BP
+	TESTQ BP, BP
 	JZ    follows
 	MOVQ  DX, CX
 	SUBQ  24(AX), CX
-	MOVQ  -8(R15)(CX*1), R15
+	MOVQ  -8(BP)(CX*1), BP
 	MOVQ  8(AX), CX
-	LEAQ  (CX)(R15*4), CX
+	LEAQ  (CX)(BP*4), CX
 
 follows:
-	MOVQ 40(AX), R15
-	SUBQ $0x02, R15
-	JLT  odd
+	MOVQ 40(AX), BP
+	SUBQ $0x02, BP
+	JLT  rest
 
-pair:
+steps:
 	VMOVUPS      (CX), Z22
-	PREFETCHT0   2048(CX)
-	VMOVUPS      64(CX), Z23
-	PREFETCHT0   2112(CX)
+	PREFETCHT0   1024(CX)
+	VMOVUPS      (CX)(R9*1), Z23
+	PREFETCHT0   1024(CX)(R9*1)
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VBROADCASTSS (R12), Z24
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z24
 	VFMADD231PS  Z22, Z24, Z0
 	VFMADD231PS  Z23, Z24, Z1
-	VBROADCASTSS (R12)(SI*1), Z24
+	VBROADCASTSS (R13)(SI*1), Z24
 	VFMADD231PS  Z22, Z24, Z2
 	VFMADD231PS  Z23, Z24, Z3
-	VBROADCASTSS (R12)(SI*2), Z24
+	VBROADCASTSS (R13)(SI*2), Z24
 	VFMADD231PS  Z22, Z24, Z4
 	VFMADD231PS  Z23, Z24, Z5
-	VBROADCASTSS (R12)(R9*1), Z24
+	VBROADCASTSS (R13)(R10*1), Z24
 	VFMADD231PS  Z22, Z24, Z6
 	VFMADD231PS  Z23, Z24, Z7
-	VBROADCASTSS (R12)(SI*4), Z24
+	VBROADCASTSS (R13)(SI*4), Z24
 	VFMADD231PS  Z22, Z24, Z8
 	VFMADD231PS  Z23, Z24, Z9
-	VBROADCASTSS (R13), Z24
+	VBROADCASTSS (R14), Z24
 	VFMADD231PS  Z22, Z24, Z10
 	VFMADD231PS  Z23, Z24, Z11
-	VBROADCASTSS (R13)(SI*1), Z24
+	VBROADCASTSS (R14)(SI*1), Z24
 	VFMADD231PS  Z22, Z24, Z12
 	VFMADD231PS  Z23, Z24, Z13
-	VBROADCASTSS (R13)(SI*2), Z24
+	VBROADCASTSS (R14)(SI*2), Z24
 	VFMADD231PS  Z22, Z24, Z14
 	VFMADD231PS  Z23, Z24, Z15
-	VBROADCASTSS (R13)(R9*1), Z24
+	VBROADCASTSS (R14)(R10*1), Z24
 	VFMADD231PS  Z22, Z24, Z16
 	VFMADD231PS  Z23, Z24, Z17
-	VBROADCASTSS (R13)(SI*4), Z24
+	VBROADCASTSS (R14)(SI*4), Z24
 	VFMADD231PS  Z22, Z24, Z18
 	VFMADD231PS  Z23, Z24, Z19
-	VBROADCASTSS (R14), Z24
+	VBROADCASTSS (R15), Z24
 	VFMADD231PS  Z22, Z24, Z20
 	VFMADD231PS  Z23, Z24, Z21
-	ADDQ         DI, R12
 	ADDQ         DI, R13
 	ADDQ         DI, R14
+	ADDQ         DI, R15
 	VMOVUPS      (CX), Z22
-	PREFETCHT0   2048(CX)
-	VMOVUPS      64(CX), Z23
-	PREFETCHT0   2112(CX)
+	PREFETCHT0   1024(CX)
+	VMOVUPS      (CX)(R9*1), Z23
+	PREFETCHT0   1024(CX)(R9*1)
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VBROADCASTSS (R12), Z24
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z24
 	VFMADD231PS  Z22, Z24, Z0
 	VFMADD231PS  Z23, Z24, Z1
-	VBROADCASTSS (R12)(SI*1), Z24
+	VBROADCASTSS (R13)(SI*1), Z24
 	VFMADD231PS  Z22, Z24, Z2
 	VFMADD231PS  Z23, Z24, Z3
-	VBROADCASTSS (R12)(SI*2), Z24
+	VBROADCASTSS (R13)(SI*2), Z24
 	VFMADD231PS  Z22, Z24, Z4
 	VFMADD231PS  Z23, Z24, Z5
-	VBROADCASTSS (R12)(R9*1), Z24
+	VBROADCASTSS (R13)(R10*1), Z24
 	VFMADD231PS  Z22, Z24, Z6
 	VFMADD231PS  Z23, Z24, Z7
-	VBROADCASTSS (R12)(SI*4), Z24
+	VBROADCASTSS (R13)(SI*4), Z24
 	VFMADD231PS  Z22, Z24, Z8
 	VFMADD231PS  Z23, Z24, Z9
-	VBROADCASTSS (R13), Z24
+	VBROADCASTSS (R14), Z24
 	VFMADD231PS  Z22, Z24, Z10
 	VFMADD231PS  Z23, Z24, Z11
-	VBROADCASTSS (R13)(SI*1), Z24
+	VBROADCASTSS (R14)(SI*1), Z24
 	VFMADD231PS  Z22, Z24, Z12
 	VFMADD231PS  Z23, Z24, Z13
-	VBROADCASTSS (R13)(SI*2), Z24
+	VBROADCASTSS (R14)(SI*2), Z24
 	VFMADD231PS  Z22, Z24, Z14
 	VFMADD231PS  Z23, Z24, Z15
-	VBROADCASTSS (R13)(R9*1), Z24
+	VBROADCASTSS (R14)(R10*1), Z24
 	VFMADD231PS  Z22, Z24, Z16
 	VFMADD231PS  Z23, Z24, Z17
-	VBROADCASTSS (R13)(SI*4), Z24
+	VBROADCASTSS (R14)(SI*4), Z24
 	VFMADD231PS  Z22, Z24, Z18
 	VFMADD231PS  Z23, Z24, Z19
-	VBROADCASTSS (R14), Z24
+	VBROADCASTSS (R15), Z24
 	VFMADD231PS  Z22, Z24, Z20
 	VFMADD231PS  Z23, Z24, Z21
-	ADDQ         DI, R12
 	ADDQ         DI, R13
 	ADDQ         DI, R14
-	SUBQ         $0x02, R15
-	JGE          pair
+	ADDQ         DI, R15
+	SUBQ         $0x02, BP
+	JGE          steps
 
-odd:
-	CMPQ         R15, $-1
-	JNE          next
+rest:
+	ADDQ $0x02, BP
+	JZ   next
+
+single:
 	VMOVUPS      (CX), Z22
-	PREFETCHT0   2048(CX)
-	VMOVUPS      64(CX), Z23
-	PREFETCHT0   2112(CX)
+	PREFETCHT0   1024(CX)
+	VMOVUPS      (CX)(R9*1), Z23
+	PREFETCHT0   1024(CX)(R9*1)
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VBROADCASTSS (R12), Z24
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z24
 	VFMADD231PS  Z22, Z24, Z0
 	VFMADD231PS  Z23, Z24, Z1
-	VBROADCASTSS (R12)(SI*1), Z24
+	VBROADCASTSS (R13)(SI*1), Z24
 	VFMADD231PS  Z22, Z24, Z2
 	VFMADD231PS  Z23, Z24, Z3
-	VBROADCASTSS (R12)(SI*2), Z24
+	VBROADCASTSS (R13)(SI*2), Z24
 	VFMADD231PS  Z22, Z24, Z4
 	VFMADD231PS  Z23, Z24, Z5
-	VBROADCASTSS (R12)(R9*1), Z24
+	VBROADCASTSS (R13)(R10*1), Z24
 	VFMADD231PS  Z22, Z24, Z6
 	VFMADD231PS  Z23, Z24, Z7
-	VBROADCASTSS (R12)(SI*4), Z24
+	VBROADCASTSS (R13)(SI*4), Z24
 	VFMADD231PS  Z22, Z24, Z8
 	VFMADD231PS  Z23, Z24, Z9
-	VBROADCASTSS (R13), Z24
+	VBROADCASTSS (R14), Z24
 	VFMADD231PS  Z22, Z24, Z10
 	VFMADD231PS  Z23, Z24, Z11
-	VBROADCASTSS (R13)(SI*1), Z24
+	VBROADCASTSS (R14)(SI*1), Z24
 	VFMADD231PS  Z22, Z24, Z12
 	VFMADD231PS  Z23, Z24, Z13
-	VBROADCASTSS (R13)(SI*2), Z24
+	VBROADCASTSS (R14)(SI*2), Z24
 	VFMADD231PS  Z22, Z24, Z14
 	VFMADD231PS  Z23, Z24, Z15
-	VBROADCASTSS (R13)(R9*1), Z24
+	VBROADCASTSS (R14)(R10*1), Z24
 	VFMADD231PS  Z22, Z24, Z16
 	VFMADD231PS  Z23, Z24, Z17
-	VBROADCASTSS (R13)(SI*4), Z24
+	VBROADCASTSS (R14)(SI*4), Z24
 	VFMADD231PS  Z22, Z24, Z18
 	VFMADD231PS  Z23, Z24, Z19
-	VBROADCASTSS (R14), Z24
+	VBROADCASTSS (R15), Z24
 	VFMADD231PS  Z22, Z24, Z20
 	VFMADD231PS  Z23, Z24, Z21
-	ADDQ         DI, R12
 	ADDQ         DI, R13
 	ADDQ         DI, R14
+	ADDQ         DI, R15
+	DECQ         BP
+	JNZ          single
 
 next:
 	DECQ BX
@@ -6624,7 +6887,7 @@ setmasked:
 
 // func tile512x12x2(c *byte)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile512x12x2(SB), NOSPLIT, $0-8
+TEXT ·tile512x12x2(SB), NOSPLIT, $8-8
 	MOVQ       c+0(FP), AX
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
@@ -6656,217 +6919,222 @@ TEXT ·tile512x12x2(SB), NOSPLIT, $0-8
 	MOVQ       48(AX), SI
 	MOVQ       56(AX), DI
 	MOVQ       64(AX), R8
-	LEAQ       (SI)(SI*2), R9
+	MOVQ       120(AX), R9
+	LEAQ       (SI)(SI*2), R10
 	TESTQ      BX, BX
 	JZ         done
-	MOVQ       16(AX), R10
-	MOVQ       72(AX), R11
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	MOVQ       96(AX), R10
-	MOVQ       104(AX), R11
+	MOVQ       16(AX), R11
+	MOVQ       72(AX), R12
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	MOVQ       96(AX), R11
+	MOVQ       104(AX), R12
 
 run:
-	MOVQ  (DX), R15
+	MOVQ  (DX), BP
 	ADDQ  $0x08, DX
-	MOVQ  (AX), R12
-	LEAQ  (R12)(R15*4), R12
-	LEAQ  (R12)(SI*4), R13
-	ADDQ  SI, R13
+	MOVQ  (AX), R13
+	LEAQ  (R13)(BP*4), R13
 	LEAQ  (R13)(SI*4), R14
 	ADDQ  SI, R14
-	MOVQ  112(AX), R15
-	TESTQ R15, R15
+	LEAQ  (R14)(SI*4), R15
+	ADDQ  SI, R15
+	MOVQ  112(AX), BP
+	TESTQ BP, BP
 	JZ    follows
 	MOVQ  DX, CX
 	SUBQ  24(AX), CX
-	MOVQ  -8(R15)(CX*1), R15
+	MOVQ  -8(BP)(CX*1), BP
 	MOVQ  8(AX), CX
-	LEAQ  (CX)(R15*4), CX
+	LEAQ  (CX)(BP*4), CX
 
 follows:
-	MOVQ 40(AX), R15
-	SUBQ $0x02, R15
-	JLT  odd
+	MOVQ 40(AX), BP
+	SUBQ $0x02, BP
+	JLT  rest
 
-pair:
+steps:
 	VMOVUPS      (CX), Z24
-	PREFETCHT0   2048(CX)
-	VMOVUPS      64(CX), Z25
-	PREFETCHT0   2112(CX)
+	PREFETCHT0   1024(CX)
+	VMOVUPS      (CX)(R9*1), Z25
+	PREFETCHT0   1024(CX)(R9*1)
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VBROADCASTSS (R12), Z26
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z26
 	VFMADD231PS  Z24, Z26, Z0
 	VFMADD231PS  Z25, Z26, Z1
-	VBROADCASTSS (R12)(SI*1), Z26
+	VBROADCASTSS (R13)(SI*1), Z26
 	VFMADD231PS  Z24, Z26, Z2
 	VFMADD231PS  Z25, Z26, Z3
-	VBROADCASTSS (R12)(SI*2), Z26
+	VBROADCASTSS (R13)(SI*2), Z26
 	VFMADD231PS  Z24, Z26, Z4
 	VFMADD231PS  Z25, Z26, Z5
-	VBROADCASTSS (R12)(R9*1), Z26
+	VBROADCASTSS (R13)(R10*1), Z26
 	VFMADD231PS  Z24, Z26, Z6
 	VFMADD231PS  Z25, Z26, Z7
-	VBROADCASTSS (R12)(SI*4), Z26
+	VBROADCASTSS (R13)(SI*4), Z26
 	VFMADD231PS  Z24, Z26, Z8
 	VFMADD231PS  Z25, Z26, Z9
-	VBROADCASTSS (R13), Z26
+	VBROADCASTSS (R14), Z26
 	VFMADD231PS  Z24, Z26, Z10
 	VFMADD231PS  Z25, Z26, Z11
-	VBROADCASTSS (R13)(SI*1), Z26
+	VBROADCASTSS (R14)(SI*1), Z26
 	VFMADD231PS  Z24, Z26, Z12
 	VFMADD231PS  Z25, Z26, Z13
-	VBROADCASTSS (R13)(SI*2), Z26
+	VBROADCASTSS (R14)(SI*2), Z26
 	VFMADD231PS  Z24, Z26, Z14
 	VFMADD231PS  Z25, Z26, Z15
-	VBROADCASTSS (R13)(R9*1), Z26
+	VBROADCASTSS (R14)(R10*1), Z26
 	VFMADD231PS  Z24, Z26, Z16
 	VFMADD231PS  Z25, Z26, Z17
-	VBROADCASTSS (R13)(SI*4), Z26
+	VBROADCASTSS (R14)(SI*4), Z26
 	VFMADD231PS  Z24, Z26, Z18
 	VFMADD231PS  Z25, Z26, Z19
-	VBROADCASTSS (R14), Z26
+	VBROADCASTSS (R15), Z26
 	VFMADD231PS  Z24, Z26, Z20
 	VFMADD231PS  Z25, Z26, Z21
-	VBROADCASTSS (R14)(SI*1), Z26
+	VBROADCASTSS (R15)(SI*1), Z26
 	VFMADD231PS  Z24, Z26, Z22
 	VFMADD231PS  Z25, Z26, Z23
-	ADDQ         DI, R12
 	ADDQ         DI, R13
 	ADDQ         DI, R14
+	ADDQ         DI, R15
 	VMOVUPS      (CX), Z24
-	PREFETCHT0   2048(CX)
-	VMOVUPS      64(CX), Z25
-	PREFETCHT0   2112(CX)
+	PREFETCHT0   1024(CX)
+	VMOVUPS      (CX)(R9*1), Z25
+	PREFETCHT0   1024(CX)(R9*1)
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VBROADCASTSS (R12), Z26
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z26
 	VFMADD231PS  Z24, Z26, Z0
 	VFMADD231PS  Z25, Z26, Z1
-	VBROADCASTSS (R12)(SI*1), Z26
+	VBROADCASTSS (R13)(SI*1), Z26
 	VFMADD231PS  Z24, Z26, Z2
 	VFMADD231PS  Z25, Z26, Z3
-	VBROADCASTSS (R12)(SI*2), Z26
+	VBROADCASTSS (R13)(SI*2), Z26
 	VFMADD231PS  Z24, Z26, Z4
 	VFMADD231PS  Z25, Z26, Z5
-	VBROADCASTSS (R12)(R9*1), Z26
+	VBROADCASTSS (R13)(R10*1), Z26
 	VFMADD231PS  Z24, Z26, Z6
 	VFMADD231PS  Z25, Z26, Z7
-	VBROADCASTSS (R12)(SI*4), Z26
+	VBROADCASTSS (R13)(SI*4), Z26
 	VFMADD231PS  Z24, Z26, Z8
 	VFMADD231PS  Z25, Z26, Z9
-	VBROADCASTSS (R13), Z26
+	VBROADCASTSS (R14), Z26
 	VFMADD231PS  Z24, Z26, Z10
 	VFMADD231PS  Z25, Z26, Z11
-	VBROADCASTSS (R13)(SI*1), Z26
+	VBROADCASTSS (R14)(SI*1), Z26
 	VFMADD231PS  Z24, Z26, Z12
 	VFMADD231PS  Z25, Z26, Z13
-	VBROADCASTSS (R13)(SI*2), Z26
+	VBROADCASTSS (R14)(SI*2), Z26
 	VFMADD231PS  Z24, Z26, Z14
 	VFMADD231PS  Z25, Z26, Z15
-	VBROADCASTSS (R13)(R9*1), Z26
+	VBROADCASTSS (R14)(R10*1), Z26
 	VFMADD231PS  Z24, Z26, Z16
 	VFMADD231PS  Z25, Z26, Z17
-	VBROADCASTSS (R13)(SI*4), Z26
+	VBROADCASTSS (R14)(SI*4), Z26
 	VFMADD231PS  Z24, Z26, Z18
 	VFMADD231PS  Z25, Z26, Z19
-	VBROADCASTSS (R14), Z26
+	VBROADCASTSS (R15), Z26
 	VFMADD231PS  Z24, Z26, Z20
 	VFMADD231PS  Z25, Z26, Z21
-	VBROADCASTSS (R14)(SI*1), Z26
+	VBROADCASTSS (R15)(SI*1), Z26
 	VFMADD231PS  Z24, Z26, Z22
 	VFMADD231PS  Z25, Z26, Z23
-	ADDQ         DI, R12
 	ADDQ         DI, R13
 	ADDQ         DI, R14
-	SUBQ         $0x02, R15
-	JGE          pair
+	ADDQ         DI, R15
+	SUBQ         $0x02, BP
+	JGE          steps
 
-odd:
-	CMPQ         R15, $-1
-	JNE          next
+rest:
+	ADDQ $0x02, BP
+	JZ   next
+
+single:
 	VMOVUPS      (CX), Z24
-	PREFETCHT0   2048(CX)
-	VMOVUPS      64(CX), Z25
-	PREFETCHT0   2112(CX)
+	PREFETCHT0   1024(CX)
+	VMOVUPS      (CX)(R9*1), Z25
+	PREFETCHT0   1024(CX)(R9*1)
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VBROADCASTSS (R12), Z26
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z26
 	VFMADD231PS  Z24, Z26, Z0
 	VFMADD231PS  Z25, Z26, Z1
-	VBROADCASTSS (R12)(SI*1), Z26
+	VBROADCASTSS (R13)(SI*1), Z26
 	VFMADD231PS  Z24, Z26, Z2
 	VFMADD231PS  Z25, Z26, Z3
-	VBROADCASTSS (R12)(SI*2), Z26
+	VBROADCASTSS (R13)(SI*2), Z26
 	VFMADD231PS  Z24, Z26, Z4
 	VFMADD231PS  Z25, Z26, Z5
-	VBROADCASTSS (R12)(R9*1), Z26
+	VBROADCASTSS (R13)(R10*1), Z26
 	VFMADD231PS  Z24, Z26, Z6
 	VFMADD231PS  Z25, Z26, Z7
-	VBROADCASTSS (R12)(SI*4), Z26
+	VBROADCASTSS (R13)(SI*4), Z26
 	VFMADD231PS  Z24, Z26, Z8
 	VFMADD231PS  Z25, Z26, Z9
-	VBROADCASTSS (R13), Z26
+	VBROADCASTSS (R14), Z26
 	VFMADD231PS  Z24, Z26, Z10
 	VFMADD231PS  Z25, Z26, Z11
-	VBROADCASTSS (R13)(SI*1), Z26
+	VBROADCASTSS (R14)(SI*1), Z26
 	VFMADD231PS  Z24, Z26, Z12
 	VFMADD231PS  Z25, Z26, Z13
-	VBROADCASTSS (R13)(SI*2), Z26
+	VBROADCASTSS (R14)(SI*2), Z26
 	VFMADD231PS  Z24, Z26, Z14
 	VFMADD231PS  Z25, Z26, Z15
-	VBROADCASTSS (R13)(R9*1), Z26
+	VBROADCASTSS (R14)(R10*1), Z26
 	VFMADD231PS  Z24, Z26, Z16
 	VFMADD231PS  Z25, Z26, Z17
-	VBROADCASTSS (R13)(SI*4), Z26
+	VBROADCASTSS (R14)(SI*4), Z26
 	VFMADD231PS  Z24, Z26, Z18
 	VFMADD231PS  Z25, Z26, Z19
-	VBROADCASTSS (R14), Z26
+	VBROADCASTSS (R15), Z26
 	VFMADD231PS  Z24, Z26, Z20
 	VFMADD231PS  Z25, Z26, Z21
-	VBROADCASTSS (R14)(SI*1), Z26
+	VBROADCASTSS (R15)(SI*1), Z26
 	VFMADD231PS  Z24, Z26, Z22
 	VFMADD231PS  Z25, Z26, Z23
-	ADDQ         DI, R12
 	ADDQ         DI, R13
 	ADDQ         DI, R14
+	ADDQ         DI, R15
+	DECQ         BP
+	JNZ          single
 
 next:
 	DECQ BX
@@ -7051,7 +7319,7 @@ setmasked:
 
 // func tile512x13x2(c *byte)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile512x13x2(SB), NOSPLIT, $0-8
+TEXT ·tile512x13x2(SB), NOSPLIT, $8-8
 	MOVQ       c+0(FP), AX
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
@@ -7085,229 +7353,234 @@ TEXT ·tile512x13x2(SB), NOSPLIT, $0-8
 	MOVQ       48(AX), SI
 	MOVQ       56(AX), DI
 	MOVQ       64(AX), R8
-	LEAQ       (SI)(SI*2), R9
+	MOVQ       120(AX), R9
+	LEAQ       (SI)(SI*2), R10
 	TESTQ      BX, BX
 	JZ         done
-	MOVQ       16(AX), R10
-	MOVQ       72(AX), R11
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	MOVQ       96(AX), R10
-	MOVQ       104(AX), R11
+	MOVQ       16(AX), R11
+	MOVQ       72(AX), R12
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	MOVQ       96(AX), R11
+	MOVQ       104(AX), R12
 
 run:
-	MOVQ  (DX), R15
+	MOVQ  (DX), BP
 	ADDQ  $0x08, DX
-	MOVQ  (AX), R12
-	LEAQ  (R12)(R15*4), R12
-	LEAQ  (R12)(SI*4), R13
-	ADDQ  SI, R13
+	MOVQ  (AX), R13
+	LEAQ  (R13)(BP*4), R13
 	LEAQ  (R13)(SI*4), R14
 	ADDQ  SI, R14
-	MOVQ  112(AX), R15
-	TESTQ R15, R15
+	LEAQ  (R14)(SI*4), R15
+	ADDQ  SI, R15
+	MOVQ  112(AX), BP
+	TESTQ BP, BP
 	JZ    follows
 	MOVQ  DX, CX
 	SUBQ  24(AX), CX
-	MOVQ  -8(R15)(CX*1), R15
+	MOVQ  -8(BP)(CX*1), BP
 	MOVQ  8(AX), CX
-	LEAQ  (CX)(R15*4), CX
+	LEAQ  (CX)(BP*4), CX
 
 follows:
-	MOVQ 40(AX), R15
-	SUBQ $0x02, R15
-	JLT  odd
+	MOVQ 40(AX), BP
+	SUBQ $0x02, BP
+	JLT  rest
 
-pair:
+steps:
 	VMOVUPS      (CX), Z26
-	PREFETCHT0   2048(CX)
-	VMOVUPS      64(CX), Z27
-	PREFETCHT0   2112(CX)
+	PREFETCHT0   1024(CX)
+	VMOVUPS      (CX)(R9*1), Z27
+	PREFETCHT0   1024(CX)(R9*1)
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VBROADCASTSS (R12), Z28
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z28
 	VFMADD231PS  Z26, Z28, Z0
 	VFMADD231PS  Z27, Z28, Z1
-	VBROADCASTSS (R12)(SI*1), Z28
+	VBROADCASTSS (R13)(SI*1), Z28
 	VFMADD231PS  Z26, Z28, Z2
 	VFMADD231PS  Z27, Z28, Z3
-	VBROADCASTSS (R12)(SI*2), Z28
+	VBROADCASTSS (R13)(SI*2), Z28
 	VFMADD231PS  Z26, Z28, Z4
 	VFMADD231PS  Z27, Z28, Z5
-	VBROADCASTSS (R12)(R9*1), Z28
+	VBROADCASTSS (R13)(R10*1), Z28
 	VFMADD231PS  Z26, Z28, Z6
 	VFMADD231PS  Z27, Z28, Z7
-	VBROADCASTSS (R12)(SI*4), Z28
+	VBROADCASTSS (R13)(SI*4), Z28
 	VFMADD231PS  Z26, Z28, Z8
 	VFMADD231PS  Z27, Z28, Z9
-	VBROADCASTSS (R13), Z28
+	VBROADCASTSS (R14), Z28
 	VFMADD231PS  Z26, Z28, Z10
 	VFMADD231PS  Z27, Z28, Z11
-	VBROADCASTSS (R13)(SI*1), Z28
+	VBROADCASTSS (R14)(SI*1), Z28
 	VFMADD231PS  Z26, Z28, Z12
 	VFMADD231PS  Z27, Z28, Z13
-	VBROADCASTSS (R13)(SI*2), Z28
+	VBROADCASTSS (R14)(SI*2), Z28
 	VFMADD231PS  Z26, Z28, Z14
 	VFMADD231PS  Z27, Z28, Z15
-	VBROADCASTSS (R13)(R9*1), Z28
+	VBROADCASTSS (R14)(R10*1), Z28
 	VFMADD231PS  Z26, Z28, Z16
 	VFMADD231PS  Z27, Z28, Z17
-	VBROADCASTSS (R13)(SI*4), Z28
+	VBROADCASTSS (R14)(SI*4), Z28
 	VFMADD231PS  Z26, Z28, Z18
 	VFMADD231PS  Z27, Z28, Z19
-	VBROADCASTSS (R14), Z28
+	VBROADCASTSS (R15), Z28
 	VFMADD231PS  Z26, Z28, Z20
 	VFMADD231PS  Z27, Z28, Z21
-	VBROADCASTSS (R14)(SI*1), Z28
+	VBROADCASTSS (R15)(SI*1), Z28
 	VFMADD231PS  Z26, Z28, Z22
 	VFMADD231PS  Z27, Z28, Z23
-	VBROADCASTSS (R14)(SI*2), Z28
+	VBROADCASTSS (R15)(SI*2), Z28
 	VFMADD231PS  Z26, Z28, Z24
 	VFMADD231PS  Z27, Z28, Z25
-	ADDQ         DI, R12
 	ADDQ         DI, R13
 	ADDQ         DI, R14
+	ADDQ         DI, R15
 	VMOVUPS      (CX), Z26
-	PREFETCHT0   2048(CX)
-	VMOVUPS      64(CX), Z27
-	PREFETCHT0   2112(CX)
+	PREFETCHT0   1024(CX)
+	VMOVUPS      (CX)(R9*1), Z27
+	PREFETCHT0   1024(CX)(R9*1)
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VBROADCASTSS (R12), Z28
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z28
 	VFMADD231PS  Z26, Z28, Z0
 	VFMADD231PS  Z27, Z28, Z1
-	VBROADCASTSS (R12)(SI*1), Z28
+	VBROADCASTSS (R13)(SI*1), Z28
 	VFMADD231PS  Z26, Z28, Z2
 	VFMADD231PS  Z27, Z28, Z3
-	VBROADCASTSS (R12)(SI*2), Z28
+	VBROADCASTSS (R13)(SI*2), Z28
 	VFMADD231PS  Z26, Z28, Z4
 	VFMADD231PS  Z27, Z28, Z5
-	VBROADCASTSS (R12)(R9*1), Z28
+	VBROADCASTSS (R13)(R10*1), Z28
 	VFMADD231PS  Z26, Z28, Z6
 	VFMADD231PS  Z27, Z28, Z7
-	VBROADCASTSS (R12)(SI*4), Z28
+	VBROADCASTSS (R13)(SI*4), Z28
 	VFMADD231PS  Z26, Z28, Z8
 	VFMADD231PS  Z27, Z28, Z9
-	VBROADCASTSS (R13), Z28
+	VBROADCASTSS (R14), Z28
 	VFMADD231PS  Z26, Z28, Z10
 	VFMADD231PS  Z27, Z28, Z11
-	VBROADCASTSS (R13)(SI*1), Z28
+	VBROADCASTSS (R14)(SI*1), Z28
 	VFMADD231PS  Z26, Z28, Z12
 	VFMADD231PS  Z27, Z28, Z13
-	VBROADCASTSS (R13)(SI*2), Z28
+	VBROADCASTSS (R14)(SI*2), Z28
 	VFMADD231PS  Z26, Z28, Z14
 	VFMADD231PS  Z27, Z28, Z15
-	VBROADCASTSS (R13)(R9*1), Z28
+	VBROADCASTSS (R14)(R10*1), Z28
 	VFMADD231PS  Z26, Z28, Z16
 	VFMADD231PS  Z27, Z28, Z17
-	VBROADCASTSS (R13)(SI*4), Z28
+	VBROADCASTSS (R14)(SI*4), Z28
 	VFMADD231PS  Z26, Z28, Z18
 	VFMADD231PS  Z27, Z28, Z19
-	VBROADCASTSS (R14), Z28
+	VBROADCASTSS (R15), Z28
 	VFMADD231PS  Z26, Z28, Z20
 	VFMADD231PS  Z27, Z28, Z21
-	VBROADCASTSS (R14)(SI*1), Z28
+	VBROADCASTSS (R15)(SI*1), Z28
 	VFMADD231PS  Z26, Z28, Z22
 	VFMADD231PS  Z27, Z28, Z23
-	VBROADCASTSS (R14)(SI*2), Z28
+	VBROADCASTSS (R15)(SI*2), Z28
 	VFMADD231PS  Z26, Z28, Z24
 	VFMADD231PS  Z27, Z28, Z25
-	ADDQ         DI, R12
 	ADDQ         DI, R13
 	ADDQ         DI, R14
-	SUBQ         $0x02, R15
-	JGE          pair
+	ADDQ         DI, R15
+	SUBQ         $0x02, BP
+	JGE          steps
 
-odd:
-	CMPQ         R15, $-1
-	JNE          next
+rest:
+	ADDQ $0x02, BP
+	JZ   next
+
+single:
 	VMOVUPS      (CX), Z26
-	PREFETCHT0   2048(CX)
-	VMOVUPS      64(CX), Z27
-	PREFETCHT0   2112(CX)
+	PREFETCHT0   1024(CX)
+	VMOVUPS      (CX)(R9*1), Z27
+	PREFETCHT0   1024(CX)(R9*1)
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VBROADCASTSS (R12), Z28
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z28
 	VFMADD231PS  Z26, Z28, Z0
 	VFMADD231PS  Z27, Z28, Z1
-	VBROADCASTSS (R12)(SI*1), Z28
+	VBROADCASTSS (R13)(SI*1), Z28
 	VFMADD231PS  Z26, Z28, Z2
 	VFMADD231PS  Z27, Z28, Z3
-	VBROADCASTSS (R12)(SI*2), Z28
+	VBROADCASTSS (R13)(SI*2), Z28
 	VFMADD231PS  Z26, Z28, Z4
 	VFMADD231PS  Z27, Z28, Z5
-	VBROADCASTSS (R12)(R9*1), Z28
+	VBROADCASTSS (R13)(R10*1), Z28
 	VFMADD231PS  Z26, Z28, Z6
 	VFMADD231PS  Z27, Z28, Z7
-	VBROADCASTSS (R12)(SI*4), Z28
+	VBROADCASTSS (R13)(SI*4), Z28
 	VFMADD231PS  Z26, Z28, Z8
 	VFMADD231PS  Z27, Z28, Z9
-	VBROADCASTSS (R13), Z28
+	VBROADCASTSS (R14), Z28
 	VFMADD231PS  Z26, Z28, Z10
 	VFMADD231PS  Z27, Z28, Z11
-	VBROADCASTSS (R13)(SI*1), Z28
+	VBROADCASTSS (R14)(SI*1), Z28
 	VFMADD231PS  Z26, Z28, Z12
 	VFMADD231PS  Z27, Z28, Z13
-	VBROADCASTSS (R13)(SI*2), Z28
+	VBROADCASTSS (R14)(SI*2), Z28
 	VFMADD231PS  Z26, Z28, Z14
 	VFMADD231PS  Z27, Z28, Z15
-	VBROADCASTSS (R13)(R9*1), Z28
+	VBROADCASTSS (R14)(R10*1), Z28
 	VFMADD231PS  Z26, Z28, Z16
 	VFMADD231PS  Z27, Z28, Z17
-	VBROADCASTSS (R13)(SI*4), Z28
+	VBROADCASTSS (R14)(SI*4), Z28
 	VFMADD231PS  Z26, Z28, Z18
 	VFMADD231PS  Z27, Z28, Z19
-	VBROADCASTSS (R14), Z28
+	VBROADCASTSS (R15), Z28
 	VFMADD231PS  Z26, Z28, Z20
 	VFMADD231PS  Z27, Z28, Z21
-	VBROADCASTSS (R14)(SI*1), Z28
+	VBROADCASTSS (R15)(SI*1), Z28
 	VFMADD231PS  Z26, Z28, Z22
 	VFMADD231PS  Z27, Z28, Z23
-	VBROADCASTSS (R14)(SI*2), Z28
+	VBROADCASTSS (R15)(SI*2), Z28
 	VFMADD231PS  Z26, Z28, Z24
 	VFMADD231PS  Z27, Z28, Z25
-	ADDQ         DI, R12
 	ADDQ         DI, R13
 	ADDQ         DI, R14
+	ADDQ         DI, R15
+	DECQ         BP
+	JNZ          single
 
 next:
 	DECQ BX
@@ -7505,7 +7778,7 @@ setmasked:
 
 // func tile512x14x2(c *byte)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile512x14x2(SB), NOSPLIT, $0-8
+TEXT ·tile512x14x2(SB), NOSPLIT, $8-8
 	MOVQ       c+0(FP), AX
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
@@ -7541,241 +7814,246 @@ TEXT ·tile512x14x2(SB), NOSPLIT, $0-8
 	MOVQ       48(AX), SI
 	MOVQ       56(AX), DI
 	MOVQ       64(AX), R8
-	LEAQ       (SI)(SI*2), R9
+	MOVQ       120(AX), R9
+	LEAQ       (SI)(SI*2), R10
 	TESTQ      BX, BX
 	JZ         done
-	MOVQ       16(AX), R10
-	MOVQ       72(AX), R11
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	MOVQ       96(AX), R10
-	MOVQ       104(AX), R11
+	MOVQ       16(AX), R11
+	MOVQ       72(AX), R12
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	MOVQ       96(AX), R11
+	MOVQ       104(AX), R12
 
 run:
-	MOVQ  (DX), R15
+	MOVQ  (DX), BP
 	ADDQ  $0x08, DX
-	MOVQ  (AX), R12
-	LEAQ  (R12)(R15*4), R12
-	LEAQ  (R12)(SI*4), R13
-	ADDQ  SI, R13
+	MOVQ  (AX), R13
+	LEAQ  (R13)(BP*4), R13
 	LEAQ  (R13)(SI*4), R14
 	ADDQ  SI, R14
-	MOVQ  112(AX), R15
-	TESTQ R15, R15
+	LEAQ  (R14)(SI*4), R15
+	ADDQ  SI, R15
+	MOVQ  112(AX), BP
+	TESTQ BP, BP
 	JZ    follows
 	MOVQ  DX, CX
 	SUBQ  24(AX), CX
-	MOVQ  -8(R15)(CX*1), R15
+	MOVQ  -8(BP)(CX*1), BP
 	MOVQ  8(AX), CX
-	LEAQ  (CX)(R15*4), CX
+	LEAQ  (CX)(BP*4), CX
 
 follows:
-	MOVQ 40(AX), R15
-	SUBQ $0x02, R15
-	JLT  odd
+	MOVQ 40(AX), BP
+	SUBQ $0x02, BP
+	JLT  rest
 
-pair:
+steps:
 	VMOVUPS      (CX), Z28
-	PREFETCHT0   2048(CX)
-	VMOVUPS      64(CX), Z29
-	PREFETCHT0   2112(CX)
+	PREFETCHT0   1024(CX)
+	VMOVUPS      (CX)(R9*1), Z29
+	PREFETCHT0   1024(CX)(R9*1)
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VBROADCASTSS (R12), Z30
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
-	VBROADCASTSS (R12)(SI*1), Z30
+	VBROADCASTSS (R13)(SI*1), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
-	VBROADCASTSS (R12)(SI*2), Z30
+	VBROADCASTSS (R13)(SI*2), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
-	VBROADCASTSS (R12)(R9*1), Z30
+	VBROADCASTSS (R13)(R10*1), Z30
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
-	VBROADCASTSS (R12)(SI*4), Z30
+	VBROADCASTSS (R13)(SI*4), Z30
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
-	VBROADCASTSS (R13), Z30
+	VBROADCASTSS (R14), Z30
 	VFMADD231PS  Z28, Z30, Z10
 	VFMADD231PS  Z29, Z30, Z11
-	VBROADCASTSS (R13)(SI*1), Z30
+	VBROADCASTSS (R14)(SI*1), Z30
 	VFMADD231PS  Z28, Z30, Z12
 	VFMADD231PS  Z29, Z30, Z13
-	VBROADCASTSS (R13)(SI*2), Z30
+	VBROADCASTSS (R14)(SI*2), Z30
 	VFMADD231PS  Z28, Z30, Z14
 	VFMADD231PS  Z29, Z30, Z15
-	VBROADCASTSS (R13)(R9*1), Z30
+	VBROADCASTSS (R14)(R10*1), Z30
 	VFMADD231PS  Z28, Z30, Z16
 	VFMADD231PS  Z29, Z30, Z17
-	VBROADCASTSS (R13)(SI*4), Z30
+	VBROADCASTSS (R14)(SI*4), Z30
 	VFMADD231PS  Z28, Z30, Z18
 	VFMADD231PS  Z29, Z30, Z19
-	VBROADCASTSS (R14), Z30
+	VBROADCASTSS (R15), Z30
 	VFMADD231PS  Z28, Z30, Z20
 	VFMADD231PS  Z29, Z30, Z21
-	VBROADCASTSS (R14)(SI*1), Z30
+	VBROADCASTSS (R15)(SI*1), Z30
 	VFMADD231PS  Z28, Z30, Z22
 	VFMADD231PS  Z29, Z30, Z23
-	VBROADCASTSS (R14)(SI*2), Z30
+	VBROADCASTSS (R15)(SI*2), Z30
 	VFMADD231PS  Z28, Z30, Z24
 	VFMADD231PS  Z29, Z30, Z25
-	VBROADCASTSS (R14)(R9*1), Z30
+	VBROADCASTSS (R15)(R10*1), Z30
 	VFMADD231PS  Z28, Z30, Z26
 	VFMADD231PS  Z29, Z30, Z27
-	ADDQ         DI, R12
 	ADDQ         DI, R13
 	ADDQ         DI, R14
+	ADDQ         DI, R15
 	VMOVUPS      (CX), Z28
-	PREFETCHT0   2048(CX)
-	VMOVUPS      64(CX), Z29
-	PREFETCHT0   2112(CX)
+	PREFETCHT0   1024(CX)
+	VMOVUPS      (CX)(R9*1), Z29
+	PREFETCHT0   1024(CX)(R9*1)
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VBROADCASTSS (R12), Z30
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
-	VBROADCASTSS (R12)(SI*1), Z30
+	VBROADCASTSS (R13)(SI*1), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
-	VBROADCASTSS (R12)(SI*2), Z30
+	VBROADCASTSS (R13)(SI*2), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
-	VBROADCASTSS (R12)(R9*1), Z30
+	VBROADCASTSS (R13)(R10*1), Z30
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
-	VBROADCASTSS (R12)(SI*4), Z30
+	VBROADCASTSS (R13)(SI*4), Z30
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
-	VBROADCASTSS (R13), Z30
+	VBROADCASTSS (R14), Z30
 	VFMADD231PS  Z28, Z30, Z10
 	VFMADD231PS  Z29, Z30, Z11
-	VBROADCASTSS (R13)(SI*1), Z30
+	VBROADCASTSS (R14)(SI*1), Z30
 	VFMADD231PS  Z28, Z30, Z12
 	VFMADD231PS  Z29, Z30, Z13
-	VBROADCASTSS (R13)(SI*2), Z30
+	VBROADCASTSS (R14)(SI*2), Z30
 	VFMADD231PS  Z28, Z30, Z14
 	VFMADD231PS  Z29, Z30, Z15
-	VBROADCASTSS (R13)(R9*1), Z30
+	VBROADCASTSS (R14)(R10*1), Z30
 	VFMADD231PS  Z28, Z30, Z16
 	VFMADD231PS  Z29, Z30, Z17
-	VBROADCASTSS (R13)(SI*4), Z30
+	VBROADCASTSS (R14)(SI*4), Z30
 	VFMADD231PS  Z28, Z30, Z18
 	VFMADD231PS  Z29, Z30, Z19
-	VBROADCASTSS (R14), Z30
+	VBROADCASTSS (R15), Z30
 	VFMADD231PS  Z28, Z30, Z20
 	VFMADD231PS  Z29, Z30, Z21
-	VBROADCASTSS (R14)(SI*1), Z30
+	VBROADCASTSS (R15)(SI*1), Z30
 	VFMADD231PS  Z28, Z30, Z22
 	VFMADD231PS  Z29, Z30, Z23
-	VBROADCASTSS (R14)(SI*2), Z30
+	VBROADCASTSS (R15)(SI*2), Z30
 	VFMADD231PS  Z28, Z30, Z24
 	VFMADD231PS  Z29, Z30, Z25
-	VBROADCASTSS (R14)(R9*1), Z30
+	VBROADCASTSS (R15)(R10*1), Z30
 	VFMADD231PS  Z28, Z30, Z26
 	VFMADD231PS  Z29, Z30, Z27
-	ADDQ         DI, R12
 	ADDQ         DI, R13
 	ADDQ         DI, R14
-	SUBQ         $0x02, R15
-	JGE          pair
+	ADDQ         DI, R15
+	SUBQ         $0x02, BP
+	JGE          steps
 
-odd:
-	CMPQ         R15, $-1
-	JNE          next
+rest:
+	ADDQ $0x02, BP
+	JZ   next
+
+single:
 	VMOVUPS      (CX), Z28
-	PREFETCHT0   2048(CX)
-	VMOVUPS      64(CX), Z29
-	PREFETCHT0   2112(CX)
+	PREFETCHT0   1024(CX)
+	VMOVUPS      (CX)(R9*1), Z29
+	PREFETCHT0   1024(CX)(R9*1)
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VBROADCASTSS (R12), Z30
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
-	VBROADCASTSS (R12)(SI*1), Z30
+	VBROADCASTSS (R13)(SI*1), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
-	VBROADCASTSS (R12)(SI*2), Z30
+	VBROADCASTSS (R13)(SI*2), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
-	VBROADCASTSS (R12)(R9*1), Z30
+	VBROADCASTSS (R13)(R10*1), Z30
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
-	VBROADCASTSS (R12)(SI*4), Z30
+	VBROADCASTSS (R13)(SI*4), Z30
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
-	VBROADCASTSS (R13), Z30
+	VBROADCASTSS (R14), Z30
 	VFMADD231PS  Z28, Z30, Z10
 	VFMADD231PS  Z29, Z30, Z11
-	VBROADCASTSS (R13)(SI*1), Z30
+	VBROADCASTSS (R14)(SI*1), Z30
 	VFMADD231PS  Z28, Z30, Z12
 	VFMADD231PS  Z29, Z30, Z13
-	VBROADCASTSS (R13)(SI*2), Z30
+	VBROADCASTSS (R14)(SI*2), Z30
 	VFMADD231PS  Z28, Z30, Z14
 	VFMADD231PS  Z29, Z30, Z15
-	VBROADCASTSS (R13)(R9*1), Z30
+	VBROADCASTSS (R14)(R10*1), Z30
 	VFMADD231PS  Z28, Z30, Z16
 	VFMADD231PS  Z29, Z30, Z17
-	VBROADCASTSS (R13)(SI*4), Z30
+	VBROADCASTSS (R14)(SI*4), Z30
 	VFMADD231PS  Z28, Z30, Z18
 	VFMADD231PS  Z29, Z30, Z19
-	VBROADCASTSS (R14), Z30
+	VBROADCASTSS (R15), Z30
 	VFMADD231PS  Z28, Z30, Z20
 	VFMADD231PS  Z29, Z30, Z21
-	VBROADCASTSS (R14)(SI*1), Z30
+	VBROADCASTSS (R15)(SI*1), Z30
 	VFMADD231PS  Z28, Z30, Z22
 	VFMADD231PS  Z29, Z30, Z23
-	VBROADCASTSS (R14)(SI*2), Z30
+	VBROADCASTSS (R15)(SI*2), Z30
 	VFMADD231PS  Z28, Z30, Z24
 	VFMADD231PS  Z29, Z30, Z25
-	VBROADCASTSS (R14)(R9*1), Z30
+	VBROADCASTSS (R15)(R10*1), Z30
 	VFMADD231PS  Z28, Z30, Z26
 	VFMADD231PS  Z29, Z30, Z27
-	ADDQ         DI, R12
 	ADDQ         DI, R13
 	ADDQ         DI, R14
+	ADDQ         DI, R15
+	DECQ         BP
+	JNZ          single
 
 next:
 	DECQ BX
@@ -7996,68 +8274,87 @@ TEXT ·tile256x1x2(SB), NOSPLIT, $0-8
 	MOVQ       48(AX), SI
 	MOVQ       56(AX), SI
 	MOVQ       64(AX), DI
+	MOVQ       128(AX), R8
 	TESTQ      BX, BX
 	JZ         done
-	MOVQ       16(AX), R8
-	MOVQ       72(AX), R9
-	PREFETCHT0 (R8)
-	MOVQ       96(AX), R8
-	MOVQ       104(AX), R9
+	MOVQ       16(AX), R9
+	MOVQ       72(AX), R10
+	PREFETCHT0 (R9)
+	MOVQ       96(AX), R9
+	MOVQ       104(AX), R10
 
 run:
-	MOVQ  (DX), R11
+	MOVQ  (DX), R12
 	ADDQ  $0x08, DX
-	MOVQ  (AX), R10
-	LEAQ  (R10)(R11*4), R10
-	MOVQ  112(AX), R11
-	TESTQ R11, R11
+	MOVQ  (AX), R11
+	LEAQ  (R11)(R12*4), R11
+	MOVQ  112(AX), R12
+	TESTQ R12, R12
 	JZ    follows
 	MOVQ  DX, CX
 	SUBQ  24(AX), CX
-	MOVQ  -8(R11)(CX*1), R11
+	MOVQ  -8(R12)(CX*1), R12
 	MOVQ  8(AX), CX
-	LEAQ  (CX)(R11*4), CX
+	LEAQ  (CX)(R12*4), CX
 
 follows:
-	MOVQ 40(AX), R11
-	SUBQ $0x02, R11
-	JLT  odd
+	MOVQ 40(AX), R12
+	SUBQ $0x04, R12
+	JLT  rest
 
-pair:
+steps:
 	VMOVUPS      (CX), Y2
-	PREFETCHT0   6144(CX)
+	PREFETCHT0   (CX)(R8*1)
 	VMOVUPS      32(CX), Y3
 	ADDQ         DI, CX
-	PREFETCHT0   (R8)
-	ADDQ         R9, R8
-	VBROADCASTSS (R10), Y4
+	PREFETCHT0   (R9)
+	ADDQ         R10, R9
+	VBROADCASTSS (R11), Y4
 	VFMADD231PS  Y2, Y4, Y0
 	VFMADD231PS  Y3, Y4, Y1
-	ADDQ         SI, R10
+	ADDQ         SI, R11
 	VMOVUPS      (CX), Y2
-	PREFETCHT0   6144(CX)
+	PREFETCHT0   (CX)(R8*1)
 	VMOVUPS      32(CX), Y3
 	ADDQ         DI, CX
-	VBROADCASTSS (R10), Y4
+	VBROADCASTSS (R11), Y4
 	VFMADD231PS  Y2, Y4, Y0
 	VFMADD231PS  Y3, Y4, Y1
-	ADDQ         SI, R10
-	SUBQ         $0x02, R11
-	JGE          pair
+	ADDQ         SI, R11
+	VMOVUPS      (CX), Y2
+	PREFETCHT0   (CX)(R8*1)
+	VMOVUPS      32(CX), Y3
+	ADDQ         DI, CX
+	VBROADCASTSS (R11), Y4
+	VFMADD231PS  Y2, Y4, Y0
+	VFMADD231PS  Y3, Y4, Y1
+	ADDQ         SI, R11
+	VMOVUPS      (CX), Y2
+	PREFETCHT0   (CX)(R8*1)
+	VMOVUPS      32(CX), Y3
+	ADDQ         DI, CX
+	VBROADCASTSS (R11), Y4
+	VFMADD231PS  Y2, Y4, Y0
+	VFMADD231PS  Y3, Y4, Y1
+	ADDQ         SI, R11
+	SUBQ         $0x04, R12
+	JGE          steps
 
-odd:
-	CMPQ         R11, $-1
-	JNE          next
+rest:
+	ADDQ $0x04, R12
+	JZ   next
+
+single:
 	VMOVUPS      (CX), Y2
-	PREFETCHT0   6144(CX)
+	PREFETCHT0   (CX)(R8*1)
 	VMOVUPS      32(CX), Y3
 	ADDQ         DI, CX
-	PREFETCHT0   (R8)
-	ADDQ         R9, R8
-	VBROADCASTSS (R10), Y4
+	VBROADCASTSS (R11), Y4
 	VFMADD231PS  Y2, Y4, Y0
 	VFMADD231PS  Y3, Y4, Y1
-	ADDQ         SI, R10
+	ADDQ         SI, R11
+	DECQ         R12
+	JNZ          single
 
 next:
 	DECQ BX
@@ -8114,79 +8411,104 @@ TEXT ·tile256x2x2(SB), NOSPLIT, $0-8
 	MOVQ       48(AX), SI
 	MOVQ       56(AX), DI
 	MOVQ       64(AX), R8
+	MOVQ       128(AX), R9
 	TESTQ      BX, BX
 	JZ         done
-	MOVQ       16(AX), R9
-	MOVQ       72(AX), R10
-	PREFETCHT0 (R9)
-	ADDQ       R10, R9
-	PREFETCHT0 (R9)
-	MOVQ       96(AX), R9
-	MOVQ       104(AX), R10
+	MOVQ       16(AX), R10
+	MOVQ       72(AX), R11
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	MOVQ       96(AX), R10
+	MOVQ       104(AX), R11
 
 run:
-	MOVQ  (DX), R12
+	MOVQ  (DX), R13
 	ADDQ  $0x08, DX
-	MOVQ  (AX), R11
-	LEAQ  (R11)(R12*4), R11
-	MOVQ  112(AX), R12
-	TESTQ R12, R12
+	MOVQ  (AX), R12
+	LEAQ  (R12)(R13*4), R12
+	MOVQ  112(AX), R13
+	TESTQ R13, R13
 	JZ    follows
 	MOVQ  DX, CX
 	SUBQ  24(AX), CX
-	MOVQ  -8(R12)(CX*1), R12
+	MOVQ  -8(R13)(CX*1), R13
 	MOVQ  8(AX), CX
-	LEAQ  (CX)(R12*4), CX
+	LEAQ  (CX)(R13*4), CX
 
 follows:
-	MOVQ 40(AX), R12
-	SUBQ $0x02, R12
-	JLT  odd
+	MOVQ 40(AX), R13
+	SUBQ $0x04, R13
+	JLT  rest
 
-pair:
+steps:
 	VMOVUPS      (CX), Y4
-	PREFETCHT0   6144(CX)
+	PREFETCHT0   (CX)(R9*1)
 	VMOVUPS      32(CX), Y5
 	ADDQ         R8, CX
-	PREFETCHT0   (R9)
-	ADDQ         R10, R9
-	VBROADCASTSS (R11), Y6
+	PREFETCHT0   (R10)
+	ADDQ         R11, R10
+	VBROADCASTSS (R12), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
-	VBROADCASTSS (R11)(SI*1), Y6
+	VBROADCASTSS (R12)(SI*1), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
-	ADDQ         DI, R11
+	ADDQ         DI, R12
 	VMOVUPS      (CX), Y4
-	PREFETCHT0   6144(CX)
+	PREFETCHT0   (CX)(R9*1)
 	VMOVUPS      32(CX), Y5
 	ADDQ         R8, CX
-	VBROADCASTSS (R11), Y6
+	VBROADCASTSS (R12), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
-	VBROADCASTSS (R11)(SI*1), Y6
+	VBROADCASTSS (R12)(SI*1), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
-	ADDQ         DI, R11
-	SUBQ         $0x02, R12
-	JGE          pair
+	ADDQ         DI, R12
+	VMOVUPS      (CX), Y4
+	PREFETCHT0   (CX)(R9*1)
+	VMOVUPS      32(CX), Y5
+	ADDQ         R8, CX
+	VBROADCASTSS (R12), Y6
+	VFMADD231PS  Y4, Y6, Y0
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS (R12)(SI*1), Y6
+	VFMADD231PS  Y4, Y6, Y2
+	VFMADD231PS  Y5, Y6, Y3
+	ADDQ         DI, R12
+	VMOVUPS      (CX), Y4
+	PREFETCHT0   (CX)(R9*1)
+	VMOVUPS      32(CX), Y5
+	ADDQ         R8, CX
+	VBROADCASTSS (R12), Y6
+	VFMADD231PS  Y4, Y6, Y0
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS (R12)(SI*1), Y6
+	VFMADD231PS  Y4, Y6, Y2
+	VFMADD231PS  Y5, Y6, Y3
+	ADDQ         DI, R12
+	SUBQ         $0x04, R13
+	JGE          steps
 
-odd:
-	CMPQ         R12, $-1
-	JNE          next
+rest:
+	ADDQ $0x04, R13
+	JZ   next
+
+single:
 	VMOVUPS      (CX), Y4
-	PREFETCHT0   6144(CX)
+	PREFETCHT0   (CX)(R9*1)
 	VMOVUPS      32(CX), Y5
 	ADDQ         R8, CX
-	PREFETCHT0   (R9)
-	ADDQ         R10, R9
-	VBROADCASTSS (R11), Y6
+	VBROADCASTSS (R12), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
-	VBROADCASTSS (R11)(SI*1), Y6
+	VBROADCASTSS (R12)(SI*1), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
-	ADDQ         DI, R11
+	ADDQ         DI, R12
+	DECQ         R13
+	JNZ          single
 
 next:
 	DECQ BX
@@ -8258,90 +8580,121 @@ TEXT ·tile256x3x2(SB), NOSPLIT, $0-8
 	MOVQ       48(AX), SI
 	MOVQ       56(AX), DI
 	MOVQ       64(AX), R8
+	MOVQ       128(AX), R9
 	TESTQ      BX, BX
 	JZ         done
-	MOVQ       16(AX), R9
-	MOVQ       72(AX), R10
-	PREFETCHT0 (R9)
-	ADDQ       R10, R9
-	PREFETCHT0 (R9)
-	ADDQ       R10, R9
-	PREFETCHT0 (R9)
-	MOVQ       96(AX), R9
-	MOVQ       104(AX), R10
+	MOVQ       16(AX), R10
+	MOVQ       72(AX), R11
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	MOVQ       96(AX), R10
+	MOVQ       104(AX), R11
 
 run:
-	MOVQ  (DX), R12
+	MOVQ  (DX), R13
 	ADDQ  $0x08, DX
-	MOVQ  (AX), R11
-	LEAQ  (R11)(R12*4), R11
-	MOVQ  112(AX), R12
-	TESTQ R12, R12
+	MOVQ  (AX), R12
+	LEAQ  (R12)(R13*4), R12
+	MOVQ  112(AX), R13
+	TESTQ R13, R13
 	JZ    follows
 	MOVQ  DX, CX
 	SUBQ  24(AX), CX
-	MOVQ  -8(R12)(CX*1), R12
+	MOVQ  -8(R13)(CX*1), R13
 	MOVQ  8(AX), CX
-	LEAQ  (CX)(R12*4), CX
+	LEAQ  (CX)(R13*4), CX
 
 follows:
-	MOVQ 40(AX), R12
-	SUBQ $0x02, R12
-	JLT  odd
+	MOVQ 40(AX), R13
+	SUBQ $0x04, R13
+	JLT  rest
 
-pair:
+steps:
 	VMOVUPS      (CX), Y6
-	PREFETCHT0   6144(CX)
+	PREFETCHT0   (CX)(R9*1)
 	VMOVUPS      32(CX), Y7
 	ADDQ         R8, CX
-	PREFETCHT0   (R9)
-	ADDQ         R10, R9
-	VBROADCASTSS (R11), Y8
+	PREFETCHT0   (R10)
+	ADDQ         R11, R10
+	VBROADCASTSS (R12), Y8
 	VFMADD231PS  Y6, Y8, Y0
 	VFMADD231PS  Y7, Y8, Y1
-	VBROADCASTSS (R11)(SI*1), Y8
+	VBROADCASTSS (R12)(SI*1), Y8
 	VFMADD231PS  Y6, Y8, Y2
 	VFMADD231PS  Y7, Y8, Y3
-	VBROADCASTSS (R11)(SI*2), Y8
+	VBROADCASTSS (R12)(SI*2), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
-	ADDQ         DI, R11
+	ADDQ         DI, R12
 	VMOVUPS      (CX), Y6
-	PREFETCHT0   6144(CX)
+	PREFETCHT0   (CX)(R9*1)
 	VMOVUPS      32(CX), Y7
 	ADDQ         R8, CX
-	VBROADCASTSS (R11), Y8
+	VBROADCASTSS (R12), Y8
 	VFMADD231PS  Y6, Y8, Y0
 	VFMADD231PS  Y7, Y8, Y1
-	VBROADCASTSS (R11)(SI*1), Y8
+	VBROADCASTSS (R12)(SI*1), Y8
 	VFMADD231PS  Y6, Y8, Y2
 	VFMADD231PS  Y7, Y8, Y3
-	VBROADCASTSS (R11)(SI*2), Y8
+	VBROADCASTSS (R12)(SI*2), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
-	ADDQ         DI, R11
-	SUBQ         $0x02, R12
-	JGE          pair
+	ADDQ         DI, R12
+	VMOVUPS      (CX), Y6
+	PREFETCHT0   (CX)(R9*1)
+	VMOVUPS      32(CX), Y7
+	ADDQ         R8, CX
+	VBROADCASTSS (R12), Y8
+	VFMADD231PS  Y6, Y8, Y0
+	VFMADD231PS  Y7, Y8, Y1
+	VBROADCASTSS (R12)(SI*1), Y8
+	VFMADD231PS  Y6, Y8, Y2
+	VFMADD231PS  Y7, Y8, Y3
+	VBROADCASTSS (R12)(SI*2), Y8
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y7, Y8, Y5
+	ADDQ         DI, R12
+	VMOVUPS      (CX), Y6
+	PREFETCHT0   (CX)(R9*1)
+	VMOVUPS      32(CX), Y7
+	ADDQ         R8, CX
+	VBROADCASTSS (R12), Y8
+	VFMADD231PS  Y6, Y8, Y0
+	VFMADD231PS  Y7, Y8, Y1
+	VBROADCASTSS (R12)(SI*1), Y8
+	VFMADD231PS  Y6, Y8, Y2
+	VFMADD231PS  Y7, Y8, Y3
+	VBROADCASTSS (R12)(SI*2), Y8
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y7, Y8, Y5
+	ADDQ         DI, R12
+	SUBQ         $0x04, R13
+	JGE          steps
 
-odd:
-	CMPQ         R12, $-1
-	JNE          next
+rest:
+	ADDQ $0x04, R13
+	JZ   next
+
+single:
 	VMOVUPS      (CX), Y6
-	PREFETCHT0   6144(CX)
+	PREFETCHT0   (CX)(R9*1)
 	VMOVUPS      32(CX), Y7
 	ADDQ         R8, CX
-	PREFETCHT0   (R9)
-	ADDQ         R10, R9
-	VBROADCASTSS (R11), Y8
+	VBROADCASTSS (R12), Y8
 	VFMADD231PS  Y6, Y8, Y0
 	VFMADD231PS  Y7, Y8, Y1
-	VBROADCASTSS (R11)(SI*1), Y8
+	VBROADCASTSS (R12)(SI*1), Y8
 	VFMADD231PS  Y6, Y8, Y2
 	VFMADD231PS  Y7, Y8, Y3
-	VBROADCASTSS (R11)(SI*2), Y8
+	VBROADCASTSS (R12)(SI*2), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
-	ADDQ         DI, R11
+	ADDQ         DI, R12
+	DECQ         R13
+	JNZ          single
 
 next:
 	DECQ BX
@@ -8428,102 +8781,139 @@ TEXT ·tile256x4x2(SB), NOSPLIT, $0-8
 	MOVQ       48(AX), SI
 	MOVQ       56(AX), DI
 	MOVQ       64(AX), R8
-	LEAQ       (SI)(SI*2), R9
+	MOVQ       128(AX), R9
+	LEAQ       (SI)(SI*2), R10
 	TESTQ      BX, BX
 	JZ         done
-	MOVQ       16(AX), R10
-	MOVQ       72(AX), R11
-	PREFETCHT0 (R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	MOVQ       96(AX), R10
-	MOVQ       104(AX), R11
+	MOVQ       16(AX), R11
+	MOVQ       72(AX), R12
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	MOVQ       96(AX), R11
+	MOVQ       104(AX), R12
 
 run:
-	MOVQ  (DX), R13
+	MOVQ  (DX), R14
 	ADDQ  $0x08, DX
-	MOVQ  (AX), R12
-	LEAQ  (R12)(R13*4), R12
-	MOVQ  112(AX), R13
-	TESTQ R13, R13
+	MOVQ  (AX), R13
+	LEAQ  (R13)(R14*4), R13
+	MOVQ  112(AX), R14
+	TESTQ R14, R14
 	JZ    follows
 	MOVQ  DX, CX
 	SUBQ  24(AX), CX
-	MOVQ  -8(R13)(CX*1), R13
+	MOVQ  -8(R14)(CX*1), R14
 	MOVQ  8(AX), CX
-	LEAQ  (CX)(R13*4), CX
+	LEAQ  (CX)(R14*4), CX
 
 follows:
-	MOVQ 40(AX), R13
-	SUBQ $0x02, R13
-	JLT  odd
+	MOVQ 40(AX), R14
+	SUBQ $0x04, R14
+	JLT  rest
 
-pair:
+steps:
 	VMOVUPS      (CX), Y8
-	PREFETCHT0   6144(CX)
+	PREFETCHT0   (CX)(R9*1)
 	VMOVUPS      32(CX), Y9
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VBROADCASTSS (R12), Y10
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
-	VBROADCASTSS (R12)(SI*1), Y10
+	VBROADCASTSS (R13)(SI*1), Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
-	VBROADCASTSS (R12)(SI*2), Y10
+	VBROADCASTSS (R13)(SI*2), Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
-	VBROADCASTSS (R12)(R9*1), Y10
+	VBROADCASTSS (R13)(R10*1), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
-	ADDQ         DI, R12
+	ADDQ         DI, R13
 	VMOVUPS      (CX), Y8
-	PREFETCHT0   6144(CX)
+	PREFETCHT0   (CX)(R9*1)
 	VMOVUPS      32(CX), Y9
 	ADDQ         R8, CX
-	VBROADCASTSS (R12), Y10
+	VBROADCASTSS (R13), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
-	VBROADCASTSS (R12)(SI*1), Y10
+	VBROADCASTSS (R13)(SI*1), Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
-	VBROADCASTSS (R12)(SI*2), Y10
+	VBROADCASTSS (R13)(SI*2), Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
-	VBROADCASTSS (R12)(R9*1), Y10
+	VBROADCASTSS (R13)(R10*1), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
-	ADDQ         DI, R12
-	SUBQ         $0x02, R13
-	JGE          pair
+	ADDQ         DI, R13
+	VMOVUPS      (CX), Y8
+	PREFETCHT0   (CX)(R9*1)
+	VMOVUPS      32(CX), Y9
+	ADDQ         R8, CX
+	VBROADCASTSS (R13), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS (R13)(SI*1), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS (R13)(SI*2), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS (R13)(R10*1), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	ADDQ         DI, R13
+	VMOVUPS      (CX), Y8
+	PREFETCHT0   (CX)(R9*1)
+	VMOVUPS      32(CX), Y9
+	ADDQ         R8, CX
+	VBROADCASTSS (R13), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS (R13)(SI*1), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS (R13)(SI*2), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS (R13)(R10*1), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	ADDQ         DI, R13
+	SUBQ         $0x04, R14
+	JGE          steps
 
-odd:
-	CMPQ         R13, $-1
-	JNE          next
+rest:
+	ADDQ $0x04, R14
+	JZ   next
+
+single:
 	VMOVUPS      (CX), Y8
-	PREFETCHT0   6144(CX)
+	PREFETCHT0   (CX)(R9*1)
 	VMOVUPS      32(CX), Y9
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VBROADCASTSS (R12), Y10
+	VBROADCASTSS (R13), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
-	VBROADCASTSS (R12)(SI*1), Y10
+	VBROADCASTSS (R13)(SI*1), Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
-	VBROADCASTSS (R12)(SI*2), Y10
+	VBROADCASTSS (R13)(SI*2), Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
-	VBROADCASTSS (R12)(R9*1), Y10
+	VBROADCASTSS (R13)(R10*1), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
-	ADDQ         DI, R12
+	ADDQ         DI, R13
+	DECQ         R14
+	JNZ          single
 
 next:
 	DECQ BX
@@ -8625,113 +9015,156 @@ TEXT ·tile256x5x2(SB), NOSPLIT, $0-8
 	MOVQ       48(AX), SI
 	MOVQ       56(AX), DI
 	MOVQ       64(AX), R8
-	LEAQ       (SI)(SI*2), R9
+	MOVQ       128(AX), R9
+	LEAQ       (SI)(SI*2), R10
 	TESTQ      BX, BX
 	JZ         done
-	MOVQ       16(AX), R10
-	MOVQ       72(AX), R11
-	PREFETCHT0 (R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	MOVQ       96(AX), R10
-	MOVQ       104(AX), R11
+	MOVQ       16(AX), R11
+	MOVQ       72(AX), R12
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	MOVQ       96(AX), R11
+	MOVQ       104(AX), R12
 
 run:
-	MOVQ  (DX), R13
+	MOVQ  (DX), R14
 	ADDQ  $0x08, DX
-	MOVQ  (AX), R12
-	LEAQ  (R12)(R13*4), R12
-	MOVQ  112(AX), R13
-	TESTQ R13, R13
+	MOVQ  (AX), R13
+	LEAQ  (R13)(R14*4), R13
+	MOVQ  112(AX), R14
+	TESTQ R14, R14
 	JZ    follows
 	MOVQ  DX, CX
 	SUBQ  24(AX), CX
-	MOVQ  -8(R13)(CX*1), R13
+	MOVQ  -8(R14)(CX*1), R14
 	MOVQ  8(AX), CX
-	LEAQ  (CX)(R13*4), CX
+	LEAQ  (CX)(R14*4), CX
 
 follows:
-	MOVQ 40(AX), R13
-	SUBQ $0x02, R13
-	JLT  odd
+	MOVQ 40(AX), R14
+	SUBQ $0x04, R14
+	JLT  rest
 
-pair:
+steps:
 	VMOVUPS      (CX), Y10
-	PREFETCHT0   6144(CX)
+	PREFETCHT0   (CX)(R9*1)
 	VMOVUPS      32(CX), Y11
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VBROADCASTSS (R12), Y12
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Y12
 	VFMADD231PS  Y10, Y12, Y0
 	VFMADD231PS  Y11, Y12, Y1
-	VBROADCASTSS (R12)(SI*1), Y12
+	VBROADCASTSS (R13)(SI*1), Y12
 	VFMADD231PS  Y10, Y12, Y2
 	VFMADD231PS  Y11, Y12, Y3
-	VBROADCASTSS (R12)(SI*2), Y12
+	VBROADCASTSS (R13)(SI*2), Y12
 	VFMADD231PS  Y10, Y12, Y4
 	VFMADD231PS  Y11, Y12, Y5
-	VBROADCASTSS (R12)(R9*1), Y12
+	VBROADCASTSS (R13)(R10*1), Y12
 	VFMADD231PS  Y10, Y12, Y6
 	VFMADD231PS  Y11, Y12, Y7
-	VBROADCASTSS (R12)(SI*4), Y12
+	VBROADCASTSS (R13)(SI*4), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
-	ADDQ         DI, R12
+	ADDQ         DI, R13
 	VMOVUPS      (CX), Y10
-	PREFETCHT0   6144(CX)
+	PREFETCHT0   (CX)(R9*1)
 	VMOVUPS      32(CX), Y11
 	ADDQ         R8, CX
-	VBROADCASTSS (R12), Y12
+	VBROADCASTSS (R13), Y12
 	VFMADD231PS  Y10, Y12, Y0
 	VFMADD231PS  Y11, Y12, Y1
-	VBROADCASTSS (R12)(SI*1), Y12
+	VBROADCASTSS (R13)(SI*1), Y12
 	VFMADD231PS  Y10, Y12, Y2
 	VFMADD231PS  Y11, Y12, Y3
-	VBROADCASTSS (R12)(SI*2), Y12
+	VBROADCASTSS (R13)(SI*2), Y12
 	VFMADD231PS  Y10, Y12, Y4
 	VFMADD231PS  Y11, Y12, Y5
-	VBROADCASTSS (R12)(R9*1), Y12
+	VBROADCASTSS (R13)(R10*1), Y12
 	VFMADD231PS  Y10, Y12, Y6
 	VFMADD231PS  Y11, Y12, Y7
-	VBROADCASTSS (R12)(SI*4), Y12
+	VBROADCASTSS (R13)(SI*4), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
-	ADDQ         DI, R12
-	SUBQ         $0x02, R13
-	JGE          pair
+	ADDQ         DI, R13
+	VMOVUPS      (CX), Y10
+	PREFETCHT0   (CX)(R9*1)
+	VMOVUPS      32(CX), Y11
+	ADDQ         R8, CX
+	VBROADCASTSS (R13), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS (R13)(SI*1), Y12
+	VFMADD231PS  Y10, Y12, Y2
+	VFMADD231PS  Y11, Y12, Y3
+	VBROADCASTSS (R13)(SI*2), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS (R13)(R10*1), Y12
+	VFMADD231PS  Y10, Y12, Y6
+	VFMADD231PS  Y11, Y12, Y7
+	VBROADCASTSS (R13)(SI*4), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	ADDQ         DI, R13
+	VMOVUPS      (CX), Y10
+	PREFETCHT0   (CX)(R9*1)
+	VMOVUPS      32(CX), Y11
+	ADDQ         R8, CX
+	VBROADCASTSS (R13), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS (R13)(SI*1), Y12
+	VFMADD231PS  Y10, Y12, Y2
+	VFMADD231PS  Y11, Y12, Y3
+	VBROADCASTSS (R13)(SI*2), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS (R13)(R10*1), Y12
+	VFMADD231PS  Y10, Y12, Y6
+	VFMADD231PS  Y11, Y12, Y7
+	VBROADCASTSS (R13)(SI*4), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	ADDQ         DI, R13
+	SUBQ         $0x04, R14
+	JGE          steps
 
-odd:
-	CMPQ         R13, $-1
-	JNE          next
+rest:
+	ADDQ $0x04, R14
+	JZ   next
+
+single:
 	VMOVUPS      (CX), Y10
-	PREFETCHT0   6144(CX)
+	PREFETCHT0   (CX)(R9*1)
 	VMOVUPS      32(CX), Y11
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VBROADCASTSS (R12), Y12
+	VBROADCASTSS (R13), Y12
 	VFMADD231PS  Y10, Y12, Y0
 	VFMADD231PS  Y11, Y12, Y1
-	VBROADCASTSS (R12)(SI*1), Y12
+	VBROADCASTSS (R13)(SI*1), Y12
 	VFMADD231PS  Y10, Y12, Y2
 	VFMADD231PS  Y11, Y12, Y3
-	VBROADCASTSS (R12)(SI*2), Y12
+	VBROADCASTSS (R13)(SI*2), Y12
 	VFMADD231PS  Y10, Y12, Y4
 	VFMADD231PS  Y11, Y12, Y5
-	VBROADCASTSS (R12)(R9*1), Y12
+	VBROADCASTSS (R13)(R10*1), Y12
 	VFMADD231PS  Y10, Y12, Y6
 	VFMADD231PS  Y11, Y12, Y7
-	VBROADCASTSS (R12)(SI*4), Y12
+	VBROADCASTSS (R13)(SI*4), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
-	ADDQ         DI, R12
+	ADDQ         DI, R13
+	DECQ         R14
+	JNZ          single
 
 next:
 	DECQ BX
@@ -8848,129 +9281,180 @@ TEXT ·tile256x6x2(SB), NOSPLIT, $0-8
 	MOVQ       48(AX), SI
 	MOVQ       56(AX), DI
 	MOVQ       64(AX), R8
-	LEAQ       (SI)(SI*2), R9
+	MOVQ       128(AX), R9
+	LEAQ       (SI)(SI*2), R10
 	TESTQ      BX, BX
 	JZ         done
-	MOVQ       16(AX), R10
-	MOVQ       72(AX), R11
-	PREFETCHT0 (R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	MOVQ       96(AX), R10
-	MOVQ       104(AX), R11
+	MOVQ       16(AX), R11
+	MOVQ       72(AX), R12
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	MOVQ       96(AX), R11
+	MOVQ       104(AX), R12
 
 run:
-	MOVQ  (DX), R14
+	MOVQ  (DX), R15
 	ADDQ  $0x08, DX
-	MOVQ  (AX), R12
-	LEAQ  (R12)(R14*4), R12
-	LEAQ  (R12)(SI*4), R13
-	ADDQ  SI, R13
-	MOVQ  112(AX), R14
-	TESTQ R14, R14
+	MOVQ  (AX), R13
+	LEAQ  (R13)(R15*4), R13
+	LEAQ  (R13)(SI*4), R14
+	ADDQ  SI, R14
+	MOVQ  112(AX), R15
+	TESTQ R15, R15
 	JZ    follows
 	MOVQ  DX, CX
 	SUBQ  24(AX), CX
-	MOVQ  -8(R14)(CX*1), R14
+	MOVQ  -8(R15)(CX*1), R15
 	MOVQ  8(AX), CX
-	LEAQ  (CX)(R14*4), CX
+	LEAQ  (CX)(R15*4), CX
 
 follows:
-	MOVQ 40(AX), R14
-	SUBQ $0x02, R14
-	JLT  odd
+	MOVQ 40(AX), R15
+	SUBQ $0x04, R15
+	JLT  rest
 
-pair:
+steps:
 	VMOVUPS      (CX), Y12
-	PREFETCHT0   6144(CX)
+	PREFETCHT0   (CX)(R9*1)
 	VMOVUPS      32(CX), Y13
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VBROADCASTSS (R12), Y14
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (R12)(SI*1), Y14
+	VBROADCASTSS (R13)(SI*1), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS (R12)(SI*2), Y14
+	VBROADCASTSS (R13)(SI*2), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (R12)(R9*1), Y14
+	VBROADCASTSS (R13)(R10*1), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS (R12)(SI*4), Y14
+	VBROADCASTSS (R13)(SI*4), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS (R13), Y14
+	VBROADCASTSS (R14), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
-	ADDQ         DI, R12
 	ADDQ         DI, R13
+	ADDQ         DI, R14
 	VMOVUPS      (CX), Y12
-	PREFETCHT0   6144(CX)
+	PREFETCHT0   (CX)(R9*1)
 	VMOVUPS      32(CX), Y13
 	ADDQ         R8, CX
-	VBROADCASTSS (R12), Y14
+	VBROADCASTSS (R13), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (R12)(SI*1), Y14
+	VBROADCASTSS (R13)(SI*1), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS (R12)(SI*2), Y14
+	VBROADCASTSS (R13)(SI*2), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (R12)(R9*1), Y14
+	VBROADCASTSS (R13)(R10*1), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS (R12)(SI*4), Y14
+	VBROADCASTSS (R13)(SI*4), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS (R13), Y14
+	VBROADCASTSS (R14), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
-	ADDQ         DI, R12
 	ADDQ         DI, R13
-	SUBQ         $0x02, R14
-	JGE          pair
+	ADDQ         DI, R14
+	VMOVUPS      (CX), Y12
+	PREFETCHT0   (CX)(R9*1)
+	VMOVUPS      32(CX), Y13
+	ADDQ         R8, CX
+	VBROADCASTSS (R13), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (R13)(SI*1), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS (R13)(SI*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS (R13)(R10*1), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS (R13)(SI*4), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS (R14), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VFMADD231PS  Y13, Y14, Y11
+	ADDQ         DI, R13
+	ADDQ         DI, R14
+	VMOVUPS      (CX), Y12
+	PREFETCHT0   (CX)(R9*1)
+	VMOVUPS      32(CX), Y13
+	ADDQ         R8, CX
+	VBROADCASTSS (R13), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (R13)(SI*1), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS (R13)(SI*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS (R13)(R10*1), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS (R13)(SI*4), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS (R14), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VFMADD231PS  Y13, Y14, Y11
+	ADDQ         DI, R13
+	ADDQ         DI, R14
+	SUBQ         $0x04, R15
+	JGE          steps
 
-odd:
-	CMPQ         R14, $-1
-	JNE          next
+rest:
+	ADDQ $0x04, R15
+	JZ   next
+
+single:
 	VMOVUPS      (CX), Y12
-	PREFETCHT0   6144(CX)
+	PREFETCHT0   (CX)(R9*1)
 	VMOVUPS      32(CX), Y13
 	ADDQ         R8, CX
-	PREFETCHT0   (R10)
-	ADDQ         R11, R10
-	VBROADCASTSS (R12), Y14
+	VBROADCASTSS (R13), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (R12)(SI*1), Y14
+	VBROADCASTSS (R13)(SI*1), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS (R12)(SI*2), Y14
+	VBROADCASTSS (R13)(SI*2), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (R12)(R9*1), Y14
+	VBROADCASTSS (R13)(R10*1), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS (R12)(SI*4), Y14
+	VBROADCASTSS (R13)(SI*4), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS (R13), Y14
+	VBROADCASTSS (R14), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
-	ADDQ         DI, R12
 	ADDQ         DI, R13
+	ADDQ         DI, R14
+	DECQ         R15
+	JNZ          single
 
 next:
 	DECQ BX
@@ -9075,6 +9559,1251 @@ setmasked:
 	ADDQ       DX, CX
 	VMOVUPS    Y10, (CX)
 	VMASKMOVPS Y11, Y13, 32(CX)
+	VZEROUPPER
+	RET
+
+// func tile256x1x3(c *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile256x1x3(SB), NOSPLIT, $0-8
+	MOVQ       c+0(FP), AX
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	MOVQ       8(AX), CX
+	MOVQ       24(AX), DX
+	MOVQ       32(AX), BX
+	MOVQ       48(AX), SI
+	MOVQ       56(AX), SI
+	MOVQ       64(AX), DI
+	MOVQ       120(AX), R8
+	MOVQ       128(AX), R9
+	TESTQ      BX, BX
+	JZ         done
+	MOVQ       16(AX), R10
+	MOVQ       72(AX), R11
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	MOVQ       96(AX), R10
+	MOVQ       104(AX), R11
+
+run:
+	MOVQ  (DX), R13
+	ADDQ  $0x08, DX
+	MOVQ  (AX), R12
+	LEAQ  (R12)(R13*4), R12
+	MOVQ  112(AX), R13
+	TESTQ R13, R13
+	JZ    follows
+	MOVQ  DX, CX
+	SUBQ  24(AX), CX
+	MOVQ  -8(R13)(CX*1), R13
+	MOVQ  8(AX), CX
+	LEAQ  (CX)(R13*4), CX
+
+follows:
+	MOVQ 40(AX), R13
+	SUBQ $0x04, R13
+	JLT  rest
+
+steps:
+	VMOVUPS      (CX), Y3
+	PREFETCHT0   (CX)(R9*1)
+	VMOVUPS      32(CX), Y4
+	VMOVUPS      (CX)(R8*1), Y5
+	ADDQ         DI, CX
+	PREFETCHT0   (R10)
+	ADDQ         R11, R10
+	VBROADCASTSS (R12), Y6
+	VFMADD231PS  Y3, Y6, Y0
+	VFMADD231PS  Y4, Y6, Y1
+	VFMADD231PS  Y5, Y6, Y2
+	ADDQ         SI, R12
+	VMOVUPS      (CX), Y3
+	PREFETCHT0   (CX)(R9*1)
+	VMOVUPS      32(CX), Y4
+	VMOVUPS      (CX)(R8*1), Y5
+	ADDQ         DI, CX
+	VBROADCASTSS (R12), Y6
+	VFMADD231PS  Y3, Y6, Y0
+	VFMADD231PS  Y4, Y6, Y1
+	VFMADD231PS  Y5, Y6, Y2
+	ADDQ         SI, R12
+	VMOVUPS      (CX), Y3
+	PREFETCHT0   (CX)(R9*1)
+	VMOVUPS      32(CX), Y4
+	VMOVUPS      (CX)(R8*1), Y5
+	ADDQ         DI, CX
+	VBROADCASTSS (R12), Y6
+	VFMADD231PS  Y3, Y6, Y0
+	VFMADD231PS  Y4, Y6, Y1
+	VFMADD231PS  Y5, Y6, Y2
+	ADDQ         SI, R12
+	VMOVUPS      (CX), Y3
+	PREFETCHT0   (CX)(R9*1)
+	VMOVUPS      32(CX), Y4
+	VMOVUPS      (CX)(R8*1), Y5
+	ADDQ         DI, CX
+	VBROADCASTSS (R12), Y6
+	VFMADD231PS  Y3, Y6, Y0
+	VFMADD231PS  Y4, Y6, Y1
+	VFMADD231PS  Y5, Y6, Y2
+	ADDQ         SI, R12
+	SUBQ         $0x04, R13
+	JGE          steps
+
+rest:
+	ADDQ $0x04, R13
+	JZ   next
+
+single:
+	VMOVUPS      (CX), Y3
+	PREFETCHT0   (CX)(R9*1)
+	VMOVUPS      32(CX), Y4
+	VMOVUPS      (CX)(R8*1), Y5
+	ADDQ         DI, CX
+	VBROADCASTSS (R12), Y6
+	VFMADD231PS  Y3, Y6, Y0
+	VFMADD231PS  Y4, Y6, Y1
+	VFMADD231PS  Y5, Y6, Y2
+	ADDQ         SI, R12
+	DECQ         R13
+	JNZ          single
+
+next:
+	DECQ BX
+	JNZ  run
+
+done:
+	MOVQ   16(AX), CX
+	MOVQ   72(AX), DX
+	MOVQ   80(AX), DX
+	MOVQ   88(AX), AX
+	TESTQ  AX, AX
+	JNZ    masked
+	TESTQ  DX, DX
+	JZ     set
+	MOVQ   CX, AX
+	VADDPS (AX), Y0, Y0
+	VADDPS 32(AX), Y1, Y1
+	VADDPS 64(AX), Y2, Y2
+
+set:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	VMOVUPS Y2, 64(CX)
+	VZEROUPPER
+	RET
+
+masked:
+	LEAQ       masks<>+32(SB), BX
+	SHLQ       $0x02, AX
+	SUBQ       AX, BX
+	VMOVUPS    (BX), Y4
+	TESTQ      DX, DX
+	JZ         setmasked
+	MOVQ       CX, AX
+	VADDPS     (AX), Y0, Y0
+	VADDPS     32(AX), Y1, Y1
+	VMASKMOVPS 64(AX), Y4, Y3
+	VADDPS     Y3, Y2, Y2
+
+setmasked:
+	VMOVUPS    Y0, (CX)
+	VMOVUPS    Y1, 32(CX)
+	VMASKMOVPS Y2, Y4, 64(CX)
+	VZEROUPPER
+	RET
+
+// func tile256x2x3(c *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile256x2x3(SB), NOSPLIT, $0-8
+	MOVQ       c+0(FP), AX
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	MOVQ       8(AX), CX
+	MOVQ       24(AX), DX
+	MOVQ       32(AX), BX
+	MOVQ       48(AX), SI
+	MOVQ       56(AX), DI
+	MOVQ       64(AX), R8
+	MOVQ       120(AX), R9
+	MOVQ       128(AX), R10
+	TESTQ      BX, BX
+	JZ         done
+	MOVQ       16(AX), R11
+	MOVQ       72(AX), R12
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	MOVQ       96(AX), R11
+	MOVQ       104(AX), R12
+
+run:
+	MOVQ  (DX), R14
+	ADDQ  $0x08, DX
+	MOVQ  (AX), R13
+	LEAQ  (R13)(R14*4), R13
+	MOVQ  112(AX), R14
+	TESTQ R14, R14
+	JZ    follows
+	MOVQ  DX, CX
+	SUBQ  24(AX), CX
+	MOVQ  -8(R14)(CX*1), R14
+	MOVQ  8(AX), CX
+	LEAQ  (CX)(R14*4), CX
+
+follows:
+	MOVQ 40(AX), R14
+	SUBQ $0x04, R14
+	JLT  rest
+
+steps:
+	VMOVUPS      (CX), Y6
+	PREFETCHT0   (CX)(R10*1)
+	VMOVUPS      32(CX), Y7
+	VMOVUPS      (CX)(R9*1), Y8
+	ADDQ         R8, CX
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Y9
+	VFMADD231PS  Y6, Y9, Y0
+	VFMADD231PS  Y7, Y9, Y1
+	VFMADD231PS  Y8, Y9, Y2
+	VBROADCASTSS (R13)(SI*1), Y9
+	VFMADD231PS  Y6, Y9, Y3
+	VFMADD231PS  Y7, Y9, Y4
+	VFMADD231PS  Y8, Y9, Y5
+	ADDQ         DI, R13
+	VMOVUPS      (CX), Y6
+	PREFETCHT0   (CX)(R10*1)
+	VMOVUPS      32(CX), Y7
+	VMOVUPS      (CX)(R9*1), Y8
+	ADDQ         R8, CX
+	VBROADCASTSS (R13), Y9
+	VFMADD231PS  Y6, Y9, Y0
+	VFMADD231PS  Y7, Y9, Y1
+	VFMADD231PS  Y8, Y9, Y2
+	VBROADCASTSS (R13)(SI*1), Y9
+	VFMADD231PS  Y6, Y9, Y3
+	VFMADD231PS  Y7, Y9, Y4
+	VFMADD231PS  Y8, Y9, Y5
+	ADDQ         DI, R13
+	VMOVUPS      (CX), Y6
+	PREFETCHT0   (CX)(R10*1)
+	VMOVUPS      32(CX), Y7
+	VMOVUPS      (CX)(R9*1), Y8
+	ADDQ         R8, CX
+	VBROADCASTSS (R13), Y9
+	VFMADD231PS  Y6, Y9, Y0
+	VFMADD231PS  Y7, Y9, Y1
+	VFMADD231PS  Y8, Y9, Y2
+	VBROADCASTSS (R13)(SI*1), Y9
+	VFMADD231PS  Y6, Y9, Y3
+	VFMADD231PS  Y7, Y9, Y4
+	VFMADD231PS  Y8, Y9, Y5
+	ADDQ         DI, R13
+	VMOVUPS      (CX), Y6
+	PREFETCHT0   (CX)(R10*1)
+	VMOVUPS      32(CX), Y7
+	VMOVUPS      (CX)(R9*1), Y8
+	ADDQ         R8, CX
+	VBROADCASTSS (R13), Y9
+	VFMADD231PS  Y6, Y9, Y0
+	VFMADD231PS  Y7, Y9, Y1
+	VFMADD231PS  Y8, Y9, Y2
+	VBROADCASTSS (R13)(SI*1), Y9
+	VFMADD231PS  Y6, Y9, Y3
+	VFMADD231PS  Y7, Y9, Y4
+	VFMADD231PS  Y8, Y9, Y5
+	ADDQ         DI, R13
+	SUBQ         $0x04, R14
+	JGE          steps
+
+rest:
+	ADDQ $0x04, R14
+	JZ   next
+
+single:
+	VMOVUPS      (CX), Y6
+	PREFETCHT0   (CX)(R10*1)
+	VMOVUPS      32(CX), Y7
+	VMOVUPS      (CX)(R9*1), Y8
+	ADDQ         R8, CX
+	VBROADCASTSS (R13), Y9
+	VFMADD231PS  Y6, Y9, Y0
+	VFMADD231PS  Y7, Y9, Y1
+	VFMADD231PS  Y8, Y9, Y2
+	VBROADCASTSS (R13)(SI*1), Y9
+	VFMADD231PS  Y6, Y9, Y3
+	VFMADD231PS  Y7, Y9, Y4
+	VFMADD231PS  Y8, Y9, Y5
+	ADDQ         DI, R13
+	DECQ         R14
+	JNZ          single
+
+next:
+	DECQ BX
+	JNZ  run
+
+done:
+	MOVQ   16(AX), CX
+	MOVQ   72(AX), DX
+	MOVQ   80(AX), BX
+	MOVQ   88(AX), AX
+	TESTQ  AX, AX
+	JNZ    masked
+	TESTQ  BX, BX
+	JZ     set
+	MOVQ   CX, AX
+	VADDPS (AX), Y0, Y0
+	VADDPS 32(AX), Y1, Y1
+	VADDPS 64(AX), Y2, Y2
+	ADDQ   DX, AX
+	VADDPS (AX), Y3, Y3
+	VADDPS 32(AX), Y4, Y4
+	VADDPS 64(AX), Y5, Y5
+
+set:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	VMOVUPS Y2, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y3, (CX)
+	VMOVUPS Y4, 32(CX)
+	VMOVUPS Y5, 64(CX)
+	VZEROUPPER
+	RET
+
+masked:
+	LEAQ       masks<>+32(SB), SI
+	SHLQ       $0x02, AX
+	SUBQ       AX, SI
+	VMOVUPS    (SI), Y7
+	TESTQ      BX, BX
+	JZ         setmasked
+	MOVQ       CX, AX
+	VADDPS     (AX), Y0, Y0
+	VADDPS     32(AX), Y1, Y1
+	VMASKMOVPS 64(AX), Y7, Y6
+	VADDPS     Y6, Y2, Y2
+	ADDQ       DX, AX
+	VADDPS     (AX), Y3, Y3
+	VADDPS     32(AX), Y4, Y4
+	VMASKMOVPS 64(AX), Y7, Y6
+	VADDPS     Y6, Y5, Y5
+
+setmasked:
+	VMOVUPS    Y0, (CX)
+	VMOVUPS    Y1, 32(CX)
+	VMASKMOVPS Y2, Y7, 64(CX)
+	ADDQ       DX, CX
+	VMOVUPS    Y3, (CX)
+	VMOVUPS    Y4, 32(CX)
+	VMASKMOVPS Y5, Y7, 64(CX)
+	VZEROUPPER
+	RET
+
+// func tile256x3x3(c *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile256x3x3(SB), NOSPLIT, $0-8
+	MOVQ       c+0(FP), AX
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	MOVQ       8(AX), CX
+	MOVQ       24(AX), DX
+	MOVQ       32(AX), BX
+	MOVQ       48(AX), SI
+	MOVQ       56(AX), DI
+	MOVQ       64(AX), R8
+	MOVQ       120(AX), R9
+	MOVQ       128(AX), R10
+	TESTQ      BX, BX
+	JZ         done
+	MOVQ       16(AX), R11
+	MOVQ       72(AX), R12
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	MOVQ       96(AX), R11
+	MOVQ       104(AX), R12
+
+run:
+	MOVQ  (DX), R14
+	ADDQ  $0x08, DX
+	MOVQ  (AX), R13
+	LEAQ  (R13)(R14*4), R13
+	MOVQ  112(AX), R14
+	TESTQ R14, R14
+	JZ    follows
+	MOVQ  DX, CX
+	SUBQ  24(AX), CX
+	MOVQ  -8(R14)(CX*1), R14
+	MOVQ  8(AX), CX
+	LEAQ  (CX)(R14*4), CX
+
+follows:
+	MOVQ 40(AX), R14
+	SUBQ $0x04, R14
+	JLT  rest
+
+steps:
+	VMOVUPS      (CX), Y9
+	PREFETCHT0   (CX)(R10*1)
+	VMOVUPS      32(CX), Y10
+	VMOVUPS      (CX)(R9*1), Y11
+	ADDQ         R8, CX
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Y12
+	VFMADD231PS  Y9, Y12, Y0
+	VFMADD231PS  Y10, Y12, Y1
+	VFMADD231PS  Y11, Y12, Y2
+	VBROADCASTSS (R13)(SI*1), Y12
+	VFMADD231PS  Y9, Y12, Y3
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS (R13)(SI*2), Y12
+	VFMADD231PS  Y9, Y12, Y6
+	VFMADD231PS  Y10, Y12, Y7
+	VFMADD231PS  Y11, Y12, Y8
+	ADDQ         DI, R13
+	VMOVUPS      (CX), Y9
+	PREFETCHT0   (CX)(R10*1)
+	VMOVUPS      32(CX), Y10
+	VMOVUPS      (CX)(R9*1), Y11
+	ADDQ         R8, CX
+	VBROADCASTSS (R13), Y12
+	VFMADD231PS  Y9, Y12, Y0
+	VFMADD231PS  Y10, Y12, Y1
+	VFMADD231PS  Y11, Y12, Y2
+	VBROADCASTSS (R13)(SI*1), Y12
+	VFMADD231PS  Y9, Y12, Y3
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS (R13)(SI*2), Y12
+	VFMADD231PS  Y9, Y12, Y6
+	VFMADD231PS  Y10, Y12, Y7
+	VFMADD231PS  Y11, Y12, Y8
+	ADDQ         DI, R13
+	VMOVUPS      (CX), Y9
+	PREFETCHT0   (CX)(R10*1)
+	VMOVUPS      32(CX), Y10
+	VMOVUPS      (CX)(R9*1), Y11
+	ADDQ         R8, CX
+	VBROADCASTSS (R13), Y12
+	VFMADD231PS  Y9, Y12, Y0
+	VFMADD231PS  Y10, Y12, Y1
+	VFMADD231PS  Y11, Y12, Y2
+	VBROADCASTSS (R13)(SI*1), Y12
+	VFMADD231PS  Y9, Y12, Y3
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS (R13)(SI*2), Y12
+	VFMADD231PS  Y9, Y12, Y6
+	VFMADD231PS  Y10, Y12, Y7
+	VFMADD231PS  Y11, Y12, Y8
+	ADDQ         DI, R13
+	VMOVUPS      (CX), Y9
+	PREFETCHT0   (CX)(R10*1)
+	VMOVUPS      32(CX), Y10
+	VMOVUPS      (CX)(R9*1), Y11
+	ADDQ         R8, CX
+	VBROADCASTSS (R13), Y12
+	VFMADD231PS  Y9, Y12, Y0
+	VFMADD231PS  Y10, Y12, Y1
+	VFMADD231PS  Y11, Y12, Y2
+	VBROADCASTSS (R13)(SI*1), Y12
+	VFMADD231PS  Y9, Y12, Y3
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS (R13)(SI*2), Y12
+	VFMADD231PS  Y9, Y12, Y6
+	VFMADD231PS  Y10, Y12, Y7
+	VFMADD231PS  Y11, Y12, Y8
+	ADDQ         DI, R13
+	SUBQ         $0x04, R14
+	JGE          steps
+
+rest:
+	ADDQ $0x04, R14
+	JZ   next
+
+single:
+	VMOVUPS      (CX), Y9
+	PREFETCHT0   (CX)(R10*1)
+	VMOVUPS      32(CX), Y10
+	VMOVUPS      (CX)(R9*1), Y11
+	ADDQ         R8, CX
+	VBROADCASTSS (R13), Y12
+	VFMADD231PS  Y9, Y12, Y0
+	VFMADD231PS  Y10, Y12, Y1
+	VFMADD231PS  Y11, Y12, Y2
+	VBROADCASTSS (R13)(SI*1), Y12
+	VFMADD231PS  Y9, Y12, Y3
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS (R13)(SI*2), Y12
+	VFMADD231PS  Y9, Y12, Y6
+	VFMADD231PS  Y10, Y12, Y7
+	VFMADD231PS  Y11, Y12, Y8
+	ADDQ         DI, R13
+	DECQ         R14
+	JNZ          single
+
+next:
+	DECQ BX
+	JNZ  run
+
+done:
+	MOVQ   16(AX), CX
+	MOVQ   72(AX), DX
+	MOVQ   80(AX), BX
+	MOVQ   88(AX), AX
+	TESTQ  AX, AX
+	JNZ    masked
+	TESTQ  BX, BX
+	JZ     set
+	MOVQ   CX, AX
+	VADDPS (AX), Y0, Y0
+	VADDPS 32(AX), Y1, Y1
+	VADDPS 64(AX), Y2, Y2
+	ADDQ   DX, AX
+	VADDPS (AX), Y3, Y3
+	VADDPS 32(AX), Y4, Y4
+	VADDPS 64(AX), Y5, Y5
+	ADDQ   DX, AX
+	VADDPS (AX), Y6, Y6
+	VADDPS 32(AX), Y7, Y7
+	VADDPS 64(AX), Y8, Y8
+
+set:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	VMOVUPS Y2, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y3, (CX)
+	VMOVUPS Y4, 32(CX)
+	VMOVUPS Y5, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y6, (CX)
+	VMOVUPS Y7, 32(CX)
+	VMOVUPS Y8, 64(CX)
+	VZEROUPPER
+	RET
+
+masked:
+	LEAQ       masks<>+32(SB), SI
+	SHLQ       $0x02, AX
+	SUBQ       AX, SI
+	VMOVUPS    (SI), Y10
+	TESTQ      BX, BX
+	JZ         setmasked
+	MOVQ       CX, AX
+	VADDPS     (AX), Y0, Y0
+	VADDPS     32(AX), Y1, Y1
+	VMASKMOVPS 64(AX), Y10, Y9
+	VADDPS     Y9, Y2, Y2
+	ADDQ       DX, AX
+	VADDPS     (AX), Y3, Y3
+	VADDPS     32(AX), Y4, Y4
+	VMASKMOVPS 64(AX), Y10, Y9
+	VADDPS     Y9, Y5, Y5
+	ADDQ       DX, AX
+	VADDPS     (AX), Y6, Y6
+	VADDPS     32(AX), Y7, Y7
+	VMASKMOVPS 64(AX), Y10, Y9
+	VADDPS     Y9, Y8, Y8
+
+setmasked:
+	VMOVUPS    Y0, (CX)
+	VMOVUPS    Y1, 32(CX)
+	VMASKMOVPS Y2, Y10, 64(CX)
+	ADDQ       DX, CX
+	VMOVUPS    Y3, (CX)
+	VMOVUPS    Y4, 32(CX)
+	VMASKMOVPS Y5, Y10, 64(CX)
+	ADDQ       DX, CX
+	VMOVUPS    Y6, (CX)
+	VMOVUPS    Y7, 32(CX)
+	VMASKMOVPS Y8, Y10, 64(CX)
+	VZEROUPPER
+	RET
+
+// func tile256x1x4(c *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile256x1x4(SB), NOSPLIT, $0-8
+	MOVQ       c+0(FP), AX
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	MOVQ       8(AX), CX
+	MOVQ       24(AX), DX
+	MOVQ       32(AX), BX
+	MOVQ       48(AX), SI
+	MOVQ       56(AX), SI
+	MOVQ       64(AX), DI
+	MOVQ       120(AX), R8
+	MOVQ       128(AX), R9
+	TESTQ      BX, BX
+	JZ         done
+	MOVQ       16(AX), R10
+	MOVQ       72(AX), R11
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	MOVQ       96(AX), R10
+	MOVQ       104(AX), R11
+
+run:
+	MOVQ  (DX), R13
+	ADDQ  $0x08, DX
+	MOVQ  (AX), R12
+	LEAQ  (R12)(R13*4), R12
+	MOVQ  112(AX), R13
+	TESTQ R13, R13
+	JZ    follows
+	MOVQ  DX, CX
+	SUBQ  24(AX), CX
+	MOVQ  -8(R13)(CX*1), R13
+	MOVQ  8(AX), CX
+	LEAQ  (CX)(R13*4), CX
+
+follows:
+	MOVQ 40(AX), R13
+	SUBQ $0x04, R13
+	JLT  rest
+
+steps:
+	VMOVUPS      (CX), Y4
+	PREFETCHT0   (CX)(R9*1)
+	VMOVUPS      32(CX), Y5
+	VMOVUPS      (CX)(R8*1), Y6
+	VMOVUPS      32(CX)(R8*1), Y7
+	ADDQ         DI, CX
+	PREFETCHT0   (R10)
+	ADDQ         R11, R10
+	VBROADCASTSS (R12), Y8
+	VFMADD231PS  Y4, Y8, Y0
+	VFMADD231PS  Y5, Y8, Y1
+	VFMADD231PS  Y6, Y8, Y2
+	VFMADD231PS  Y7, Y8, Y3
+	ADDQ         SI, R12
+	VMOVUPS      (CX), Y4
+	PREFETCHT0   (CX)(R9*1)
+	VMOVUPS      32(CX), Y5
+	VMOVUPS      (CX)(R8*1), Y6
+	VMOVUPS      32(CX)(R8*1), Y7
+	ADDQ         DI, CX
+	VBROADCASTSS (R12), Y8
+	VFMADD231PS  Y4, Y8, Y0
+	VFMADD231PS  Y5, Y8, Y1
+	VFMADD231PS  Y6, Y8, Y2
+	VFMADD231PS  Y7, Y8, Y3
+	ADDQ         SI, R12
+	VMOVUPS      (CX), Y4
+	PREFETCHT0   (CX)(R9*1)
+	VMOVUPS      32(CX), Y5
+	VMOVUPS      (CX)(R8*1), Y6
+	VMOVUPS      32(CX)(R8*1), Y7
+	ADDQ         DI, CX
+	VBROADCASTSS (R12), Y8
+	VFMADD231PS  Y4, Y8, Y0
+	VFMADD231PS  Y5, Y8, Y1
+	VFMADD231PS  Y6, Y8, Y2
+	VFMADD231PS  Y7, Y8, Y3
+	ADDQ         SI, R12
+	VMOVUPS      (CX), Y4
+	PREFETCHT0   (CX)(R9*1)
+	VMOVUPS      32(CX), Y5
+	VMOVUPS      (CX)(R8*1), Y6
+	VMOVUPS      32(CX)(R8*1), Y7
+	ADDQ         DI, CX
+	VBROADCASTSS (R12), Y8
+	VFMADD231PS  Y4, Y8, Y0
+	VFMADD231PS  Y5, Y8, Y1
+	VFMADD231PS  Y6, Y8, Y2
+	VFMADD231PS  Y7, Y8, Y3
+	ADDQ         SI, R12
+	SUBQ         $0x04, R13
+	JGE          steps
+
+rest:
+	ADDQ $0x04, R13
+	JZ   next
+
+single:
+	VMOVUPS      (CX), Y4
+	PREFETCHT0   (CX)(R9*1)
+	VMOVUPS      32(CX), Y5
+	VMOVUPS      (CX)(R8*1), Y6
+	VMOVUPS      32(CX)(R8*1), Y7
+	ADDQ         DI, CX
+	VBROADCASTSS (R12), Y8
+	VFMADD231PS  Y4, Y8, Y0
+	VFMADD231PS  Y5, Y8, Y1
+	VFMADD231PS  Y6, Y8, Y2
+	VFMADD231PS  Y7, Y8, Y3
+	ADDQ         SI, R12
+	DECQ         R13
+	JNZ          single
+
+next:
+	DECQ BX
+	JNZ  run
+
+done:
+	MOVQ   16(AX), CX
+	MOVQ   72(AX), DX
+	MOVQ   80(AX), DX
+	MOVQ   88(AX), AX
+	TESTQ  AX, AX
+	JNZ    masked
+	TESTQ  DX, DX
+	JZ     set
+	MOVQ   CX, AX
+	VADDPS (AX), Y0, Y0
+	VADDPS 32(AX), Y1, Y1
+	VADDPS 64(AX), Y2, Y2
+	VADDPS 96(AX), Y3, Y3
+
+set:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	VMOVUPS Y2, 64(CX)
+	VMOVUPS Y3, 96(CX)
+	VZEROUPPER
+	RET
+
+masked:
+	LEAQ       masks<>+32(SB), BX
+	SHLQ       $0x02, AX
+	SUBQ       AX, BX
+	VMOVUPS    (BX), Y5
+	TESTQ      DX, DX
+	JZ         setmasked
+	MOVQ       CX, AX
+	VADDPS     (AX), Y0, Y0
+	VADDPS     32(AX), Y1, Y1
+	VADDPS     64(AX), Y2, Y2
+	VMASKMOVPS 96(AX), Y5, Y4
+	VADDPS     Y4, Y3, Y3
+
+setmasked:
+	VMOVUPS    Y0, (CX)
+	VMOVUPS    Y1, 32(CX)
+	VMOVUPS    Y2, 64(CX)
+	VMASKMOVPS Y3, Y5, 96(CX)
+	VZEROUPPER
+	RET
+
+// func tile256x2x4(c *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile256x2x4(SB), NOSPLIT, $0-8
+	MOVQ       c+0(FP), AX
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	MOVQ       8(AX), CX
+	MOVQ       24(AX), DX
+	MOVQ       32(AX), BX
+	MOVQ       48(AX), SI
+	MOVQ       56(AX), DI
+	MOVQ       64(AX), R8
+	MOVQ       120(AX), R9
+	MOVQ       128(AX), R10
+	TESTQ      BX, BX
+	JZ         done
+	MOVQ       16(AX), R11
+	MOVQ       72(AX), R12
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	MOVQ       96(AX), R11
+	MOVQ       104(AX), R12
+
+run:
+	MOVQ  (DX), R14
+	ADDQ  $0x08, DX
+	MOVQ  (AX), R13
+	LEAQ  (R13)(R14*4), R13
+	MOVQ  112(AX), R14
+	TESTQ R14, R14
+	JZ    follows
+	MOVQ  DX, CX
+	SUBQ  24(AX), CX
+	MOVQ  -8(R14)(CX*1), R14
+	MOVQ  8(AX), CX
+	LEAQ  (CX)(R14*4), CX
+
+follows:
+	MOVQ 40(AX), R14
+	SUBQ $0x04, R14
+	JLT  rest
+
+steps:
+	VMOVUPS      (CX), Y8
+	PREFETCHT0   (CX)(R10*1)
+	VMOVUPS      32(CX), Y9
+	VMOVUPS      (CX)(R9*1), Y10
+	VMOVUPS      32(CX)(R9*1), Y11
+	ADDQ         R8, CX
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Y12
+	VFMADD231PS  Y8, Y12, Y0
+	VFMADD231PS  Y9, Y12, Y1
+	VFMADD231PS  Y10, Y12, Y2
+	VFMADD231PS  Y11, Y12, Y3
+	VBROADCASTSS (R13)(SI*1), Y12
+	VFMADD231PS  Y8, Y12, Y4
+	VFMADD231PS  Y9, Y12, Y5
+	VFMADD231PS  Y10, Y12, Y6
+	VFMADD231PS  Y11, Y12, Y7
+	ADDQ         DI, R13
+	VMOVUPS      (CX), Y8
+	PREFETCHT0   (CX)(R10*1)
+	VMOVUPS      32(CX), Y9
+	VMOVUPS      (CX)(R9*1), Y10
+	VMOVUPS      32(CX)(R9*1), Y11
+	ADDQ         R8, CX
+	VBROADCASTSS (R13), Y12
+	VFMADD231PS  Y8, Y12, Y0
+	VFMADD231PS  Y9, Y12, Y1
+	VFMADD231PS  Y10, Y12, Y2
+	VFMADD231PS  Y11, Y12, Y3
+	VBROADCASTSS (R13)(SI*1), Y12
+	VFMADD231PS  Y8, Y12, Y4
+	VFMADD231PS  Y9, Y12, Y5
+	VFMADD231PS  Y10, Y12, Y6
+	VFMADD231PS  Y11, Y12, Y7
+	ADDQ         DI, R13
+	VMOVUPS      (CX), Y8
+	PREFETCHT0   (CX)(R10*1)
+	VMOVUPS      32(CX), Y9
+	VMOVUPS      (CX)(R9*1), Y10
+	VMOVUPS      32(CX)(R9*1), Y11
+	ADDQ         R8, CX
+	VBROADCASTSS (R13), Y12
+	VFMADD231PS  Y8, Y12, Y0
+	VFMADD231PS  Y9, Y12, Y1
+	VFMADD231PS  Y10, Y12, Y2
+	VFMADD231PS  Y11, Y12, Y3
+	VBROADCASTSS (R13)(SI*1), Y12
+	VFMADD231PS  Y8, Y12, Y4
+	VFMADD231PS  Y9, Y12, Y5
+	VFMADD231PS  Y10, Y12, Y6
+	VFMADD231PS  Y11, Y12, Y7
+	ADDQ         DI, R13
+	VMOVUPS      (CX), Y8
+	PREFETCHT0   (CX)(R10*1)
+	VMOVUPS      32(CX), Y9
+	VMOVUPS      (CX)(R9*1), Y10
+	VMOVUPS      32(CX)(R9*1), Y11
+	ADDQ         R8, CX
+	VBROADCASTSS (R13), Y12
+	VFMADD231PS  Y8, Y12, Y0
+	VFMADD231PS  Y9, Y12, Y1
+	VFMADD231PS  Y10, Y12, Y2
+	VFMADD231PS  Y11, Y12, Y3
+	VBROADCASTSS (R13)(SI*1), Y12
+	VFMADD231PS  Y8, Y12, Y4
+	VFMADD231PS  Y9, Y12, Y5
+	VFMADD231PS  Y10, Y12, Y6
+	VFMADD231PS  Y11, Y12, Y7
+	ADDQ         DI, R13
+	SUBQ         $0x04, R14
+	JGE          steps
+
+rest:
+	ADDQ $0x04, R14
+	JZ   next
+
+single:
+	VMOVUPS      (CX), Y8
+	PREFETCHT0   (CX)(R10*1)
+	VMOVUPS      32(CX), Y9
+	VMOVUPS      (CX)(R9*1), Y10
+	VMOVUPS      32(CX)(R9*1), Y11
+	ADDQ         R8, CX
+	VBROADCASTSS (R13), Y12
+	VFMADD231PS  Y8, Y12, Y0
+	VFMADD231PS  Y9, Y12, Y1
+	VFMADD231PS  Y10, Y12, Y2
+	VFMADD231PS  Y11, Y12, Y3
+	VBROADCASTSS (R13)(SI*1), Y12
+	VFMADD231PS  Y8, Y12, Y4
+	VFMADD231PS  Y9, Y12, Y5
+	VFMADD231PS  Y10, Y12, Y6
+	VFMADD231PS  Y11, Y12, Y7
+	ADDQ         DI, R13
+	DECQ         R14
+	JNZ          single
+
+next:
+	DECQ BX
+	JNZ  run
+
+done:
+	MOVQ   16(AX), CX
+	MOVQ   72(AX), DX
+	MOVQ   80(AX), BX
+	MOVQ   88(AX), AX
+	TESTQ  AX, AX
+	JNZ    masked
+	TESTQ  BX, BX
+	JZ     set
+	MOVQ   CX, AX
+	VADDPS (AX), Y0, Y0
+	VADDPS 32(AX), Y1, Y1
+	VADDPS 64(AX), Y2, Y2
+	VADDPS 96(AX), Y3, Y3
+	ADDQ   DX, AX
+	VADDPS (AX), Y4, Y4
+	VADDPS 32(AX), Y5, Y5
+	VADDPS 64(AX), Y6, Y6
+	VADDPS 96(AX), Y7, Y7
+
+set:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	VMOVUPS Y2, 64(CX)
+	VMOVUPS Y3, 96(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	VMOVUPS Y6, 64(CX)
+	VMOVUPS Y7, 96(CX)
+	VZEROUPPER
+	RET
+
+masked:
+	LEAQ       masks<>+32(SB), SI
+	SHLQ       $0x02, AX
+	SUBQ       AX, SI
+	VMOVUPS    (SI), Y9
+	TESTQ      BX, BX
+	JZ         setmasked
+	MOVQ       CX, AX
+	VADDPS     (AX), Y0, Y0
+	VADDPS     32(AX), Y1, Y1
+	VADDPS     64(AX), Y2, Y2
+	VMASKMOVPS 96(AX), Y9, Y8
+	VADDPS     Y8, Y3, Y3
+	ADDQ       DX, AX
+	VADDPS     (AX), Y4, Y4
+	VADDPS     32(AX), Y5, Y5
+	VADDPS     64(AX), Y6, Y6
+	VMASKMOVPS 96(AX), Y9, Y8
+	VADDPS     Y8, Y7, Y7
+
+setmasked:
+	VMOVUPS    Y0, (CX)
+	VMOVUPS    Y1, 32(CX)
+	VMOVUPS    Y2, 64(CX)
+	VMASKMOVPS Y3, Y9, 96(CX)
+	ADDQ       DX, CX
+	VMOVUPS    Y4, (CX)
+	VMOVUPS    Y5, 32(CX)
+	VMOVUPS    Y6, 64(CX)
+	VMASKMOVPS Y7, Y9, 96(CX)
+	VZEROUPPER
+	RET
+
+// func tile256x3x4(c *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile256x3x4(SB), NOSPLIT, $0-8
+	MOVQ       c+0(FP), AX
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	VXORPS     Y9, Y9, Y9
+	VXORPS     Y10, Y10, Y10
+	VXORPS     Y11, Y11, Y11
+	MOVQ       8(AX), CX
+	MOVQ       24(AX), DX
+	MOVQ       32(AX), BX
+	MOVQ       48(AX), SI
+	MOVQ       56(AX), DI
+	MOVQ       64(AX), R8
+	MOVQ       120(AX), R9
+	MOVQ       128(AX), R10
+	TESTQ      BX, BX
+	JZ         done
+	MOVQ       16(AX), R11
+	MOVQ       72(AX), R12
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	MOVQ       96(AX), R11
+	MOVQ       104(AX), R12
+
+run:
+	MOVQ  (DX), R14
+	ADDQ  $0x08, DX
+	MOVQ  (AX), R13
+	LEAQ  (R13)(R14*4), R13
+	MOVQ  112(AX), R14
+	TESTQ R14, R14
+	JZ    follows
+	MOVQ  DX, CX
+	SUBQ  24(AX), CX
+	MOVQ  -8(R14)(CX*1), R14
+	MOVQ  8(AX), CX
+	LEAQ  (CX)(R14*4), CX
+
+follows:
+	MOVQ 40(AX), R14
+	SUBQ $0x04, R14
+	JLT  rest
+
+steps:
+	VMOVUPS      (CX), Y12
+	PREFETCHT0   (CX)(R10*1)
+	VMOVUPS      32(CX), Y13
+	VMOVUPS      (CX)(R9*1), Y14
+	VMOVUPS      32(CX)(R9*1), Y15
+	ADDQ         R8, CX
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Y16
+	VFMADD231PS  Y12, Y16, Y0
+	VFMADD231PS  Y13, Y16, Y1
+	VFMADD231PS  Y14, Y16, Y2
+	VFMADD231PS  Y15, Y16, Y3
+	VBROADCASTSS (R13)(SI*1), Y16
+	VFMADD231PS  Y12, Y16, Y4
+	VFMADD231PS  Y13, Y16, Y5
+	VFMADD231PS  Y14, Y16, Y6
+	VFMADD231PS  Y15, Y16, Y7
+	VBROADCASTSS (R13)(SI*2), Y16
+	VFMADD231PS  Y12, Y16, Y8
+	VFMADD231PS  Y13, Y16, Y9
+	VFMADD231PS  Y14, Y16, Y10
+	VFMADD231PS  Y15, Y16, Y11
+	ADDQ         DI, R13
+	VMOVUPS      (CX), Y12
+	PREFETCHT0   (CX)(R10*1)
+	VMOVUPS      32(CX), Y13
+	VMOVUPS      (CX)(R9*1), Y14
+	VMOVUPS      32(CX)(R9*1), Y15
+	ADDQ         R8, CX
+	VBROADCASTSS (R13), Y16
+	VFMADD231PS  Y12, Y16, Y0
+	VFMADD231PS  Y13, Y16, Y1
+	VFMADD231PS  Y14, Y16, Y2
+	VFMADD231PS  Y15, Y16, Y3
+	VBROADCASTSS (R13)(SI*1), Y16
+	VFMADD231PS  Y12, Y16, Y4
+	VFMADD231PS  Y13, Y16, Y5
+	VFMADD231PS  Y14, Y16, Y6
+	VFMADD231PS  Y15, Y16, Y7
+	VBROADCASTSS (R13)(SI*2), Y16
+	VFMADD231PS  Y12, Y16, Y8
+	VFMADD231PS  Y13, Y16, Y9
+	VFMADD231PS  Y14, Y16, Y10
+	VFMADD231PS  Y15, Y16, Y11
+	ADDQ         DI, R13
+	VMOVUPS      (CX), Y12
+	PREFETCHT0   (CX)(R10*1)
+	VMOVUPS      32(CX), Y13
+	VMOVUPS      (CX)(R9*1), Y14
+	VMOVUPS      32(CX)(R9*1), Y15
+	ADDQ         R8, CX
+	VBROADCASTSS (R13), Y16
+	VFMADD231PS  Y12, Y16, Y0
+	VFMADD231PS  Y13, Y16, Y1
+	VFMADD231PS  Y14, Y16, Y2
+	VFMADD231PS  Y15, Y16, Y3
+	VBROADCASTSS (R13)(SI*1), Y16
+	VFMADD231PS  Y12, Y16, Y4
+	VFMADD231PS  Y13, Y16, Y5
+	VFMADD231PS  Y14, Y16, Y6
+	VFMADD231PS  Y15, Y16, Y7
+	VBROADCASTSS (R13)(SI*2), Y16
+	VFMADD231PS  Y12, Y16, Y8
+	VFMADD231PS  Y13, Y16, Y9
+	VFMADD231PS  Y14, Y16, Y10
+	VFMADD231PS  Y15, Y16, Y11
+	ADDQ         DI, R13
+	VMOVUPS      (CX), Y12
+	PREFETCHT0   (CX)(R10*1)
+	VMOVUPS      32(CX), Y13
+	VMOVUPS      (CX)(R9*1), Y14
+	VMOVUPS      32(CX)(R9*1), Y15
+	ADDQ         R8, CX
+	VBROADCASTSS (R13), Y16
+	VFMADD231PS  Y12, Y16, Y0
+	VFMADD231PS  Y13, Y16, Y1
+	VFMADD231PS  Y14, Y16, Y2
+	VFMADD231PS  Y15, Y16, Y3
+	VBROADCASTSS (R13)(SI*1), Y16
+	VFMADD231PS  Y12, Y16, Y4
+	VFMADD231PS  Y13, Y16, Y5
+	VFMADD231PS  Y14, Y16, Y6
+	VFMADD231PS  Y15, Y16, Y7
+	VBROADCASTSS (R13)(SI*2), Y16
+	VFMADD231PS  Y12, Y16, Y8
+	VFMADD231PS  Y13, Y16, Y9
+	VFMADD231PS  Y14, Y16, Y10
+	VFMADD231PS  Y15, Y16, Y11
+	ADDQ         DI, R13
+	SUBQ         $0x04, R14
+	JGE          steps
+
+rest:
+	ADDQ $0x04, R14
+	JZ   next
+
+single:
+	VMOVUPS      (CX), Y12
+	PREFETCHT0   (CX)(R10*1)
+	VMOVUPS      32(CX), Y13
+	VMOVUPS      (CX)(R9*1), Y14
+	VMOVUPS      32(CX)(R9*1), Y15
+	ADDQ         R8, CX
+	VBROADCASTSS (R13), Y16
+	VFMADD231PS  Y12, Y16, Y0
+	VFMADD231PS  Y13, Y16, Y1
+	VFMADD231PS  Y14, Y16, Y2
+	VFMADD231PS  Y15, Y16, Y3
+	VBROADCASTSS (R13)(SI*1), Y16
+	VFMADD231PS  Y12, Y16, Y4
+	VFMADD231PS  Y13, Y16, Y5
+	VFMADD231PS  Y14, Y16, Y6
+	VFMADD231PS  Y15, Y16, Y7
+	VBROADCASTSS (R13)(SI*2), Y16
+	VFMADD231PS  Y12, Y16, Y8
+	VFMADD231PS  Y13, Y16, Y9
+	VFMADD231PS  Y14, Y16, Y10
+	VFMADD231PS  Y15, Y16, Y11
+	ADDQ         DI, R13
+	DECQ         R14
+	JNZ          single
+
+next:
+	DECQ BX
+	JNZ  run
+
+done:
+	MOVQ   16(AX), CX
+	MOVQ   72(AX), DX
+	MOVQ   80(AX), BX
+	MOVQ   88(AX), AX
+	TESTQ  AX, AX
+	JNZ    masked
+	TESTQ  BX, BX
+	JZ     set
+	MOVQ   CX, AX
+	VADDPS (AX), Y0, Y0
+	VADDPS 32(AX), Y1, Y1
+	VADDPS 64(AX), Y2, Y2
+	VADDPS 96(AX), Y3, Y3
+	ADDQ   DX, AX
+	VADDPS (AX), Y4, Y4
+	VADDPS 32(AX), Y5, Y5
+	VADDPS 64(AX), Y6, Y6
+	VADDPS 96(AX), Y7, Y7
+	ADDQ   DX, AX
+	VADDPS (AX), Y8, Y8
+	VADDPS 32(AX), Y9, Y9
+	VADDPS 64(AX), Y10, Y10
+	VADDPS 96(AX), Y11, Y11
+
+set:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	VMOVUPS Y2, 64(CX)
+	VMOVUPS Y3, 96(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	VMOVUPS Y6, 64(CX)
+	VMOVUPS Y7, 96(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y8, (CX)
+	VMOVUPS Y9, 32(CX)
+	VMOVUPS Y10, 64(CX)
+	VMOVUPS Y11, 96(CX)
+	VZEROUPPER
+	RET
+
+masked:
+	LEAQ       masks<>+32(SB), SI
+	SHLQ       $0x02, AX
+	SUBQ       AX, SI
+	VMOVUPS    (SI), Y13
+	TESTQ      BX, BX
+	JZ         setmasked
+	MOVQ       CX, AX
+	VADDPS     (AX), Y0, Y0
+	VADDPS     32(AX), Y1, Y1
+	VADDPS     64(AX), Y2, Y2
+	VMASKMOVPS 96(AX), Y13, Y12
+	VADDPS     Y12, Y3, Y3
+	ADDQ       DX, AX
+	VADDPS     (AX), Y4, Y4
+	VADDPS     32(AX), Y5, Y5
+	VADDPS     64(AX), Y6, Y6
+	VMASKMOVPS 96(AX), Y13, Y12
+	VADDPS     Y12, Y7, Y7
+	ADDQ       DX, AX
+	VADDPS     (AX), Y8, Y8
+	VADDPS     32(AX), Y9, Y9
+	VADDPS     64(AX), Y10, Y10
+	VMASKMOVPS 96(AX), Y13, Y12
+	VADDPS     Y12, Y11, Y11
+
+setmasked:
+	VMOVUPS    Y0, (CX)
+	VMOVUPS    Y1, 32(CX)
+	VMOVUPS    Y2, 64(CX)
+	VMASKMOVPS Y3, Y13, 96(CX)
+	ADDQ       DX, CX
+	VMOVUPS    Y4, (CX)
+	VMOVUPS    Y5, 32(CX)
+	VMOVUPS    Y6, 64(CX)
+	VMASKMOVPS Y7, Y13, 96(CX)
+	ADDQ       DX, CX
+	VMOVUPS    Y8, (CX)
+	VMOVUPS    Y9, 32(CX)
+	VMOVUPS    Y10, 64(CX)
+	VMASKMOVPS Y11, Y13, 96(CX)
 	VZEROUPPER
 	RET
 
@@ -9303,5 +11032,37 @@ sum7:
 	ADDQ       $0x40, BX
 	DECQ       SI
 	JNZ        loop
+	VZEROUPPER
+	RET
+
+// func split16(dst *float32, gap int, src *float32, stride int, rows int, pieces int)
+// Requires: AVX
+TEXT ·split16(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ gap+8(FP), CX
+	MOVQ src+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ rows+32(FP), SI
+	SHLQ $0x02, CX
+	SHLQ $0x02, BX
+
+row:
+	MOVQ AX, DI
+	MOVQ DX, R8
+	MOVQ pieces+40(FP), R9
+
+piece:
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	ADDQ    $0x40, R8
+	ADDQ    CX, DI
+	DECQ    R9
+	JNZ     piece
+	ADDQ    $0x40, AX
+	ADDQ    BX, DX
+	DECQ    SI
+	JNZ     row
 	VZEROUPPER
 	RET

@@ -5,17 +5,20 @@ import "github.com/stheno-ml/stheno/internal/kernel/cpu"
 // Float is what the kernels compute with.
 type Float interface{ float32 | float64 }
 
-// Panel is the number of columns of B that are packed together: rows of a packed panel are Panel apart on
-// every road, so that what one road packed another can read.
-const Panel = 32
+// Panel is the number of columns of B that are packed together, as two halves one after the other,
+// [2][k][Half], on every road, so that what one road packed another can read.
+const (
+	Panel = 2 * Half
+	Half  = 16
+)
 
 // Tile is one product of panels, the work of a micro-kernel:
 //
-//	C[i][j] (+)= Σ_run Σ_k A[Offs[run] + i·RowA + k·StepA] · B[OffsB[run] + k·StepB + j]
+//	C[i][j] (+)= Σ_run Σ_k A[Offs[run] + i·RowA + k·StepA] · B[OffsB[run] + k·StepB + j/Half·HalfB + j%Half]
 //
 // for i in [0, Rows) and j in [0, Cols). Runs let A be a picture that is walked tap by tap: each run begins
-// somewhere else. Without OffsB, B is one sequence over all runs. Its rows must hold Panel readable elements
-// if Cols > 16, else 16. Sums run over k in order, in one accumulator.
+// somewhere else. Without OffsB, B is one sequence over all runs. Each half of
+// its rows must hold Half readable elements, if Cols reaches into it. Sums run over k in order, in one accumulator.
 type Tile[T Float] struct {
 	A           []T
 	Offs        []int // where each run begins in A, for row 0
@@ -24,6 +27,7 @@ type Tile[T Float] struct {
 	RowA, StepA int
 	B           []T
 	StepB       int
+	HalfB       int // from the first half of a row of B to the second
 	C           []T
 	RowC        int
 	Rows, Cols  int  // Rows is any number, Cols at most Panel
@@ -57,9 +61,9 @@ func (t *Tile[T]) check() {
 	last := (t.Rows-1)*t.RowA + (t.Len-1)*t.StepA
 	_ = t.A[t.Offs[0]]
 	_ = t.A[t.Offs[len(t.Offs)-1]+last]
-	width := 16
-	if t.Cols > 16 {
-		width = Panel
+	width := Half
+	if t.Cols > Half {
+		width += t.HalfB
 	}
 	if t.OffsB == nil {
 		_ = t.B[(len(t.Offs)*t.Len-1)*t.StepB+width-1]
@@ -68,6 +72,9 @@ func (t *Tile[T]) check() {
 	_ = t.OffsB[len(t.Offs)-1]
 	_ = t.B[t.OffsB[len(t.Offs)-1]+(t.Len-1)*t.StepB+width-1]
 }
+
+// column is where column j of B begins.
+func (t *Tile[T]) column(j int) int { return j/Half*t.HalfB + j%Half }
 
 // runGeneric is the twin of the assembly: blocks of 3 rows × 2 columns, which is what the compiler keeps in
 // registers.
@@ -98,10 +105,10 @@ func (t *Tile[T]) runGeneric() {
 
 func (t *Tile[T]) block(i, j int) [6]T {
 	var c00, c01, c10, c11, c20, c21 T
-	bs, steps, stepA, stepB, bi := t.B, t.Len, t.StepA, t.StepB, j
+	bs, steps, stepA, stepB, bi := t.B, t.Len, t.StepA, t.StepB, t.column(j)
 	for run, off := range t.Offs {
 		if t.OffsB != nil {
-			bi = t.OffsB[run] + j
+			bi = t.OffsB[run] + t.column(j)
 		}
 		a0, a1, a2 := t.A[off+i*t.RowA:], t.A[off+(i+1)*t.RowA:], t.A[off+(i+2)*t.RowA:]
 		a0, a1 = a0[:len(a2)], a1[:len(a2)]
@@ -123,10 +130,10 @@ func (t *Tile[T]) block(i, j int) [6]T {
 }
 
 func (t *Tile[T]) row(i, j int) (c0, c1 T) {
-	bs, steps, stepA, stepB, bi := t.B, t.Len, t.StepA, t.StepB, j
+	bs, steps, stepA, stepB, bi := t.B, t.Len, t.StepA, t.StepB, t.column(j)
 	for run, off := range t.Offs {
 		if t.OffsB != nil {
-			bi = t.OffsB[run] + j
+			bi = t.OffsB[run] + t.column(j)
 		}
 		a := t.A[off+i*t.RowA:]
 		ai := 0

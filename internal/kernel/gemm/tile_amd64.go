@@ -20,12 +20,17 @@ type call struct {
 	ahead              unsafe.Pointer // a line that each step prefetches
 	aheadStep          int
 	offsB              unsafe.Pointer // like offs, or nil
+	half               int            // bytes from the first half of a row of B to the second
+	far                int            // bytes from what is read of B to what is prefetched; AVX2
 }
+
+// cached is how many bytes of B stay in the first-level cache while rows of A pass by.
+const cached = 20 << 10
 
 func (t *Tile[T]) runAsm(road cpu.Road) {
 	c := call{
 		runs: len(t.Offs), steps: t.Len,
-		rowA: 4 * t.RowA, stepA: 4 * t.StepA, stepB: 4 * t.StepB, rowC: 4 * t.RowC,
+		rowA: 4 * t.RowA, stepA: 4 * t.StepA, stepB: 4 * t.StepB, rowC: 4 * t.RowC, half: 4 * t.HalfB,
 		offs: unsafe.Pointer(unsafe.SliceData(t.Offs)), offsB: unsafe.Pointer(unsafe.SliceData(t.OffsB)),
 	}
 	if t.Len == 0 {
@@ -36,8 +41,16 @@ func (t *Tile[T]) runAsm(road cpu.Road) {
 	}
 	a, b, out := unsafe.Pointer(unsafe.SliceData(t.A)), unsafe.Pointer(unsafe.SliceData(t.B)), unsafe.Pointer(unsafe.SliceData(t.C))
 	limit, width, lanes := 14, 32, 16
+	lines := c.runs * c.steps // that a call prefetches
 	if road == cpu.AVX2 {
-		limit, width, lanes = 6, 16, 8
+		limit, width, lanes = 6, Half, 8
+		if t.Rows <= 3 {
+			width = Panel // twelve sums, as in six rows of a half
+		}
+		lines = c.runs * (c.steps / 4)
+		if c.runs*c.steps*c.stepB > cached {
+			c.far = 3072
+		}
 	}
 	calls := (t.Rows + limit - 1) / limit
 	for j := 0; j < t.Cols; j += width {
@@ -47,7 +60,7 @@ func (t *Tile[T]) runAsm(road cpu.Road) {
 		if road == cpu.AVX512 && c.mask != 0 {
 			c.mask = 1<<c.mask - 1
 		}
-		c.b = unsafe.Add(b, 4*j)
+		c.b = unsafe.Add(b, 4*t.column(j))
 		for q, i := 0, 0; q < calls; q++ {
 			rows := (t.Rows - i + calls - q - 1) / (calls - q)
 			c.a = unsafe.Add(a, i*c.rowA)
@@ -55,7 +68,7 @@ func (t *Tile[T]) runAsm(road cpu.Road) {
 			c.ahead, c.aheadStep = c.a, 0
 			if len(t.Next) > 0 {
 				c.ahead, c.aheadStep = unsafe.Pointer(unsafe.SliceData(t.Next)), 64
-				t.Next = t.Next[min(len(t.Next), 16*c.runs*c.steps):]
+				t.Next = t.Next[min(len(t.Next), 16*lines):]
 			}
 			if road == cpu.AVX512 {
 				call512(&c, rows, vectors)
@@ -156,5 +169,17 @@ func call256(c *call, rows, vectors int) {
 		tile256x5x2(p)
 	case 38:
 		tile256x6x2(p)
+	case 49:
+		tile256x1x3(p)
+	case 50:
+		tile256x2x3(p)
+	case 51:
+		tile256x3x3(p)
+	case 65:
+		tile256x1x4(p)
+	case 66:
+		tile256x2x4(p)
+	case 67:
+		tile256x3x4(p)
 	}
 }

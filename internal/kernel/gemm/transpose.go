@@ -24,3 +24,12 @@ func gatherGeneric[T Float](dst []T, stride int, src []T, offs []int, parts, nex
 		}
 	}
 }
+
+// splitGeneric is the twin of split16.
+func splitGeneric[T Float](dst []T, gap int, src []T, stride, rows, pieces int) {
+	for r := range rows {
+		for p := range pieces {
+			copy(dst[p*gap+16*r:][:16], src[r*stride+16*p:])
+		}
+	}
+}

@@ -41,3 +41,15 @@ func Gather[T Float](dst []T, stride int, src []T, offs []int, parts, next int) 
 		gatherGeneric(dst[done:], stride, src, offs[done:], parts, next)
 	}
 }
+
+// Split copies rows of 16·pieces elements, stride apart, piece by piece: piece p of row r goes to
+// dst[p·gap + 16·r:].
+func Split[T Float](dst []T, gap int, src []T, stride, rows, pieces int) {
+	if rows <= 0 || pieces <= 0 || !assembly[T]() {
+		splitGeneric(dst, gap, src, stride, rows, pieces)
+		return
+	}
+	_ = dst[(pieces-1)*gap+16*rows-1]
+	_ = src[(rows-1)*stride+16*pieces-1]
+	split16(pointer(dst), gap, pointer(src), stride, rows, pieces)
+}

@@ -50,3 +50,20 @@ func TestScatterGatherAgainstTwins(t *testing.T) {
 		}
 	})
 }
+
+func TestSplitAgainstTwin(t *testing.T) {
+	eachRoad(t, func(t *testing.T) {
+		rng := rand.New(rand.NewSource(8))
+		for _, rows := range []int{1, 2, 7} {
+			for _, pieces := range []int{1, 2, 5} {
+				gap, stride := 16*rows+3, 16*pieces+5
+				src := newGuarded[float32]((rows-1)*stride+16*pieces, rng)
+				got := newGuarded[float32]((pieces-1)*gap+16*rows, rng)
+				want := copied(got)
+				Split(got.data, gap, src.data, stride, rows, pieces)
+				splitGeneric(want.data, gap, src.data, stride, rows, pieces)
+				same(t, fmt.Sprintf("%d rows of %d pieces", rows, pieces), got, want)
+			}
+		}
+	})
+}

@@ -18,6 +18,7 @@ const (
 	fieldRowA, fieldStepA, fieldStepB, fRowC = 48, 56, 64, 72
 	fieldAdd, fieldMask                      = 80, 88
 	fieldAhead, fieldAheadStep, fieldOffsB   = 96, 104, 112
+	fieldHalf, fieldFar                      = 120, 128
 )
 
 // tile emits a micro-kernel: C[rows][nv vectors] (+)= Σ over runs and steps of A(row, step)·B(step, column).
@@ -57,6 +58,21 @@ func tile(rows, nv int, wide bool, masks Mem) {
 
 	b, offs, runs := field(fieldB), field(fieldOffs), field(fieldRuns)
 	rowA, stepA, stepB := field(fieldRowA), field(fieldStepA), field(fieldStepB)
+	at := func(j, disp int) Mem { return Mem{Base: b, Disp: disp + j*width} } // vector j of a row of B
+	if nv*width > 64 {
+		half := field(fieldHalf)
+		near := at
+		at = func(j, disp int) Mem {
+			if j*width < 64 {
+				return near(j, disp)
+			}
+			return Mem{Base: b, Index: half, Scale: 1, Disp: disp + j*width - 64}
+		}
+	}
+	var far reg.GPVirtual
+	if !wide {
+		far = field(fieldFar)
+	}
 	var row3 reg.GPVirtual
 	if rows > 3 {
 		row3 = GP64()
@@ -109,20 +125,21 @@ func tile(rows, nv int, wide bool, masks Mem) {
 		}
 		return m
 	}
-	// B comes from the second or third level: some hundred cycles ahead, whatever a step takes.
-	distance := 6144
-	if wide {
-		distance = 2048
-	}
+	// B comes from the second or third level: some hundred cycles ahead, whatever a step takes. AVX2 is told how
+	// far, since it walks what lies in the first level so often that asking for what follows would push it out.
+	const distance = 1024
 	step := func(first bool) {
 		for j := range bv {
-			VMOVUPS(Mem{Base: b, Disp: j * width}, bv[j])
-			if wide || j == 0 {
-				PREFETCHT0(Mem{Base: b, Disp: distance + j*width})
+			VMOVUPS(at(j, 0), bv[j])
+			switch {
+			case wide:
+				PREFETCHT0(at(j, distance))
+			case j == 0:
+				PREFETCHT0(Mem{Base: b, Index: far, Scale: 1})
 			}
 		}
 		ADDQ(stepB, b)
-		if wide || first {
+		if first {
 			PREFETCHT0(Mem{Base: ahead})
 			ADDQ(aheadStep, ahead)
 		}
@@ -140,19 +157,28 @@ func tile(rows, nv int, wide bool, masks Mem) {
 			ADDQ(stepA, p)
 		}
 	}
+	// What is read soon is asked for every 28 or 24 cycles, which memory keeps up with.
+	unroll := 2
+	if !wide {
+		unroll = 4
+	}
 	k := GP64()
 	MOVQ(Mem{Base: t, Disp: fieldLen}, k)
-	SUBQ(Imm(2), k)
-	JLT(LabelRef("odd"))
-	Label("pair")
-	step(true)
-	step(false)
-	SUBQ(Imm(2), k)
-	JGE(LabelRef("pair"))
-	Label("odd")
-	CMPQ(k, I8(-1))
-	JNE(LabelRef("next"))
-	step(true)
+	SUBQ(Imm(uint64(unroll)), k)
+	JLT(LabelRef("rest"))
+	Label("steps")
+	for i := range unroll {
+		step(wide || i == 0)
+	}
+	SUBQ(Imm(uint64(unroll)), k)
+	JGE(LabelRef("steps"))
+	Label("rest")
+	ADDQ(Imm(uint64(unroll)), k)
+	JZ(LabelRef("next"))
+	Label("single")
+	step(wide)
+	DECQ(k)
+	JNZ(LabelRef("single"))
 	Label("next")
 	DECQ(runs)
 	JNZ(LabelRef("run"))
@@ -342,6 +368,37 @@ func gather8() {
 	RET()
 }
 
+func split16() {
+	TEXT("split16", NOSPLIT, "func(dst *float32, gap int, src *float32, stride, rows, pieces int)")
+	Pragma("noescape")
+	Doc("split16 copies rows of 16·pieces floats, stride elements apart: piece p of row r goes to dst[p·gap + 16·r].")
+	dst, gap, src := Load(Param("dst"), GP64()), Load(Param("gap"), GP64()), Load(Param("src"), GP64())
+	stride, rows := Load(Param("stride"), GP64()), Load(Param("rows"), GP64())
+	SHLQ(Imm(2), gap)
+	SHLQ(Imm(2), stride)
+	to, from, left := GP64(), GP64(), GP64()
+	lo, hi := YMM(), YMM()
+	Label("row")
+	MOVQ(dst, to)
+	MOVQ(src, from)
+	Load(Param("pieces"), left)
+	Label("piece")
+	VMOVUPS(Mem{Base: from}, lo)
+	VMOVUPS(Mem{Base: from, Disp: 32}, hi)
+	VMOVUPS(lo, Mem{Base: to})
+	VMOVUPS(hi, Mem{Base: to, Disp: 32})
+	ADDQ(Imm(64), from)
+	ADDQ(gap, to)
+	DECQ(left)
+	JNZ(LabelRef("piece"))
+	ADDQ(Imm(64), dst)
+	ADDQ(stride, src)
+	DECQ(rows)
+	JNZ(LabelRef("row"))
+	VZEROUPPER()
+	RET()
+}
+
 func main() {
 	ConstraintExpr("amd64,!noasm")
 	masks := GLOBL("masks", RODATA|NOPTR)
@@ -360,7 +417,13 @@ func main() {
 			tile(rows, nv, false, masks)
 		}
 	}
+	for _, nv := range []int{3, 4} { // of few rows
+		for rows := 1; rows <= 3; rows++ {
+			tile(rows, nv, false, masks)
+		}
+	}
 	scatter8()
 	gather8()
+	split16()
 	Generate()
 }
