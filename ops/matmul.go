@@ -231,7 +231,7 @@ func (linear) grad(in gorgonia.Nodes, _, dy *Node) (gorgonia.Nodes, error) {
 		e.op(matmul{transA: true}, rows, e.rows(x)),
 	}
 	if len(in) == 3 {
-		grads = append(grads, e.to(rows, in[2].Shape()))
+		grads = append(grads, e.op(channelSum{}, rows))
 	}
 	return grads, e.err
 }

@@ -15,28 +15,46 @@ import (
 
 // pairCase is an op whose gradients hold a pair of instructions that the tape makes one of.
 type pairCase struct {
-	in    []*tensor.Dense // as golden.As takes them
+	in    []*tensor.Dense
+	wrt   int // gradients are taken for the first so many
 	build gradtest.Build
 }
 
 var pairCases = func() map[string]pairCase {
 	random := func(seed uint64, shape ...int) *tensor.Dense { return gradtest.Random(seed, 0, shape...) }
 	pool := func(p ops.Pool) pairCase {
-		return pairCase{[]*tensor.Dense{random(1, 2, 21, 19, 18)}, func(in []*gorgonia.Node) (*gorgonia.Node, error) {
+		return pairCase{[]*tensor.Dense{random(1, 2, 21, 19, 18)}, 1, func(in []*gorgonia.Node) (*gorgonia.Node, error) {
 			return ops.MaxPool2D(in[0], p)
 		}}
 	}
 	loss := func(target *tensor.Dense, c ops.CrossEntropyConfig) pairCase {
 		in := []*tensor.Dense{random(2, 2, 4, 3, 5), target, between(3, 0.5, 2, 4)}
-		return pairCase{in, func(in []*gorgonia.Node) (*gorgonia.Node, error) {
+		return pairCase{in, 1, func(in []*gorgonia.Node) (*gorgonia.Node, error) {
 			if c.Ignore == nil && c.Reduction != ops.SumReduction {
 				c.Weights = in[2]
 			}
 			return ops.CrossEntropy(in[0], in[1], c)
 		}}
 	}
+	biased := func(x, w []int, c ops.Conv) pairCase {
+		in := []*tensor.Dense{random(5, x...), random(6, w...), random(7, w[0])}
+		return pairCase{in, 3, func(in []*gorgonia.Node) (*gorgonia.Node, error) {
+			y, err := ops.Conv2D(in[0], in[1], in[2], c)
+			if err != nil {
+				return nil, err
+			}
+			return ops.AvgPool2D(y, ops.Pool{Kernel: [2]int{2, 2}}) // its gradient is channels-last, as in a network
+		}}
+	}
 	hard, soft := labels([]int{2, 3, 5}, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 3, 3), distributions(4, 2, 4, 3, 5)
 	return map[string]pairCase{
+		"linear": {[]*tensor.Dense{random(5, 4, 5), random(6, 7, 5), random(7, 7)}, 3, func(in []*gorgonia.Node) (*gorgonia.Node, error) {
+			return ops.Linear(in[0], in[1], in[2])
+		}},
+		"convolution":                     biased([]int{2, 5, 9, 8}, []int{7, 5, 3, 2}, ops.Conv{Stride: [2]int{2, 1}}),
+		"convolution, Winograd":           biased([]int{2, 32, 21, 18}, []int{48, 32, 3, 3}, ops.Conv{Pad: [4]int{1, 1, 1, 1}}),
+		"convolution, groups":             biased([]int{2, 8, 9, 8}, []int{12, 2, 3, 3}, ops.Conv{Groups: 4}),
+		"convolution, depthwise":          biased([]int{2, 8, 9, 8}, []int{8, 1, 3, 3}, ops.Conv{Groups: 8}),
 		"max pool":                        pool(ops.Pool{Kernel: [2]int{3, 3}, Stride: [2]int{2, 2}, Pad: [4]int{1, 1, 1, 1}}),
 		"max pool, places beyond a byte":  pool(ops.Pool{Kernel: [2]int{17, 17}, Stride: [2]int{1, 1}}),
 		"labels":                          loss(hard, ops.CrossEntropyConfig{Reduction: ops.SumReduction}),
@@ -71,7 +89,7 @@ func TestPairsEqualTheirParts(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			grads, err := graph.VectorJacobian(gorgonia.Nodes{y}, gorgonia.Nodes{seed}, in[0])
+			grads, err := graph.VectorJacobian(gorgonia.Nodes{y}, gorgonia.Nodes{seed}, in[:c.wrt]...)
 			if err != nil {
 				t.Fatalf("%s: %+v", name, err)
 			}

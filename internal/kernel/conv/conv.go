@@ -1,6 +1,9 @@
 package conv
 
-import "github.com/stheno-ml/stheno/internal/kernel/par"
+import (
+	"github.com/stheno-ml/stheno/internal/kernel/gemm"
+	"github.com/stheno-ml/stheno/internal/kernel/par"
+)
 
 // Workspace is the number of elements that a pass wants as ws. It depends on the shape only.
 func Workspace[T Float](s *Shape, pass Pass) int {
@@ -85,16 +88,40 @@ func inputGrad[T Float](s *Shape, dx, dy, w []T, ws []T, add bool) {
 }
 
 // WeightGrad computes dw [K, C/Groups, R, S], the gradient of the filters, from dy [N, P, Q, K] and x.
-func WeightGrad[T Float](s *Shape, dw, dy, x []T, ws []T) {
+func WeightGrad[T Float](s *Shape, dw, dy, x []T, ws []T) { weightGradients(s, dw, nil, dy, x, ws) }
+
+// CanSumBias says whether there is WeightBiasGrad for a shape.
+func CanSumBias(s *Shape) bool { return RoadOf(s, PassWeightGrad) != Lanes }
+
+// WeightBiasGrad is WeightGrad and the gradient db [K] of a bias, Σ dy over all pixels, of one reading of dy.
+func WeightBiasGrad[T Float](s *Shape, dw, db, dy, x []T, ws []T) {
+	weightGradients(s, dw, db, dy, x, ws)
+}
+
+// weightGradients computes dw and, where it is not nil, db.
+func weightGradients[T Float](s *Shape, dw, db, dy, x []T, ws []T) {
 	t := newWeightGrad[T](s)
 	if t.parts == 0 {
 		clear(dw)
+		clear(db)
 		return
 	}
 	t.x, t.dy, t.dw, t.partial = x, dy, dw, ws[:t.workspace()]
+	if db != nil {
+		sums := gemm.Borrow[float64](t.parts * s.K)
+		t.bias = sums.Data
+		defer sums.Return()
+	}
 	if RoadOf(s, PassWeightGrad) == Lanes {
 		t.runLanes()
 		return
 	}
 	t.run()
+	for k := range db {
+		sum := 0.0
+		for part := range t.parts {
+			sum += t.bias[part*s.K+k]
+		}
+		db[k] = T(sum)
+	}
 }

@@ -207,7 +207,39 @@ func testPasses[T Float](t *testing.T) {
 		dw.intact(t, name)
 		ws.intact(t, name)
 		compare(t, "weight gradient "+name, dw.data, dw64, tolerance[T](s.N*s.P*s.Q))
+		if CanSumBias(s) {
+			again, db := newGuarded[T](len(w), nil), newGuarded[T](s.K, nil)
+			WeightBiasGrad(s, again.data, db.data, dy, x, ws.data)
+			again.intact(t, name)
+			db.intact(t, name)
+			if !slices.Equal(again.data, dw.data) {
+				t.Errorf("weight gradient %s has other bits beside the bias's", name)
+			}
+			checkBias(t, name, db.data, dy)
+		}
 	}
+}
+
+// checkBias wants db [K] to be the sum of dy [pixels, K], rounded once: it is carried in float64.
+func checkBias[T Float](t *testing.T, name string, db, dy []T) {
+	t.Helper()
+	for k, got := range db {
+		want, size := 0.0, 0.0
+		for i := k; i < len(dy); i += len(db) {
+			want += float64(dy[i])
+			size += math.Abs(float64(dy[i]))
+		}
+		if off := math.Abs(float64(got) - float64(T(want))); off > 1e-13*size+math.Abs(want)*float64(ulp[T]()) {
+			t.Errorf("bias gradient %s: element %d is %v, want %v", name, k, got, want)
+		}
+	}
+}
+
+func ulp[T Float]() T {
+	if unsafe.Sizeof(T(0)) == 4 {
+		return T(math.Nextafter32(1, 2) - 1)
+	}
+	return T(math.Nextafter(1, 2) - 1)
 }
 
 func TestPassesAgainstNaive(t *testing.T) {

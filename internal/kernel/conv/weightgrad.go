@@ -3,6 +3,7 @@ package conv
 import (
 	"github.com/stheno-ml/stheno/internal/kernel/cpu"
 	"github.com/stheno-ml/stheno/internal/kernel/gemm"
+	"github.com/stheno-ml/stheno/internal/kernel/norm"
 	"github.com/stheno-ml/stheno/internal/kernel/par"
 )
 
@@ -15,6 +16,7 @@ const (
 	partPixels   = 384      // output pixels that are worth a partial result
 	maxParts     = 16       // partial results
 	partsLimit   = 1 << 20  // elements of all partial results together
+	maxBias      = 256      // output channels that are summed at a time
 )
 
 // weightGrad is a matrix product that sums over output pixels: rows are taps and input channels, columns
@@ -24,7 +26,8 @@ type weightGrad[T Float] struct {
 	product[T]
 	s       Shape
 	dy, dw  []T
-	partial []T // [part][group][panel][tap][cg][32]
+	partial []T       // [part][group][panel][tap][cg][32]
+	bias    []float64 // [part][K]: Σ dy; nil where it is not wanted
 	parts   int
 	lines   int // output rows a part
 	step    int // output rows a band
@@ -119,6 +122,9 @@ func (t *weightGrad[T]) Run(lo, hi int) {
 			for c0 := first; c0 < min(first+t.share, t.cg); c0 += t.block {
 				t.sum(part, g, j0, r0, r1, c0, buf.Data, columns.Data)
 			}
+			if t.bias != nil && first == 0 {
+				t.sumBias(part, g, j0, r0, r1)
+			}
 		}
 	}
 	columns.Return()
@@ -186,6 +192,23 @@ func (t *weightGrad[T]) sum(part, g, j0, r0, r1, c0 int, buf, columns []T) {
 				}
 				tile.Next = t.spans(tile, sums[k-j*panel:], buf, &starts, r-r0, last-r0, c0, cw)
 			}
+		}
+	}
+}
+
+// sumBias adds what output rows r0… contribute to the gradient of the bias, while they are in the cache.
+func (t *weightGrad[T]) sumBias(part, g, j0, r0, r1 int) {
+	channels := t.groups * t.kg
+	var sums [maxBias]float64
+	for k := j0 * panel; k < min((j0+t.across)*panel, t.kg); k += maxBias {
+		n := min(maxBias, min((j0+t.across)*panel, t.kg)-k)
+		norm.Columns(sums[:n], t.dy[r0*t.view.q*channels+g*t.kg+k:], (r1-r0)*t.view.q, channels)
+		to := t.bias[part*channels+g*t.kg+k:][:n]
+		for i, v := range sums[:n] {
+			if r0 > part*t.lines {
+				v += to[i]
+			}
+			to[i] = v
 		}
 	}
 }

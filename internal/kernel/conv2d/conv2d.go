@@ -10,6 +10,7 @@ import (
 	"github.com/stheno-ml/stheno/internal/kernel/conv"
 	"github.com/stheno-ml/stheno/internal/kernel/cpu"
 	"github.com/stheno-ml/stheno/internal/kernel/depthwise"
+	"github.com/stheno-ml/stheno/internal/kernel/norm"
 	"github.com/stheno-ml/stheno/internal/kernel/winograd"
 )
 
@@ -194,6 +195,21 @@ func WeightGrad[T Float](s *Shape, dw, dy, x []T, ws []T) {
 		winograd.WeightGrad(&t, narrow(dw), narrow(dy), narrow(x), narrow(ws))
 	default:
 		conv.WeightGrad(s, dw, dy, x, ws)
+	}
+}
+
+// WeightBiasGrad is WeightGrad and the gradient db [K] of a bias, Σ dy over all pixels, where possible of one reading
+// of dy.
+func WeightBiasGrad[T Float](s *Shape, dw, db, dy, x []T, ws []T) {
+	switch road := choose[T](s, PassWeightGrad, false); {
+	case road == wino:
+		t := tiles(s)
+		winograd.WeightBiasGrad(&t, narrow(dw), narrow(db), narrow(dy), narrow(x), narrow(ws))
+	case road == product && conv.CanSumBias(s):
+		conv.WeightBiasGrad(s, dw, db, dy, x, ws)
+	default:
+		WeightGrad(s, dw, dy, x, ws)
+		norm.Sum(db, dy, norm.Shape{Outer: s.N * s.P * s.Q, C: s.K, Inner: 1})
 	}
 }
 

@@ -76,6 +76,14 @@ func TestRoadsAgree(t *testing.T) {
 			}
 			WeightGrad(&s, dw, to32(dy), to32(x), make([]float32, Workspace[float32](&s, PassWeightGrad)))
 			near(t, "weight gradient", dw, wantW, largest(wantW))
+			db, wantB := make([]float32, s.K), make([]float64, s.K)
+			for i, v := range dy {
+				wantB[i%s.K] += v
+			}
+			clear(dw)
+			WeightBiasGrad(&s, dw, db, to32(dy), to32(x), make([]float32, Workspace[float32](&s, PassWeightGrad)))
+			near(t, "weight gradient beside the bias's", dw, wantW, largest(wantW))
+			near(t, "bias gradient", db, wantB, largest(wantB))
 		})
 	}
 	if len(seen) != 3 && cpu.Best() == cpu.AVX512 {

@@ -1,6 +1,10 @@
 package winograd
 
-import "github.com/stheno-ml/stheno/internal/kernel/par"
+import (
+	"github.com/stheno-ml/stheno/internal/kernel/gemm"
+	"github.com/stheno-ml/stheno/internal/kernel/norm"
+	"github.com/stheno-ml/stheno/internal/kernel/par"
+)
 
 // The weight gradient is F(3x3, 4x4): a tile of 4x4 gradients is the filter that runs over 6x6 pixels and
 // leaves 3x3 sums. In the transform domain the sum over tiles is a product of two matrices a point:
@@ -30,9 +34,10 @@ type weightGrad struct {
 	kr         *kernels
 	dw, dy, x  []float32
 	v, z, sums []float32
-	n          int // tiles of a stretch
-	t0, t1     int // the present stretch
-	parts      int // items a block is cut into
+	bias       []float64 // [items of a stretch][K]: Σ dy; nil where it is not wanted
+	n          int       // tiles of a stretch
+	t0, t1     int       // the present stretch
+	parts      int       // items a block is cut into
 }
 
 func (s *Shape) weightGrad() weightGrad {
@@ -65,11 +70,26 @@ func (d *weightGrad) workspace() (v, z, sums int) {
 
 // WeightGrad computes dw [K, C, 3, 3], the gradient of ⟨Forward(x, w), dy⟩ with respect to w, from
 // dy [N, P, Q, K] and x [N, H, W, C].
-func WeightGrad(s *Shape, dw, dy, x []float32, ws []float32) {
+func WeightGrad(s *Shape, dw, dy, x []float32, ws []float32) { weightGradients(s, dw, nil, dy, x, ws) }
+
+// WeightBiasGrad is WeightGrad and the gradient db [K] of a bias, Σ dy over all pixels, of one reading of dy.
+func WeightBiasGrad(s *Shape, dw, db, dy, x []float32, ws []float32) {
+	weightGradients(s, dw, db, dy, x, ws)
+}
+
+// weightGradients computes dw and, where it is not nil, db.
+func weightGradients(s *Shape, dw, db, dy, x []float32, ws []float32) {
 	d := s.weightGrad()
 	if d.g.tiles == 0 {
 		clear(dw[:9*s.K*s.C])
+		clear(db)
 		return
+	}
+	if db != nil {
+		sums := gemm.Borrow[float64]((ceil(d.n, pixelTiles) + 1) * s.K)
+		d.bias = sums.Data
+		defer sums.Return()
+		clear(d.total())
 	}
 	d.kr, d.dw, d.dy, d.x = current(), dw, dy, x
 	v, z, sums := d.workspace()
@@ -78,10 +98,52 @@ func WeightGrad(s *Shape, dw, dy, x []float32, ws []float32) {
 		d.t1 = min(d.t0+d.n, d.g.tiles)
 		xRuns, yRuns := d.runs()
 		par.For(ceil(d.t1-d.t0, pixelTiles)*(xRuns+yRuns), 1, transformTask(d))
+		d.addBias()
 		par.For(d.blocks()*d.parts, 1, sumTask(d))
 	}
 	if !d.fused() {
 		par.For(d.blocks(), 1, inverseTask(d))
+	}
+	for k := range db {
+		db[k] = float32(d.total()[k])
+	}
+}
+
+// total is the sums of all stretches so far, [K].
+func (d *weightGrad) total() []float64 { return d.bias[ceil(d.n, pixelTiles)*d.g.k:][:d.g.k] }
+
+// addBias adds the sums of the present stretch.
+func (d *weightGrad) addBias() {
+	if d.bias == nil {
+		return
+	}
+	total := d.total()
+	for i := range ceil(d.t1-d.t0, pixelTiles) {
+		for k, v := range d.bias[i*d.g.k:][:d.g.k] {
+			total[k] += v
+		}
+	}
+}
+
+// sumBias sums gradients of tiles t0 to t1−1, channels 16·g0 to 16·g1−1, while they are in the cache. Tiles of a
+// row of tiles that follow one another are one run of pixels in each row of the picture.
+func (d *weightGrad) sumBias(to []float64, t0, t1, g0, g1 int) {
+	g := &d.g
+	k0, k1 := g0*lane, min(g1*lane, g.k)
+	sums := to[k0:k1]
+	clear(sums)
+	var row [groupsPerItem * lane]float64
+	for t := t0; t < t1; {
+		img, y0, x0 := g.at(t)
+		run := min(t1-t, g.tw-t%g.tw)
+		width := min(4*run, g.q-x0)
+		for y := y0; y < min(y0+4, g.p); y++ {
+			norm.Columns(row[:k1-k0], d.dy[((img*g.p+y)*g.q+x0)*g.k+k0:], width, g.k)
+			for k, v := range row[:k1-k0] {
+				sums[k] += v
+			}
+		}
+		t += run
 	}
 }
 
@@ -107,6 +169,10 @@ func (d *transformTask) Run(lo, hi int) {
 				g0 := (run - xRuns) * groupsPerItem
 				g.grad(d.kr, wk, d.z, d.n, t-d.t0, t, d.dy, g0, min(g0+groupsPerItem, g.kp))
 			}
+		}
+		if run >= xRuns && d.bias != nil {
+			g0 := (run - xRuns) * groupsPerItem
+			(*weightGrad)(d).sumBias(d.bias[(from-d.t0)/pixelTiles*g.k:][:g.k], from, min(from+pixelTiles, d.t1), g0, min(g0+groupsPerItem, g.kp))
 		}
 	}
 	wk.release()

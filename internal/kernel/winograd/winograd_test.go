@@ -107,7 +107,22 @@ func TestAgainstDefinition(t *testing.T) {
 		everyRoad(t, func(t *testing.T) {
 			check(t, s, PassForward, in.pass(t, &s, PassForward), y)
 			check(t, s, PassInputGrad, in.pass(t, &s, PassInputGrad), dx)
-			check(t, s, PassWeightGrad, in.pass(t, &s, PassWeightGrad), dw)
+			want := in.pass(t, &s, PassWeightGrad)
+			check(t, s, PassWeightGrad, want, dw)
+			got, db, ws := newGuarded(s.wLen()), newGuarded(s.K), newGuarded(Workspace(&s, PassWeightGrad))
+			WeightBiasGrad(&s, got.buf, db.buf, in.dy, in.x, ws.buf)
+			if !got.intact() || !db.intact() || !ws.intact() || !slices.Equal(got.buf, want) {
+				t.Errorf("%v: the weight gradient beside the bias's writes outside of its buffers or has other bits", s)
+			}
+			for k, v := range db.buf {
+				sum := 0.0
+				for i := k; i < len(in.dy); i += s.K {
+					sum += float64(in.dy[i])
+				}
+				if math.Abs(float64(v)-sum) > 1e-7*math.Abs(sum)+1e-10 { // rounded once: it is carried in float64
+					t.Errorf("%v: bias gradient %d is %v, want %v", s, k, v, sum)
+				}
+			}
 		})
 	}
 }
