@@ -9,6 +9,8 @@ import (
 
 	"github.com/pkg/errors"
 	"gorgonia.org/tensor"
+
+	"github.com/stheno-ml/stheno/internal/hdf5"
 )
 
 // File is an open file of named tensors. Several goroutines may read from one at the same time.
@@ -68,8 +70,8 @@ func NewFile(r io.ReaderAt, size int64) (*File, error) {
 		f.infos, err = readZip(r, size)
 	case legacyTorch(start):
 		f.infos, err = readLegacyTorch(r, size)
-	case strings.HasPrefix(start, "\x89HDF\r\n"):
-		err = errors.New("HDF5 is not read: in Python, write the model's variables with numpy.savez, by their names")
+	case strings.HasPrefix(start, hdf5.Signature):
+		f.infos, err = readHDF5(r, size, nil)
 	default:
 		f.infos, f.Metadata, f.data, err = readHeader(r, size)
 	}

@@ -25,9 +25,9 @@ type axis struct{ size, stride int } // stride in elements
 
 // storage is bytes that tensors share, a stretch of the file.
 type storage struct {
-	at     int64     // where they start in the file
-	size   int64     // in bytes, unpacked
-	packed *zip.File // nil when they are in the file as they are
+	at     int64                  // where they start in the file
+	size   int64                  // in bytes, unpacked
+	unpack func() ([]byte, error) // nil when they are in the file as they are
 }
 
 // Elements is the number of elements: 1 for a scalar, 0 when an axis is empty.
@@ -45,10 +45,10 @@ func (f *File) bytes(i Info) (io.ReaderAt, error) {
 	switch {
 	case i.from == nil:
 		return io.NewSectionReader(f.r, f.data+i.begin, n), nil
-	case i.from.packed == nil:
+	case i.from.unpack == nil:
 		return io.NewSectionReader(f.r, i.from.at+i.begin, n), nil
 	}
-	all, err := unpack(i.from.packed, i.from.size)
+	all, err := i.from.unpack()
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +94,8 @@ func entryStorage(e *zip.File, fileSize int64) (*storage, error) {
 	if err := checkPacked(e, fileSize); err != nil {
 		return nil, err
 	}
-	s := &storage{size: int64(e.UncompressedSize64), packed: e}
+	s := &storage{size: int64(e.UncompressedSize64)}
+	s.unpack = func() ([]byte, error) { return unpack(e, s.size) }
 	if e.Method == zip.Store {
 		at, err := e.DataOffset()
 		if err != nil {
@@ -103,7 +104,7 @@ func entryStorage(e *zip.File, fileSize int64) (*storage, error) {
 		if at < 0 || s.size > fileSize-at {
 			return nil, errors.Errorf("entry %q ends after the file: truncated", e.Name)
 		}
-		s.at, s.packed = at, nil
+		s.at, s.unpack = at, nil
 	}
 	return s, nil
 }

@@ -38,6 +38,11 @@ func fromKeras(infos []Info, names KerasNames) ([]Info, error) {
 		}
 	}
 	scopes := names(layers)
+	known := func(l string) bool { return scopes[l] != "" }
+	if len(layers) > 0 && strings.HasPrefix(layers[0], unnamed) && !slices.ContainsFunc(layers, known) {
+		return nil, errors.Errorf("Keras: the file tells layers by class and order alone, as %q, which do not tell what they are; "+
+			"write it as .keras, or with Keras 3.6 or newer", layers[0])
+	}
 	out := make([]Info, len(infos))
 	for i, info := range infos {
 		out[i] = info

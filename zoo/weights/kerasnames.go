@@ -137,10 +137,16 @@ func KerasVGG(layers []string) map[string]string {
 	return scopes
 }
 
+// keras1 are the names that Keras 1 gave to layers of a kind.
+var keras1 = map[string]string{"conv2d": "convolution2d", "batch_normalization": "batchnormalization"}
+
 // counted is the layers that Keras named kind, kind_1, …, in the order in which they were made. The first
 // number is not always 0: Keras counts over all models of a program.
 func counted(layers []string, kind string) []string {
 	number := func(l string) int {
+		if rest, ok := strings.CutPrefix(l, keras1[kind]+"_"); ok {
+			l = kind + "_" + rest
+		}
 		if l == kind {
 			return 0
 		}

@@ -10,7 +10,7 @@ import (
 	"github.com/pkg/errors"
 )
 
-// readZip reads what is in a zip file: a state dict that PyTorch saved, or NumPy's arrays.
+// readZip reads what is in a zip file: a state dict that PyTorch saved, a model that Keras saved, or NumPy's arrays.
 func readZip(r io.ReaderAt, size int64) ([]Info, error) {
 	z, err := zip.NewReader(r, size)
 	if err != nil {
@@ -31,12 +31,14 @@ func readZip(r io.ReaderAt, size int64) ([]Info, error) {
 		}
 	}
 	switch {
+	case entries[kerasWeights] != nil && len(pickles) == 0:
+		return readKerasZip(r, size, entries)
 	case len(pickles) == 1:
 		return readTorch(pickles[0], entries, size)
 	case len(arrays) > 0 && len(pickles) == 0:
 		return readArrays(arrays, size)
 	}
-	return nil, errors.Errorf("zip: %d pickles and %d arrays, want one data.pkl (PyTorch) or arrays named *.npy (NumPy)", len(pickles), len(arrays))
+	return nil, errors.Errorf("zip: %d pickles and %d arrays, want one data.pkl (PyTorch), "+kerasWeights+" (Keras) or arrays named *.npy (NumPy)", len(pickles), len(arrays))
 }
 
 // readArrays reads the headers of NumPy's arrays (numpy.lib.format, versions 1.0 to 3.0).
