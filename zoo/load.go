@@ -24,8 +24,8 @@ var kerasNames = []struct {
 	{"mobilenet_v1", weights.KerasMobileNet}, {"mobilenet_v2", weights.KerasMobileNetV2},
 }
 
-// Load reads the model's variables from a safetensors file, a PyTorch state dict or a NumPy file, by the names of
-// the implementation that the network follows (see package weights). Auxiliary heads in the file are passed over
+// Load reads the model's variables from a safetensors file, a PyTorch state dict, a Keras or a NumPy file, by the
+// names of the implementation that the network follows (see package weights). Auxiliary heads in the file are passed over
 // if the model has none. If the network is Keras's and the file has Keras's variables, they are renamed and
 // turned. Unless everything fits, nothing changes and the error is a *weights.Mismatch.
 func (m *Model) Load(path string, options ...weights.Option) error {

@@ -3,7 +3,7 @@
 //	go run ./examples/classify -model resnet50 -weights resnet50-0676ba61.pth dog.jpg cat.png
 //
 // Without -weights it downloads published ones into the user's cache folder. Weights are safetensors files, PyTorch
-// state dicts or NumPy files.
+// state dicts, Keras or NumPy files.
 package main
 
 import (

@@ -46,7 +46,7 @@ func main() {
 	var s settings
 	flag.StringVar(&s.dir, "dir", "", "folder with a folder of pictures for every class")
 	flag.StringVar(&s.model, "model", "cifar_resnet20", "network of the zoo (go run ./cmd/stheno models lists them)")
-	flag.StringVar(&s.weights, "weights", "", "its weights: safetensors or a PyTorch state dict; empty to start from nothing")
+	flag.StringVar(&s.weights, "weights", "", "its weights: safetensors, a PyTorch state dict or a Keras file; empty to start from nothing")
 	flag.StringVar(&s.out, "out", "runs/finetune", "folder for what comes out")
 	flag.IntVar(&s.side, "size", 64, "height and width of the network's input in pixels")
 	flag.IntVar(&s.each, "per-class", 20, "pictures of each class to learn from; the others are for the test")

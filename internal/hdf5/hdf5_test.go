@@ -156,3 +156,90 @@ func find(g *Group, path string) (interface {
 	}
 	return g.Dataset(path[1:])
 }
+
+// TestSuperblock1 makes version 1 of version 0, which is four bytes shorter; addresses then count from 4 on.
+func TestSuperblock1(t *testing.T) {
+	old := files(t)["small_earliest.h5"]
+	b := slices.Concat(old[:24], []byte{32, 0, 0, 0}, old[24:])
+	b[8] = 1
+	le.PutUint32(b[28:], 4)              // base address
+	le.PutUint32(b[36:], uint32(len(b))) // end of file
+	for _, name := range []string{"x", "chunks"} {
+		var got [2][]byte
+		for i, g := range []*Group{root(t, old), root(t, b)} {
+			d, err := g.Dataset(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got[i], err = d.Bytes(); err != nil {
+				t.Fatal(err)
+			}
+			if at, ok := d.Place(); ok && i == 1 && !bytes.Equal(b[at:at+d.Size()], got[i]) {
+				t.Errorf("%s: other bytes at its place", name)
+			}
+		}
+		if len(got[0]) == 0 || !bytes.Equal(got[0], got[1]) {
+			t.Errorf("%s: % x, want % x", name, got[1], got[0])
+		}
+	}
+}
+
+func TestWalk(t *testing.T) {
+	all := files(t)
+	for name, want := range map[string]int{"plain_earliest.h5": 26, "plain_latest.h5": 26, "groups_earliest.h5": 704, "groups_latest.h5": 704} {
+		seen := map[string]bool{}
+		err := root(t, all[name]).Walk(func(d *Dataset) error {
+			seen[d.Path()] = true
+			return nil
+		})
+		if err != nil || len(seen) != want || strings.HasPrefix(name, "plain") && !seen["/a/b/c/d/e/deep"] {
+			t.Errorf("%s: %d datasets, error %v, want %d", name, len(seen), err, want)
+		}
+	}
+}
+
+// TestErrors: what is not there or not read says where.
+func TestErrors(t *testing.T) {
+	all := files(t)
+	g := root(t, all["plain_latest.h5"])
+	for name, want := range map[string]string{
+		"soft": "/soft: HDF5: soft", "external": "/external: HDF5: soft and external", "nothing": `/ has no "nothing"`,
+		"a/b/nothing": `/a/b has no "nothing"`, "a": "/a: HDF5: not a dataset", "scalar/x": "/scalar: HDF5: not a group",
+	} {
+		if _, err := g.Dataset(name); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want one with %q", name, err, want)
+		}
+	}
+	if _, _, err := root(t, all["attributes_latest.h5"]).Strings("number"); err == nil || !strings.Contains(err.Error(), "int64, want strings") {
+		t.Errorf("a number: error %v", err)
+	}
+	for _, name := range []string{"plain_latest.h5", "plain_v108.h5", "chunks_latest.h5"} {
+		b := bytes.Clone(all[name])
+		at := bytes.Index(b, []byte("OHDR"))
+		b[at+7]++
+		f, err := Open(bytes.NewReader(b), int64(len(b)))
+		if err == nil {
+			_, err = f.Root()
+		}
+		if err == nil || !strings.Contains(err.Error(), "checksum") {
+			t.Errorf("%s: error %v, want one about the checksum", name, err)
+		}
+	}
+	b := bytes.Clone(all["chunks_earliest.h5"])
+	d, err := root(t, b).Dataset("fletcher")
+	if err != nil {
+		t.Fatal(err)
+	}
+	intact, err := d.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[bytes.Index(b, intact[:8])]++ // no other filter: the elements are in the file as they are
+	if _, err := d.Bytes(); err == nil || !strings.Contains(err.Error(), "/fletcher: chunk [0 0]: HDF5: chunk with checksum") {
+		t.Errorf("a chunk was changed: error %v", err)
+	}
+	b = all["plain_earliest.h5"]
+	if _, err := Open(bytes.NewReader(b), int64(len(b))-1); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("has %d bytes, want %d", len(b)-1, len(b))) {
+		t.Errorf("cut off: error %v", err)
+	}
+}

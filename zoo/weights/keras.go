@@ -16,9 +16,9 @@ import (
 // functions.
 type KerasNames func(layers []string) map[string]string
 
-// Keras reads variables of a Keras model: a safetensors or .npz file whose tensors have the names of Keras's
-// variables ("conv1_conv/kernel:0", as numpy.savez(path, **{v.path: v for v in model.variables}) writes them; v.name
-// in Keras 2), with channels last. Kernels [H, W, I, O] become [O, I, H, W], depthwise ones [H, W, C, M] become
+// Keras reads variables of a Keras model: a file that Keras wrote, or a safetensors or .npz file whose tensors have
+// the names of Keras's variables ("conv1_conv/kernel:0", as numpy.savez(path, **{v.path: v for v in model.variables})
+// writes them; v.name in Keras 2), with channels last. Kernels [H, W, I, O] become [O, I, H, W], depthwise ones [H, W, C, M] become
 // [C·M, 1, H, W], dense ones [I, O] become [O, I], and gamma, beta, moving_mean and moving_variance get
 // the names of here. The network must be Keras's version of it, such as resnet50_keras, whose arithmetic differs.
 func Keras(names KerasNames) Option { return func(l *loading) { l.keras = names } }

@@ -31,7 +31,7 @@ func readHeader(r io.ReaderAt, size int64) (infos []Info, metadata map[string]st
 	}
 	n := binary.LittleEndian.Uint64(prefix[:])
 	if n > uint64(size-8) || n > maxHeader {
-		return nil, nil, 0, errors.Errorf("header of %d bytes in a file of %d bytes (limit %d): truncated, or neither a safetensors nor a PyTorch nor a NumPy file", n, size, maxHeader)
+		return nil, nil, 0, errors.Errorf("header of %d bytes in a file of %d bytes (limit %d): truncated, or neither a safetensors nor a PyTorch nor a Keras nor a NumPy file", n, size, maxHeader)
 	}
 	header := make([]byte, n)
 	if err := readAt(r, header, 8); err != nil {
