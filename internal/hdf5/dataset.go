@@ -1,6 +1,7 @@
 package hdf5
 
 import (
+	"math"
 	"slices"
 
 	"github.com/pkg/errors"
@@ -37,6 +38,9 @@ const (
 )
 
 func (f *File) dataset(path string, at uint64) (*Dataset, error) {
+	if err := checkPath(path); err != nil {
+		return nil, err
+	}
 	s := f.scan()
 	h, err := s.header(at)
 	if err != nil {
@@ -162,7 +166,7 @@ func (d *Dataset) parseLayout(c *cursor) error {
 func (l *layout) readChunk(c *cursor, rank, width int) {
 	for i := range rank {
 		if n := c.uint(width); i < rank-1 {
-			l.chunk = append(l.chunk, int(min(n, 1<<62)))
+			l.chunk = append(l.chunk, int(min(n, math.MaxInt)))
 		}
 	}
 }

@@ -33,7 +33,20 @@ func (o *object) Path() string { return o.path }
 // Root is the group that has all others.
 func (f *File) Root() (*Group, error) { return f.group("/", f.root) }
 
+// maxPath bounds paths: many objects may lie below a long name.
+const maxPath = 1 << 12
+
+func checkPath(path string) error {
+	if len(path) > maxPath {
+		return errors.Errorf("%.40s…: HDF5: a path of %d bytes, want at most %d", path, len(path), maxPath)
+	}
+	return nil
+}
+
 func (f *File) group(path string, at uint64) (*Group, error) {
+	if err := checkPath(path); err != nil {
+		return nil, err
+	}
 	s := f.scan()
 	h, err := s.header(at)
 	if err != nil {

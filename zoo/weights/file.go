@@ -265,7 +265,11 @@ func decode[T any](f *File, info Info, dst []T, one func([]byte) T) error {
 		if err := readAt(r, all, 0); err != nil {
 			return err
 		}
-		gather(dst, all, info.layout, size, one)
+		if first := info.layout[0]; first.stride == 1 && first.size > 1 && first.size < len(dst) {
+			gatherTiles(dst, all, info.layout, size, one)
+		} else {
+			gather(dst, all, info.layout, size, one)
+		}
 		return nil
 	}
 	const chunk = 1 << 16 // bytes; a multiple of every element's size
@@ -294,6 +298,35 @@ func gather[T any](dst []T, from []byte, layout []axis, size int, one func([]byt
 		dst = gather(dst, from[i*layout[0].stride*size:], layout[1:], size, one)
 	}
 	return dst
+}
+
+// gatherTiles is gather where elements that are neighbours in the file come far from one another, as in kernels of
+// Keras: it takes a cache line's worth of them at once.
+func gatherTiles[T any](dst []T, from []byte, layout []axis, size int, one func([]byte) T) {
+	const tile = 16
+	n := layout[0].size
+	rest := len(dst) / n
+	places := make([]int, 0, rest) // of what follows one after another in dst
+	var add func(at int, layout []axis)
+	add = func(at int, layout []axis) {
+		if len(layout) == 0 {
+			places = append(places, at)
+			return
+		}
+		for i := range layout[0].size {
+			add(at+i*layout[0].stride, layout[1:])
+		}
+	}
+	add(0, layout[1:])
+	for i := 0; i < n; i += tile {
+		count := min(tile, n-i)
+		for k, at := range places {
+			line := from[(at+i)*size:]
+			for j := range count {
+				dst[(i+j)*rest+k] = one(line[j*size:])
+			}
+		}
+	}
 }
 
 // scalar makes a tensor of rank 0.

@@ -109,6 +109,9 @@ func readKerasZip(r io.ReaderAt, size int64, entries map[string]*zip.File) ([]In
 	return infos, nil
 }
 
+// maxName bounds names, of which a hostile file may have many with a long beginning.
+const maxName = 1 << 12
+
 // kerasLayerNames finds the name of each layer that a model's configuration lists, by its place in the file of
 // weights: layers/CLASS_N, counted for each class.
 func kerasLayerNames(text []byte, folder string, names map[string]string, depth int) error {
@@ -139,6 +142,9 @@ func kerasLayerNames(text []byte, folder string, names map[string]string, depth 
 			at += "_" + strconv.Itoa(n)
 		}
 		count[class]++
+		if len(at) > maxName {
+			return errors.Errorf("a layer of class %.40q…: a place of %d bytes, want at most %d", layer.Class, len(at), maxName)
+		}
 		names[at] = layer.Config.Name
 		if layer.Class == "Functional" || layer.Class == "Sequential" {
 			if err := kerasLayerNames(text, at+"/layers", names, depth+1); err != nil {
@@ -369,6 +375,9 @@ func (k *kerasHDF5) add(name string, d *hdf5.Dataset) error {
 		return err
 	}
 	info := Info{Name: name, DType: dt, end: d.Size(), from: &storage{size: d.Size(), unpack: d.Bytes}}
+	if len(name) > maxName {
+		return errors.Errorf("%s: a name of %d bytes, want at most %d", d.Path(), len(name), maxName)
+	}
 	if len(d.Shape()) > maxRank {
 		return errors.Errorf("%s: shape %v, want at most %d axes", d.Path(), d.Shape(), maxRank)
 	}
