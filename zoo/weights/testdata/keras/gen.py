@@ -2,7 +2,8 @@
 """Writes a small model in every form in which Keras keeps weights, and what it makes of a picture.
 
 Needs Keras 3 (any backend); run in this folder: python3 gen.py. The files here are from Keras 3.8.0 and, for those
-whose names say so, 3.5.0, both on PyTorch 1.13 with h5py 3.7. keras1.h5 is written by hand in the form of Keras 1.
+whose names say so, 3.5.0, both on PyTorch 1.13 with h5py 3.7; that PyTorch is older than they support, so their
+table of types had to lose the float8 ones, and plain Python stood in for optree. keras1.h5 is written by hand in the form of Keras 1.
 """
 import gzip, json, os
 import h5py, keras
