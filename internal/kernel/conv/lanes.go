@@ -179,6 +179,7 @@ type lanesGrad[T Float] struct {
 
 func (t *weightGrad[T]) runLanes() {
 	l := lanesGrad[T]{*t, laneBlocks}
+	l.step = max(1, min(t.step, cachedPixels/t.view.q))
 	blocks := t.s.C / laneBlock
 	for l.blocks > 1 && t.parts*par.Chunks(blocks, l.blocks) < 8 {
 		l.blocks /= 2
@@ -189,34 +190,40 @@ func (t *weightGrad[T]) runLanes() {
 
 func (t *lanesGrad[T]) Run(lo, hi int) {
 	across := par.Chunks(t.s.C/laneBlock, t.blocks)
-	buf := gemm.Borrow[T](t.band.rows(t.view, t.step) * t.band.width * t.blocks * laneBlock)
+	buf := gemm.Borrow[T](t.length() * t.blocks * laneBlock)
+	grads := gemm.Borrow[T](t.step * t.view.q * t.blocks * laneBlock)
 	for i := lo; i < hi; i++ {
 		part := i / across
 		last := min((part+1)*t.lines, t.n*t.view.p)
 		for r0 := part * t.lines; r0 < last; r0 += t.step {
-			t.sum(part, i%across*t.blocks, r0, min(r0+t.step, last), buf.Data)
+			t.sum(part, i%across*t.blocks, r0, min(r0+t.step, last), buf.Data, grads.Data)
 		}
 	}
+	grads.Return()
 	buf.Return()
 }
 
-// sum adds what output rows r0… contribute to blocks b0….
-func (t *lanesGrad[T]) sum(part, b0, r0, r1 int, buf []T) {
+// sum adds what output rows r0… contribute to blocks b0…. Pixels and gradients are copied block by block, so that
+// those of a block, which every tap reads, lie side by side.
+func (t *lanesGrad[T]) sum(part, b0, r0, r1 int, buf, grads []T) {
 	v, channels := t.view, t.s.C
 	b1 := min(b0+t.blocks, channels/laneBlock)
-	cw := (b1 - b0) * laneBlock
+	length, pixels := t.length()*laneBlock, (r1-r0)*v.q
 	var starts [maxBandRows]int
-	t.fill(&t.band, buf, starts[:], r0, r1, b0*laneBlock, cw)
+	band := t.band
+	band.lanes, band.gap = b1-b0, length
+	t.fill(&band, buf, starts[:], r0, r1, b0*laneBlock, laneBlock)
+	gemm.Split(grads, pixels*laneBlock, t.dy[r0*v.q*channels+b0*laneBlock:], channels, pixels, b1-b0)
 	tile := laneTile[T]{
-		offs: starts[:r1-r0], pixels: v.q, stepX: t.band.stepW * cw, stepY: channels, group: t.cg,
+		offs: starts[:r1-r0], pixels: v.q, stepX: t.band.stepW * laneBlock, stepY: laneBlock, group: t.cg,
 		add: r0 > part*t.lines,
 	}
 	size := t.cg * laneBlock
-	for b := b0; b < b1; b++ {
-		sums := t.partial[(part*channels/laneBlock+b)*len(v.taps)*size:]
-		tile.y = t.dy[r0*v.q*channels+b*laneBlock:]
+	for b := range b1 - b0 {
+		sums := t.partial[(part*channels/laneBlock+b0+b)*len(v.taps)*size:]
+		tile.y = grads[b*pixels*laneBlock:]
 		for e, tap := range v.taps {
-			tile.x = buf[((tap.dy-t.band.minY)*t.band.width+tap.dx-t.band.minX)*cw+(b-b0)*laneBlock:]
+			tile.x = buf[b*length+((tap.dy-t.band.minY)*t.band.width+tap.dx-t.band.minX)*laneBlock:]
 			tile.w = sums[e*size:][:size]
 			tile.grad()
 		}

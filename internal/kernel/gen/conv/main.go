@@ -112,10 +112,10 @@ func (l *lane) name(kind string) string {
 	return fmt.Sprintf("%s%dg%d", kind, 8*l.width(), l.group)
 }
 
-// begin loads the index vectors, unless one group fills the vector and a broadcast does it.
+// begin loads the index vectors, unless a broadcast or a shuffle within quarters does it.
 func (l *lane) begin() {
 	l.call = Load(Param("c"), GP64())
-	if l.whole() {
+	if l.whole() || l.group == 4 {
 		return
 	}
 	table := l.field(laneIndex)
@@ -139,6 +139,10 @@ func (l *lane) spread(m Mem, c int, to reg.VecVirtual) {
 	if l.whole() {
 		m.Disp += 4 * c
 		VBROADCASTSS(m, to)
+		return
+	}
+	if l.group == 4 {
+		VPERMILPS(Imm(uint64(c*0x55)), m, to)
 		return
 	}
 	VPERMPS(m, l.index[c], to)
