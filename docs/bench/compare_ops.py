@@ -9,6 +9,7 @@ the round. A ratio above 1 means that stheno is faster; minimum, median and maxi
 
 PyTorch is /usr/bin/python3 with Debian's python3-torch unless PYTHON says otherwise. Where OPENBLAS names a folder
 with a libopenblas.so.0 built with OpenMP (Debian: apt-get download libopenblas0-openmp; dpkg -x it), it is used.
+STHENO names a binary that is built already. LIMIT is the longest time for one measurement in seconds (15).
 """
 import argparse
 import json
@@ -47,8 +48,10 @@ def main():
     threads = os.environ.setdefault("THREADS", "2")
     os.environ["GOMAXPROCS"] = threads
     tmp = tempfile.mkdtemp()
-    stheno, shapes = os.path.join(tmp, "stheno"), os.path.join(tmp, "shapes.json")
-    subprocess.run(["go", "build", "-o", stheno, "./cmd/stheno"], cwd=ROOT, check=True)
+    stheno, shapes = os.environ.get("STHENO"), os.path.join(tmp, "shapes.json")
+    if not stheno:
+        stheno = os.path.join(tmp, "stheno")
+        subprocess.run(["go", "build", "-o", stheno, "./cmd/stheno"], cwd=ROOT, check=True)
     listed = run([stheno, "bench", "ops", "--shapes"])
     json.dump(listed, open(shapes, "w"))
     names = [n for n in OTHERS[:2] + [c["name"] for c in listed] + OTHERS[2:] if n.startswith(a.only)]
@@ -58,7 +61,7 @@ def main():
     for name in names:
         times, roads, flops = {}, {}, {}
         for _ in range(a.rounds):
-            ours = run([stheno, "bench", "ops", "--json", "--only", name] + (["--road", a.road] if a.road else []))
+            ours = run([stheno, "bench", "ops", "--json", "--limit", os.environ.get("LIMIT", "15") + "s", "--only", name] + (["--road", a.road] if a.road else []))
             peer = {f: run([python, os.path.join(HERE, "torch_ops.py"), shapes, name, f], env=env)
                     for f in (["nchw"] if name.startswith("sgemm") else ["nchw", "nhwc"])}
             log.append(dict(ours=ours, torch=peer))

@@ -100,15 +100,10 @@ func Compare(s Sampling, only string, roads [2]cpu.Road, each func(a, b Row) err
 		if !strings.HasPrefix(group.name, only) {
 			continue
 		}
-		var works [2][]work
-		for i, road := range roads {
-			cpu.Force(road) // the size of scratch memory may depend on it
-			works[i] = group.make()
-		}
-		for i := range works[0] {
-			a, b := works[0][i], works[1][i]
-			t := s.Alternate(a.on(roads[0]), b.on(roads[1]))
-			if err := each(a.row(t[0]), b.row(t[1])); err != nil {
+		cpu.Force(roads[0])
+		for _, w := range group.make() { // both roads compute with the same memory, whose place has some influence
+			t := s.Alternate(w.on(roads[0]), w.on(roads[1]))
+			if err := each(w.row(t[0]), w.row(t[1])); err != nil {
 				return err
 			}
 		}
@@ -192,13 +187,26 @@ func (c Convolution) passes() []work {
 	dx, dy, dw := make([]float32, len(x)), make([]float32, len(y)), make([]float32, len(w))
 	bytes := 4 * float64(len(x)+len(y)+len(w))
 	forward, inputGrad := c.passNames()
-	ws := func(pass conv2d.Pass) []float32 { return make([]float32, conv2d.Workspace[float32](&s, pass)) }
+	ws := func(pass conv2d.Pass) []float32 {
+		return make([]float32, largest(func() int { return conv2d.Workspace[float32](&s, pass) }))
+	}
 	f, g, h := ws(conv2d.PassForward), ws(conv2d.PassInputGrad), ws(conv2d.PassWeightGrad)
 	return []work{
 		{c.Name, forward, conv2d.RoadName[float32](&s, conv2d.PassForward), s.Flops(), bytes, func() { conv2d.Forward(&s, dy, x, w, nil, f) }},
 		{c.Name, inputGrad, conv2d.RoadName[float32](&s, conv2d.PassInputGrad), s.Flops(), bytes, func() { conv2d.InputGrad(&s, dx, y, w, g) }},
 		{c.Name, "bwd_weight", conv2d.RoadName[float32](&s, conv2d.PassWeightGrad), s.Flops(), bytes, func() { conv2d.WeightGrad(&s, dw, y, x, h) }},
 	}
+}
+
+// largest is what size returns on the road where that is most.
+func largest(size func() int) int {
+	defer cpu.Force(cpu.Current())
+	most := 0
+	for _, r := range cpu.Roads() {
+		cpu.Force(r)
+		most = max(most, size())
+	}
+	return most
 }
 
 // batchNorms measures batch norm in training on [8, 64, 56, 56], alone or with ReLU.

@@ -62,14 +62,19 @@ func (k *rows) run(lo, hi int) {
 	avx512 := cpu.Current() == cpu.AVX512
 	wide, lanes := blockSize()
 	turns := (k.c + wide - 1) / wide
-	var finished *gemm.Buffer[float32] // where a row is made that goes past the cache as a whole
+	// A row that goes past the cache as a whole is made here, where its pixels share no sets of the first-level
+	// cache with those of the source if these are a power of two apart.
+	var finished *gemm.Buffer[float32]
+	var made []float32
+	const apart = 128
 	if k.stream {
-		finished = gemm.Borrow[float32](k.dstRow / 4)
+		finished = gemm.Borrow[float32](k.dstRow/4 + apart)
+		made = finished.Data[apart:]
 	}
 	for i := lo; i < hi; i++ {
 		row := unsafe.Add(k.dst, i*k.dstRow)
 		if k.stream {
-			row = pointer(finished.Data)
+			row = pointer(made)
 		}
 		image, at := i/k.height.Size, i%k.height.Size
 		r := k.height.At(at)
@@ -110,7 +115,7 @@ func (k *rows) run(lo, hi int) {
 			c += n
 		}
 		if k.stream {
-			layout.Stream(unsafe.Slice((*float32)(unsafe.Add(k.dst, i*k.dstRow)), len(finished.Data)), finished.Data)
+			layout.Stream(unsafe.Slice((*float32)(unsafe.Add(k.dst, i*k.dstRow)), len(made)), made)
 		}
 	}
 	if k.stream {
