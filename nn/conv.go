@@ -22,6 +22,7 @@ type Conv2D struct {
 	Groups   int    // 0 means 1
 	NoBias   bool   // as a batch norm that follows makes it useless
 	Spectral bool   // spectral norm (see SpectralNorm)
+	Careful  bool   // less rounding in training (see ops.Conv), where many batch norms after it multiply that
 
 	Init     graph.Init // of the weights; nil means HeNormal{}, as ReLU wants it
 	BiasInit graph.Init // nil means zeros
@@ -44,7 +45,9 @@ func (l Conv2D) Apply(g *graph.Graph, x *Node) *Node {
 		if err := g.Err(); err != nil {
 			return nil, err
 		}
-		return ops.Conv2D(x, w, b, l.attributes())
+		a := l.attributes()
+		a.Careful = l.Careful && g.Mode() == graph.Train
+		return ops.Conv2D(x, w, b, a)
 	}, x)
 }
 

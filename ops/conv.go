@@ -16,6 +16,11 @@ type Conv struct {
 	Pad      [4]int // zeros around the picture: top, bottom, left, right
 	Same     bool   // pad as TensorFlow's "same" does instead: outputs = ⌈inputs / stride⌉, the odd zero below and right
 	Groups   int    // channels fall into this many groups that do not see each other; 0 means 1
+
+	// Careful rounds less in float32, for networks that multiply little errors: long sums are made in parts, and
+	// Winograd's algorithm, whose results are some five times as far off, is not taken. Forward alone, and up to twice
+	// as slow.
+	Careful bool
 }
 
 // Conv2D is two-dimensional convolution, in the sense of all deep-learning libraries (the kernel is not
@@ -90,7 +95,7 @@ func (a Conv) over(x, w tensor.Shape) (geometry, error) {
 
 // geometry is what does not depend on the picture.
 func (a Conv) geometry(w tensor.Shape) (geometry, [4]int, error) {
-	g := geometry{stride: orOne(a.Stride), dilation: orOne(a.Dilation), groups: a.Groups, kernel: [2]int{w[2], w[3]}}
+	g := geometry{stride: orOne(a.Stride), dilation: orOne(a.Dilation), groups: a.Groups, kernel: [2]int{w[2], w[3]}, careful: a.Careful}
 	if g.groups == 0 {
 		g.groups = 1
 	}
@@ -125,6 +130,7 @@ type geometry struct {
 	stride, dilation [2]int
 	before           [2]int // padding above and to the left; that on the far sides follows from out
 	groups           int
+	careful          bool
 }
 
 // shape is the kernels' description of a convolution of [n, c, …] to [n, k, …].
@@ -132,7 +138,7 @@ func (g *geometry) shape(n, c, k int) conv2d.Shape {
 	return conv2d.Shape{
 		N: n, H: g.in[0], W: g.in[1], C: c, K: k, R: g.kernel[0], S: g.kernel[1], P: g.out[0], Q: g.out[1],
 		StrideH: g.stride[0], StrideW: g.stride[1], PadTop: g.before[0], PadLeft: g.before[1],
-		DilationH: g.dilation[0], DilationW: g.dilation[1], Groups: g.groups,
+		DilationH: g.dilation[0], DilationW: g.dilation[1], Groups: g.groups, Careful: g.careful,
 	}
 }
 

@@ -15,11 +15,13 @@ type convs struct {
 	init  graph.Init
 	norm  nn.BatchNorm // Eps and whatever else differs
 	plain bool         // a bias instead of the batch norm
+
+	careful bool // see nn.Conv2D
 }
 
 // unit is a convolution with what belongs to it.
 func (f convs) unit(name string, c nn.Conv2D) nn.Layer {
-	c.Name, c.Init, c.NoBias = "conv", f.init, !f.plain
+	c.Name, c.Init, c.NoBias, c.Careful = "conv", f.init, !f.plain, f.careful
 	layers := nn.Sequential{c}
 	if !f.plain {
 		norm := f.norm

@@ -13,14 +13,18 @@ var inceptionV4s = []inceptionV4{
 
 func (inceptionV4) net(c Config) nn.Layer {
 	f := v4Blocks{convs{init: nn.TorchDefault{}, norm: nn.BatchNorm{Eps: 1e-3}}}
+	// In training, what the first blocks round away comes out thousands of times as large: it goes through some forty
+	// batch norms one after another, with no shortcut around them.
+	first := f
+	first.careful = true
 	layers := []nn.Layer{
-		f.valid("", 32, 3, 2), // [N, 32, 149, 149]
-		f.valid("", 32, 3, 1),
-		f.same("", 64, 3, 3),
-		nn.Parallel{nn.MaxPool2D{Kernel: 3, Stride: 2}, f.valid("conv", 96, 3, 2)}, // [N, 160, 73, 73]
-		f.stem4(), // [N, 192, 71, 71]
-		nn.Mark{Name: "stem", Layer: nn.Parallel{f.valid("conv", 192, 3, 2), nn.MaxPool2D{Kernel: 3, Stride: 2}}}, // [N, 384, 35, 35]
-		f.a(), f.a(), f.a(), nn.Mark{Name: "inception_a", Layer: f.a()},
+		first.valid("", 32, 3, 2), // [N, 32, 149, 149]
+		first.valid("", 32, 3, 1),
+		first.same("", 64, 3, 3),
+		nn.Parallel{nn.MaxPool2D{Kernel: 3, Stride: 2}, first.valid("conv", 96, 3, 2)}, // [N, 160, 73, 73]
+		first.stem4(), // [N, 192, 71, 71]
+		nn.Mark{Name: "stem", Layer: nn.Parallel{first.valid("conv", 192, 3, 2), nn.MaxPool2D{Kernel: 3, Stride: 2}}}, // [N, 384, 35, 35]
+		first.a(), first.a(), first.a(), nn.Mark{Name: "inception_a", Layer: first.a()},
 		f.reductionA(), // [N, 1024, 17, 17]
 		f.b(), f.b(), f.b(), f.b(), f.b(), f.b(), nn.Mark{Name: "inception_b", Layer: f.b()},
 		f.reductionB(), // [N, 1536, 8, 8]

@@ -33,7 +33,7 @@ func ForwardPacked[T Float](s *Shape, y, x, packed []T, ep *Epilogue[T]) {
 	p := product[T]{
 		view: &pl.forward, offs: pl.offs, groups: s.Groups,
 		n: s.N, h: s.H, w: s.W, x: x, cg: s.C / s.Groups,
-		y: y, pitch: s.pitch(), yh: s.P, yw: s.Q, kg: s.K / s.Groups, b: packed,
+		y: y, pitch: s.pitch(), yh: s.P, yw: s.Q, kg: s.K / s.Groups, b: packed, careful: s.Careful,
 	}
 	if ep != nil {
 		p.ep, p.finish = *ep, true

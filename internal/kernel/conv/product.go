@@ -37,6 +37,7 @@ type product[T Float] struct {
 	ep      Epilogue[T]
 	finish  bool // there is an epilogue; the view is a forward one
 	add     bool // add to y instead of overwriting it; the road is Product
+	careful bool // long sums in parts
 
 	source     source
 	band       band
@@ -144,7 +145,7 @@ func (p *product[T]) bandPiece(r0, g, j0 int, buf []T) {
 		offs[i] = ((sp.dy-p.band.minY)*p.band.width + sp.dx - p.band.minX) * p.cg
 	}
 	t := gemm.Tile[T]{
-		RowA: v.stepW * p.cg, StepA: 1, RowC: v.colMul * p.pitch, Rows: v.q,
+		RowA: v.stepW * p.cg, StepA: 1, RowC: v.colMul * p.pitch, Rows: v.q, InParts: p.careful,
 		Next: p.ahead(r1*v.stepH, (r1-r0)*v.stepH),
 	}
 	for j := j0; j < j1; j++ {
@@ -194,7 +195,7 @@ func (p *product[T]) pixelPiece(m0, g, j0 int, buf, out []T) {
 	j1 := min(j0+p.cols, panels(p.kg))
 	k0, k1 := j0*panel, min(j1*panel, p.kg)
 	cx := p.groups * p.cg
-	t := gemm.Tile[T]{Offs: p.offs, Rows: rows, StepA: 1, RowC: p.pitch}
+	t := gemm.Tile[T]{Offs: p.offs, Rows: rows, StepA: 1, RowC: p.pitch, InParts: p.careful}
 	if len(v.taps) == 0 { // nothing reaches these pixels
 		if p.add {
 			return

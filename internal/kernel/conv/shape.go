@@ -23,6 +23,8 @@ type Shape struct {
 	DilationH, DilationW int
 	Groups               int
 	Pitch                int // elements from one pixel of the forward pass's output to the next; 0 for K
+
+	Careful bool // forward, sums are made in parts (gemm.Tile's InParts), and package conv2d takes no way that rounds more
 }
 
 // pitch is the distance of output pixels.
@@ -88,7 +90,7 @@ var plans = struct {
 // planOf returns the plan of a shape from a cache.
 func planOf(s *Shape) *plan {
 	key := *s
-	key.N, key.Pitch = 0, 0
+	key.N, key.Pitch, key.Careful = 0, 0, false
 	// The stride of a single output row does not matter. A large one lets the input gradient see that each
 	// input row is reached through one row of the filter only.
 	if s.P == 1 {

@@ -49,7 +49,7 @@ func choose[T Float](s *Shape, pass Pass, packed bool) road {
 	switch {
 	case s.Groups == s.C && s.C > 1:
 		return alone
-	case !single[T]() || s.R != 3 || s.S != 3 || s.StrideH != 1 || s.StrideW != 1 || s.DilationH != 1 || s.DilationW != 1 || s.Groups != 1:
+	case s.Careful && pass == PassForward || !single[T]() || s.R != 3 || s.S != 3 || s.StrideH != 1 || s.StrideW != 1 || s.DilationH != 1 || s.DilationW != 1 || s.Groups != 1:
 		return product
 	case s.PadTop > 2 || s.PadLeft > 2 || s.P > s.H+4-2 || s.Q > s.W+4-2:
 		return product // Winograd's tiles take two rows and columns of padding on a side

@@ -63,7 +63,10 @@ func testTile[T Float](t *testing.T) {
 			if testing.Short() && (rows+cols)%4 != 0 {
 				continue // the race detector makes each call slow
 			}
-			for _, k := range []int{0, 1, 2, 5, 8} {
+			for _, k := range []int{0, 1, 2, 5, 8, partSteps/2 - 1, 2*partMost + 1} {
+				if k > 8 && (rows+cols)%4 != 0 {
+					continue
+				}
 				for _, add := range []bool{false, true} {
 					for form := range 3 {
 						runs := 1 + rng.Intn(3)
@@ -85,7 +88,7 @@ func testTile[T Float](t *testing.T) {
 						a, b := newGuarded[T](span+7*runs, rng), newGuarded[T](max(1, (runs*k-1)*stepB+width)+2*runs, rng)
 						c := newGuarded[T]((rows-1)*rowC+cols, rng)
 						want := append([]T(nil), c.data...)
-						tile := Tile[T]{A: a.data, Len: k, RowA: rowA, StepA: stepA, B: b.data, StepB: stepB, HalfB: halfB, RowC: rowC, Rows: rows, Cols: cols, Add: add}
+						tile := Tile[T]{A: a.data, Len: k, RowA: rowA, StepA: stepA, B: b.data, StepB: stepB, HalfB: halfB, RowC: rowC, Rows: rows, Cols: cols, Add: add, InParts: k > 8}
 						for r := range runs {
 							tile.Offs = append(tile.Offs, 7*r)
 							if form > 0 {

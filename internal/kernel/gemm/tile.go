@@ -18,7 +18,8 @@ const (
 //
 // for i in [0, Rows) and j in [0, Cols). Runs let A be a picture that is walked tap by tap: each run begins
 // somewhere else. Without OffsB, B is one sequence over all runs. Each half of
-// its rows must hold Half readable elements, if Cols reaches into it. Sums run over k in order, in one accumulator.
+// its rows must hold Half readable elements, if Cols reaches into it. Sums run over k in order, in one accumulator
+// unless InParts.
 type Tile[T Float] struct {
 	A           []T
 	Offs        []int // where each run begins in A, for row 0
@@ -32,6 +33,7 @@ type Tile[T Float] struct {
 	RowC        int
 	Rows, Cols  int  // Rows is any number, Cols at most Panel
 	Add         bool // add to C instead of overwriting it
+	InParts     bool // make long sums in parts (part.go): closer, but a quarter slower
 	Next        []T  // what will be read soon: Run prefetches some of it and takes that off
 }
 
@@ -41,6 +43,14 @@ func (t *Tile[T]) Run() {
 		return
 	}
 	t.check()
+	if t.InParts && t.Len*len(t.Offs) > partMost {
+		t.runParts()
+		return
+	}
+	t.run()
+}
+
+func (t *Tile[T]) run() {
 	road := cpu.Current()
 	if road != cpu.Generic && isFloat32[T]() {
 		t.runAsm(road)
