@@ -46,8 +46,9 @@ func (d *Dataset) checkChunks() error {
 	if d.size == 0 {
 		return nil
 	}
-	// All chunks together, which bounds the work of unpacking them, and of looking them up.
-	if over || total/maxRatio > uint64(d.f.size) || count > uint64(d.f.size) {
+	// All chunks together, which bounds the work of unpacking them, and of looking them up. They may stick out of a
+	// small shape.
+	if over || total/maxRatio > uint64(d.f.size) || count > uint64(d.f.size) || total > 64*d.size+1<<20 {
 		return errors.Errorf("HDF5: shape %v in chunks of %v of %v is more than a file of %d bytes can hold", d.shape, d.layout.chunk, d.typ, d.f.size)
 	}
 	return nil
@@ -65,7 +66,7 @@ func (d *Dataset) chunkBytes() int {
 // readChunks fills b with the chunks that there are.
 func (d *Dataset) readChunks(b []byte) error {
 	var left atomic.Int64 // an index counts by itself: elements may be read again and again
-	left.Store(mostMetadata(d.f.size))
+	left.Store(4*min(d.f.size, 1<<26) + 1<<16)
 	s := d.f.scanWithin(&left)
 	size := d.chunkBytes()
 	grid := make([]int, len(d.shape)) // chunks along each axis
