@@ -3,19 +3,14 @@ package gan
 import (
 	"encoding/json"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/pkg/errors"
-	"gorgonia.org/tensor"
 
-	"github.com/stheno-ml/stheno/nn"
 	"github.com/stheno-ml/stheno/train/checkpoint"
-	"github.com/stheno-ml/stheno/zoo/weights"
 )
 
 // state is all of a run that is not arrays, as a checkpoint has it. Random numbers are functions of seed and step.
@@ -27,8 +22,8 @@ type state struct {
 	StepsD, StepsG     int // of the optimisers
 	Seen               int
 	Last, Mean, Sums   savedFigures
-	RateD, RateG       number
-	RealSpread         number
+	RateD, RateG       checkpoint.Number
+	RealSpread         checkpoint.Number
 	Spent              time.Duration
 	History            []savedEpoch
 	Callbacks          map[string]json.RawMessage
@@ -45,48 +40,31 @@ type identity struct {
 	Extras         string
 }
 
-type savedFigures struct{ D, G, Real, Fake number }
+type savedFigures struct{ D, G, Real, Fake checkpoint.Number }
 
 type savedEpoch struct {
 	Epoch                            int
 	Figures                          savedFigures
-	Spread, RealSpread, RateD, RateG number
-	Speed                            number
+	Spread, RealSpread, RateD, RateG checkpoint.Number
+	Speed                            checkpoint.Number
 	Took                             time.Duration
 }
 
-// number is a float64 in JSON, to the bit for all that are numbers; NaN and infinities are strings.
-type number float64
-
-func (n number) MarshalJSON() ([]byte, error) {
-	s := strconv.FormatFloat(float64(n), 'g', -1, 64)
-	if math.IsNaN(float64(n)) || math.IsInf(float64(n), 0) {
-		s = `"` + s + `"`
-	}
-	return []byte(s), nil
-}
-
-func (n *number) UnmarshalJSON(b []byte) error {
-	v, err := strconv.ParseFloat(strings.Trim(string(b), `"`), 64)
-	*n = number(v)
-	return errors.Wrap(err, "number")
-}
-
 func saveFigures(f Figures) savedFigures {
-	return savedFigures{number(f.D), number(f.G), number(f.Real), number(f.Fake)}
+	return savedFigures{checkpoint.Number(f.D), checkpoint.Number(f.G), checkpoint.Number(f.Real), checkpoint.Number(f.Fake)}
 }
 
 func (f savedFigures) figures() Figures {
 	return Figures{float64(f.D), float64(f.G), float64(f.Real), float64(f.Fake)}
 }
 
-// Prefixes of the tensors in a checkpoint.
+// Parts of a checkpoint.
 const (
-	generatorPrefix     = "generator/"
-	discriminatorPrefix = "discriminator/"
-	generatorOptim      = "generator_optim/"
-	discriminatorOptim  = "discriminator_optim/"
-	averagePrefix       = "average/"
+	generatorPart      = "generator"
+	discriminatorPart  = "discriminator"
+	generatorOptim     = "generator_optim"
+	discriminatorOptim = "discriminator_optim"
+	averagePart        = "average"
 )
 
 func (f *fit) identity() identity {
@@ -103,10 +81,10 @@ func (f *fit) snapshot() (*checkpoint.Checkpoint, error) {
 	d, g := f.step.discriminatorSide, f.step.generatorSide
 	s := state{Identity: f.identity(), Epoch: f.Epoch, Done: f.done, Turns: f.turns, Step: f.Step, Updates: f.Updates,
 		StepsD: d.steps, StepsG: g.steps, Seen: f.Seen, Last: saveFigures(f.Last), Mean: saveFigures(f.Mean), Sums: saveFigures(f.sums),
-		RateD: number(d.rate), RateG: number(g.rate), RealSpread: number(f.RealSpread), Spent: f.spent,
+		RateD: checkpoint.Number(d.rate), RateG: checkpoint.Number(g.rate), RealSpread: checkpoint.Number(f.RealSpread), Spent: f.spent,
 		FrozenD: d.frozen(), FrozenG: g.frozen(), Callbacks: make(map[string]json.RawMessage)}
 	for _, e := range f.History {
-		s.History = append(s.History, savedEpoch{e.Epoch, saveFigures(e.Figures), number(e.Spread), number(e.RealSpread), number(e.RateD), number(e.RateG), number(e.Speed), e.Took})
+		s.History = append(s.History, savedEpoch{e.Epoch, saveFigures(e.Figures), checkpoint.Number(e.Spread), checkpoint.Number(e.RealSpread), checkpoint.Number(e.RateD), checkpoint.Number(e.RateG), checkpoint.Number(e.Speed), e.Took})
 	}
 	err := f.stateful(func(key string, cb Stateful) error {
 		b, err := cb.State()
@@ -117,28 +95,15 @@ func (f *fit) snapshot() (*checkpoint.Checkpoint, error) {
 		return nil, err
 	}
 	c := &checkpoint.Checkpoint{Step: f.Step}
-	put := func(prefix string, tensors []weights.Named) {
-		for _, t := range tensors {
-			c.Tensors = append(c.Tensors, weights.Named{Name: prefix + t.Name, Value: t.Value})
-		}
-	}
-	put(generatorPrefix, variables(f.Generator))
-	put(discriminatorPrefix, variables(f.Discriminator))
-	put(generatorOptim, g.state.Export())
-	put(discriminatorOptim, d.state.Export())
+	c.PutStore(generatorPart, f.Generator.Store())
+	c.PutStore(discriminatorPart, f.Discriminator.Store())
+	c.Put(generatorOptim, g.state.Export())
+	c.Put(discriminatorOptim, d.state.Export())
 	if f.average != nil {
-		put(averagePrefix, f.average.Export())
+		c.Put(averagePart, f.average.Export())
 	}
 	c.State, err = json.Marshal(s)
 	return c, errors.WithStack(err)
-}
-
-func variables(m *nn.Model) []weights.Named {
-	var all []weights.Named
-	for _, v := range m.Store().Variables() {
-		all = append(all, weights.Named{Name: v.Name, Value: v.Value})
-	}
-	return all
 }
 
 // save writes a checkpoint of the state as it is.
@@ -212,35 +177,27 @@ func (f *fit) restore(c *checkpoint.Checkpoint) error {
 	if err := f.fits(&s); err != nil {
 		return err
 	}
-	parts := make(map[string][]weights.Named)
-	for _, t := range c.Tensors {
-		prefix, name, _ := strings.Cut(t.Name, "/")
-		parts[prefix+"/"] = append(parts[prefix+"/"], weights.Named{Name: name, Value: t.Value})
+	loadGenerator, err := c.MatchStore(generatorPart, f.Generator.Store())
+	if err != nil {
+		return err
 	}
-	var loads []func() error
-	for _, p := range []struct {
-		model  *nn.Model
-		prefix string
-	}{{f.Generator, generatorPrefix}, {f.Discriminator, discriminatorPrefix}} {
-		load, err := match(p.model, parts[p.prefix])
-		if err != nil {
-			return errors.WithMessage(err, strings.TrimSuffix(p.prefix, "/"))
-		}
-		loads = append(loads, load)
+	loadDiscriminator, err := c.MatchStore(discriminatorPart, f.Discriminator.Store())
+	if err != nil {
+		return err
 	}
 	d, g := f.step.discriminatorSide, f.step.generatorSide
-	if err := g.state.Import(parts[generatorOptim]); err != nil {
+	if err := g.state.Import(c.Part(generatorOptim)); err != nil {
 		return errors.WithMessage(err, "generator")
 	}
-	if err := d.state.Import(parts[discriminatorOptim]); err != nil {
+	if err := d.state.Import(c.Part(discriminatorOptim)); err != nil {
 		return errors.WithMessage(err, "discriminator")
 	}
 	if f.average != nil {
-		if err := f.average.Import(parts[averagePrefix]); err != nil {
+		if err := f.average.Import(c.Part(averagePart)); err != nil {
 			return err
 		}
 	}
-	err := f.stateful(func(key string, cb Stateful) error {
+	err = f.stateful(func(key string, cb Stateful) error {
 		b, ok := s.Callbacks[key]
 		if !ok {
 			return nil
@@ -256,10 +213,11 @@ func (f *fit) restore(c *checkpoint.Checkpoint) error {
 	if err := d.state.Freeze(true, s.FrozenD...); err != nil {
 		return err
 	}
-	for _, load := range loads {
-		if err := load(); err != nil {
-			return err
-		}
+	if err := loadGenerator(); err != nil {
+		return err
+	}
+	if err := loadDiscriminator(); err != nil {
+		return err
 	}
 	d.steps, g.steps, d.rate, g.rate = s.StepsD, s.StepsG, float64(s.RateD), float64(s.RateG)
 	f.Epoch, f.done, f.turns, f.Step, f.Updates, f.Seen = s.Epoch, s.Done, s.Turns, s.Step, s.Updates, s.Seen
@@ -296,33 +254,4 @@ func (f *fit) fits(s *state) error {
 			s.Epoch, s.Done, f.Batches, s.Step, s.Updates, len(s.History))
 	}
 	return nil
-}
-
-// match finds the value of each variable of a network, for load to copy.
-func match(m *nn.Model, tensors []weights.Named) (load func() error, err error) {
-	byName := make(map[string]*tensor.Dense, len(tensors))
-	for _, t := range tensors {
-		byName[t.Name] = t.Value
-	}
-	vs := m.Store().Variables()
-	for _, v := range vs {
-		t := byName[v.Name]
-		if t == nil {
-			return nil, errors.Errorf("variable %s is missing", v.Name)
-		}
-		if t.Dtype() != v.Value.Dtype() || !t.Shape().Eq(v.Value.Shape()) {
-			return nil, errors.Errorf("variable %s is %v %v, the network's %v %v", v.Name, t.Dtype(), t.Shape(), v.Value.Dtype(), v.Value.Shape())
-		}
-	}
-	if len(byName) != len(vs) {
-		return nil, errors.Errorf("it has %d variables, the network has %d", len(byName), len(vs))
-	}
-	return func() error {
-		for _, v := range vs {
-			if err := tensor.Copy(v.Value, byName[v.Name]); err != nil {
-				return errors.Wrap(err, v.Name)
-			}
-		}
-		return nil
-	}, nil
 }

@@ -44,7 +44,7 @@ func (c Checkpoint) check() error {
 // bestValue is the best epoch so far.
 type bestValue struct {
 	Epoch int
-	Value number
+	Value checkpoint.Number
 }
 
 // due tells whether a checkpoint is to be written after this step.
@@ -86,7 +86,7 @@ func (f *fit) keepBest(e Epoch) error {
 	if f.best != nil && !better(c.Monitor, v, float64(f.best.Value)) {
 		return nil
 	}
-	f.best = &bestValue{e.Epoch, number(v)}
+	f.best = &bestValue{e.Epoch, checkpoint.Number(v)}
 	if f.average != nil {
 		f.average.Swap()
 		defer f.average.Swap()

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 
 	"github.com/pkg/errors"
+
+	"github.com/stheno-ml/stheno/train/checkpoint"
 )
 
 // EarlyStopping ends a run when a figure has not become better for some epochs.
@@ -17,7 +19,7 @@ type EarlyStopping struct {
 }
 
 type earlyState struct {
-	Best number
+	Best checkpoint.Number
 	Seen bool
 	Bad  int  // epochs since
 	Over bool // the run was ended: a resumed one has nothing left to do
@@ -72,7 +74,7 @@ func (s *EarlyStopping) EpochEnd(r *Run) error {
 		margin = -margin
 	}
 	if v == v && (!s.state.Seen || better(s.Monitor, v, float64(s.state.Best)+margin)) {
-		s.state = earlyState{Best: number(v), Seen: true}
+		s.state = earlyState{Best: checkpoint.Number(v), Seen: true}
 		return nil
 	}
 	if s.state.Bad++; s.state.Bad > patience {

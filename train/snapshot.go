@@ -3,18 +3,14 @@ package train
 import (
 	"encoding/json"
 	"fmt"
-	"math"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/pkg/errors"
-	"gorgonia.org/tensor"
 
 	"github.com/stheno-ml/stheno/train/checkpoint"
 	"github.com/stheno-ml/stheno/train/schedule"
-	"github.com/stheno-ml/stheno/zoo/weights"
 )
 
 // state is all of a run that is not arrays, as a checkpoint has it.
@@ -31,10 +27,10 @@ type state struct {
 	RNGStep       uint64
 	Waiting       bool // the optimiser has gradients that wait for more batches
 	Seen, Correct int  // of the epoch so far
-	Loss, LossSum number
-	Mean          number
-	Accuracy      number
-	Rate          number
+	Loss, LossSum checkpoint.Number
+	Mean          checkpoint.Number
+	Accuracy      checkpoint.Number
+	Rate          checkpoint.Number
 	Spent         time.Duration
 	Waited        time.Duration
 	Stepped       time.Duration
@@ -50,37 +46,20 @@ type state struct {
 // epochState is an Epoch.
 type epochState struct {
 	Epoch                int
-	Loss, Accuracy       number
+	Loss, Accuracy       checkpoint.Number
 	Validated            bool
-	ValLoss, ValAccuracy number
-	Metrics              map[string]number `json:",omitempty"`
-	Rate, Speed          number
+	ValLoss, ValAccuracy checkpoint.Number
+	Metrics              map[string]checkpoint.Number `json:",omitempty"`
+	Rate, Speed          checkpoint.Number
 	Wait, Took           time.Duration
 	Stepping, Validating time.Duration
 }
 
-// number is a float64 in JSON, to the bit for all that are numbers; NaN and infinities are strings.
-type number float64
-
-func (n number) MarshalJSON() ([]byte, error) {
-	s := strconv.FormatFloat(float64(n), 'g', -1, 64)
-	if math.IsNaN(float64(n)) || math.IsInf(float64(n), 0) {
-		s = `"` + s + `"`
-	}
-	return []byte(s), nil
-}
-
-func (n *number) UnmarshalJSON(b []byte) error {
-	v, err := strconv.ParseFloat(strings.Trim(string(b), `"`), 64)
-	*n = number(v)
-	return errors.Wrap(err, "number")
-}
-
-// Prefixes of the tensors in a checkpoint.
+// Parts of a checkpoint.
 const (
-	modelPrefix   = "model/"
-	optimPrefix   = "optim/"
-	averagePrefix = "average/"
+	modelPart   = "model"
+	optimPart   = "optim"
+	averagePart = "average"
 )
 
 // identity is what a resumed run must have in common with the one before.
@@ -95,21 +74,21 @@ func (f *fit) identity() state {
 func (f *fit) snapshot() (*checkpoint.Checkpoint, error) {
 	s := f.identity()
 	s.Epoch, s.Done, s.Step, s.Updates, s.RNGStep, s.Waiting = f.Epoch, f.done, f.Step, f.Updates, f.rng.Step, f.waiting
-	s.Seen, s.Correct, s.Loss, s.LossSum, s.Rate, s.Spent = f.Seen, f.correct, number(f.Loss), number(f.lossSum), number(f.Rate), f.spent
+	s.Seen, s.Correct, s.Loss, s.LossSum, s.Rate, s.Spent = f.Seen, f.correct, checkpoint.Number(f.Loss), checkpoint.Number(f.lossSum), checkpoint.Number(f.Rate), f.spent
 	s.Waited, s.Stepped = f.waited, f.stepped
-	s.Mean, s.Accuracy, s.Best = number(f.Mean), number(f.Accuracy), f.best
+	s.Mean, s.Accuracy, s.Best = checkpoint.Number(f.Mean), checkpoint.Number(f.Accuracy), f.best
 	if p := schedule.PlateauOf(f.Config.Schedule); p != nil {
 		ps := p.State()
 		s.Plateau = &ps
 	}
 	for _, e := range f.History {
-		h := epochState{Epoch: e.Epoch, Loss: number(e.Loss), Accuracy: number(e.Accuracy), Validated: e.Validated,
-			ValLoss: number(e.ValLoss), ValAccuracy: number(e.ValAccuracy), Rate: number(e.Rate), Speed: number(e.Speed), Wait: e.Wait, Took: e.Took, Stepping: e.Stepping, Validating: e.Validating}
+		h := epochState{Epoch: e.Epoch, Loss: checkpoint.Number(e.Loss), Accuracy: checkpoint.Number(e.Accuracy), Validated: e.Validated,
+			ValLoss: checkpoint.Number(e.ValLoss), ValAccuracy: checkpoint.Number(e.ValAccuracy), Rate: checkpoint.Number(e.Rate), Speed: checkpoint.Number(e.Speed), Wait: e.Wait, Took: e.Took, Stepping: e.Stepping, Validating: e.Validating}
 		for name, v := range e.Metrics {
 			if h.Metrics == nil {
-				h.Metrics = make(map[string]number)
+				h.Metrics = make(map[string]checkpoint.Number)
 			}
-			h.Metrics[name] = number(v)
+			h.Metrics[name] = checkpoint.Number(v)
 		}
 		s.History = append(s.History, h)
 	}
@@ -118,20 +97,16 @@ func (f *fit) snapshot() (*checkpoint.Checkpoint, error) {
 		if v.Frozen {
 			s.Frozen = append(s.Frozen, v.Name)
 		}
-		c.Tensors = append(c.Tensors, weights.Named{Name: modelPrefix + v.Name, Value: v.Value})
 	}
 	for i, p := range f.optim.Params() {
 		if f.optim.Frozen(i) {
 			s.Still = append(s.Still, p.Name)
 		}
 	}
-	for _, t := range f.optim.Export() {
-		c.Tensors = append(c.Tensors, weights.Named{Name: optimPrefix + t.Name, Value: t.Value})
-	}
+	c.PutStore(modelPart, f.Model.Store())
+	c.Put(optimPart, f.optim.Export())
 	if f.average != nil {
-		for _, t := range f.average.Export() {
-			c.Tensors = append(c.Tensors, weights.Named{Name: averagePrefix + t.Name, Value: t.Value})
-		}
+		c.Put(averagePart, f.average.Export())
 	}
 	s.Callbacks = make(map[string]json.RawMessage)
 	err := f.stateful(func(key string, cb Stateful) error {
@@ -191,23 +166,15 @@ func (f *fit) restore(c *checkpoint.Checkpoint) error {
 	if err := f.fits(&s); err != nil {
 		return err
 	}
-	parts := make(map[string][]weights.Named)
-	for _, t := range c.Tensors {
-		for _, prefix := range []string{modelPrefix, optimPrefix, averagePrefix} {
-			if name, ok := strings.CutPrefix(t.Name, prefix); ok {
-				parts[prefix] = append(parts[prefix], weights.Named{Name: name, Value: t.Value})
-			}
-		}
-	}
-	values, err := f.match(parts[modelPrefix])
+	load, err := c.MatchStore(modelPart, f.Model.Store())
 	if err != nil {
 		return err
 	}
-	if err := f.optim.Import(parts[optimPrefix]); err != nil {
+	if err := f.optim.Import(c.Part(optimPart)); err != nil {
 		return err
 	}
 	if f.average != nil {
-		if err := f.average.Import(parts[averagePrefix]); err != nil {
+		if err := f.average.Import(c.Part(averagePart)); err != nil {
 			return err
 		}
 	}
@@ -232,10 +199,8 @@ func (f *fit) restore(c *checkpoint.Checkpoint) error {
 	if err := f.restoreFrozen(&s); err != nil {
 		return err
 	}
-	for i, v := range f.Model.Store().Variables() {
-		if err := tensor.Copy(v.Value, values[i]); err != nil {
-			return errors.Wrap(err, v.Name)
-		}
+	if err := load(); err != nil {
+		return err
 	}
 	f.restoreProgress(&s)
 	return nil
@@ -265,29 +230,6 @@ func (f *fit) fits(s *state) error {
 			s.Epoch, s.Done, f.Batches, s.Step, s.Updates, s.Correct, s.Seen, last)
 	}
 	return nil
-}
-
-// match finds the value of each variable of the model.
-func (f *fit) match(tensors []weights.Named) ([]*tensor.Dense, error) {
-	byName := make(map[string]*tensor.Dense, len(tensors))
-	for _, t := range tensors {
-		byName[t.Name] = t.Value
-	}
-	var values []*tensor.Dense
-	for _, v := range f.Model.Store().Variables() {
-		t := byName[v.Name]
-		if t == nil {
-			return nil, errors.Errorf("variable %s is missing", v.Name)
-		}
-		if t.Dtype() != v.Value.Dtype() || !t.Shape().Eq(v.Value.Shape()) {
-			return nil, errors.Errorf("variable %s is %v %v, the model's %v %v", v.Name, t.Dtype(), t.Shape(), v.Value.Dtype(), v.Value.Shape())
-		}
-		values = append(values, t)
-	}
-	if len(byName) != len(values) {
-		return nil, errors.Errorf("it has %d variables, the model has %d", len(byName), len(values))
-	}
-	return values, nil
 }
 
 func (f *fit) restoreFrozen(s *state) error {
