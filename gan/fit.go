@@ -109,7 +109,11 @@ func (f *fit) load(ds data.Dataset) error {
 		return errors.Errorf("the discriminator looks at %v, want pictures [C, H, W]", want)
 	}
 	if n := ds.Len(); n < c.Batch {
-		return errors.Errorf("%d pictures make no batch of %d: take more pictures, or a smaller Config.Batch", n, c.Batch)
+		how := "take more pictures"
+		if n > 1 {
+			how += ", or a smaller Config.Batch"
+		}
+		return errors.Errorf("pictures: the data set has %d, want at least a batch of %d: %s", n, c.Batch, how)
 	}
 	if c.Transform == nil {
 		if t, ok := ds.(data.Transformer); ok {

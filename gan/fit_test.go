@@ -275,7 +275,8 @@ func TestMistakesAreExplained(t *testing.T) {
 		c    Config
 		want string
 	}{
-		"one picture":        {tiny, tiny, bars{1, 8}, good, "1 pictures make no batch of 5"},
+		"one picture":        {tiny, tiny, bars{1, 8}, good, "pictures: the data set has 1, want at least a batch of 5: take more pictures"},
+		"few pictures":       {tiny, tiny, bars{4, 8}, good, "or a smaller Config.Batch"},
 		"no epochs":          {tiny, tiny, bars{20, 8}, Config{}, "0 epochs"},
 		"batch of 1":         {tiny, tiny, bars{20, 8}, with(func(c *Config) { c.Batch = 1 }), "batch of 1"},
 		"sizes differ":       {tiny, wide, bars{20, 8}, good, "the generator makes pictures of shape (5, 1, 8, 8)"},

@@ -113,7 +113,7 @@ func TestMistakes(t *testing.T) {
 		"a power of 2":              func(s *settings) { s.size = 24 },
 		"no loss":                   func(s *settings) { s.loss = "vanilla" },
 		"no pictures":               func(s *settings) { s.data = t.TempDir() },
-		"1 pictures make no batch":  func(s *settings) { s.data = lone },
+		"the data set has 1, want":  func(s *settings) { s.data = lone },
 		"want one for each class":   func(s *settings) { s.data, s.conditional = lone, true },
 		"batch of -1":               func(s *settings) { s.batch = -1 },
 		"no labels that":            func(s *settings) { s.loss, s.smooth = "hinge", 0.1 },
