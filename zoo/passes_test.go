@@ -1,9 +1,9 @@
 package zoo_test
 
 import (
-	"fmt"
 	"math"
 	"os"
+	"runtime/debug"
 	"strings"
 	"testing"
 
@@ -34,14 +34,13 @@ var passes = map[string]graph.Options{
 	"pair alone":   {NoMerge: true, NoFuse: true, NoLayout: true, NoSchedule: true, NoInPlace: true, NoJoin: true, RepeatOver: -1},
 }
 
-// families are one network of each row type and kind of block. True: through all passes and in float64, whose
-// kernels are plain Go; the others only through those that compute in another order, and float32. STHENO_ZOO=all runs
-// everything, for every network.
+// families are one network of each row type and kind of block. True: in full tests through every pass, the others
+// through those that compute in another order; all of them in float64 too.
 var families = map[string]bool{
 	"resnet18": false, "resnet50": false, "resnext50_32x4d": false, "resnetv2_50": false, "cifar_resnet20": true,
 	"googlenet": false, "googlenet_bvlc": false, "bn_inception": false, "inception_v3": false, "inception_v4": false,
 	"inception_resnet_v2": false, "xception": false, "dcgan_generator_32": true, "dcgan_discriminator_32": true,
-	"squeezenet1_1": true, "mobilenet_v1": true, "mobilenet_v2": true,
+	"vgg11": false, "squeezenet1_1": true, "mobilenet_v1": true, "mobilenet_v2": true,
 }
 
 // program is a network with what a test looks at.
@@ -76,8 +75,8 @@ func (p *program) run(t *testing.T, o graph.Options) [][]float64 {
 	return all
 }
 
-// training is forward pass, loss, gradients and new running statistics of a batch of two.
-func training(t *testing.T, m *zoo.Model) *program {
+// training is forward pass, loss, gradients and new running statistics of a batch of two, and its input.
+func training(t *testing.T, m *zoo.Model) (*program, *graph.Node) {
 	t.Helper()
 	b := must(m.Build(graph.Train, 2, &ops.RNG{}))(t)
 	bind(t, b.Input)
@@ -99,7 +98,7 @@ func training(t *testing.T, m *zoo.Model) *program {
 	for _, a := range b.Graph.Assigns() {
 		p.outputs, p.names = append(p.outputs, a.From), append(p.names, a.To.Name())
 	}
-	return p
+	return p, b.Input
 }
 
 func must[T any](v T, err error) func(*testing.T) T {
@@ -122,22 +121,29 @@ func bind(t *testing.T, input *graph.Node) {
 }
 
 // TestPassesKeepResults: whatever passes are on, forward pass and gradients are those of the program that runs
-// op by op.
+// op by op, for every network. Short tests run a network a family, with all passes; STHENO_ZOO=all runs every pass
+// and both types for every network.
 func TestPassesKeepResults(t *testing.T) {
-	if testing.Short() {
-		t.Skip("some twenty networks, ten times")
-	}
-	all := os.Getenv("STHENO_ZOO") == "all"
+	everything := os.Getenv("STHENO_ZOO") == "all"
 	for _, info := range zoo.Models() {
-		thorough, ok := families[info.Name]
-		if !ok && !all {
+		thorough, family := families[info.Name]
+		var names []string
+		for name := range passes {
+			if name == "all passes" || !testing.Short() && (everything || thorough || family && reordering[name]) {
+				names = append(names, name)
+			}
+		}
+		if testing.Short() && !family {
 			continue
 		}
-		thorough = thorough || all
-		t.Run(info.Name, func(t *testing.T) { // issue 5's tolerances
-			comparePasses(t, info, tensor.Float32, 1e-5, thorough)
-			if thorough {
-				comparePasses(t, info, tensor.Float64, 1e-12, true)
+		t.Run(info.Name, func(t *testing.T) {
+			t.Cleanup(debug.FreeOSMemory) // a dozen tapes
+			comparePasses(t, info, tensor.Float32, names)
+			if everything || family && !testing.Short() {
+				if !thorough && !everything {
+					names = []string{"all passes"} // float64 is plain Go, and slow
+				}
+				comparePasses(t, info, tensor.Float64, names)
 			}
 		})
 	}
@@ -146,61 +152,73 @@ func TestPassesKeepResults(t *testing.T) {
 // reordering are the passes that compute in another order.
 var reordering = map[string]bool{"all passes": true, "repeat": true, "no fuse": true, "no layout": true}
 
-func comparePasses(t *testing.T, info zoo.Info, dt tensor.Dtype, tolerance float64, thorough bool) {
-	m := smallest(t, info, dt)
-	p := training(t, m)
+// Issue 5's tolerances, of the norm of what is compared.
+var passTolerance = map[tensor.Dtype]float64{tensor.Float32: 1e-5, tensor.Float64: 1e-12}
+
+// More is allowed only where the program that runs op by op moves as far by itself: where a last bit more or less in
+// the pixels of its input moves a result by more than the tolerance, no other order of sums can keep it. So it is for
+// gradients that are sums which cancel (those of biases before a batch norm do to 0), and for deep networks
+// with batch norms over the few pixels that small pictures leave: measured in float64, one program against the other,
+// inception_v4 8e-10, inception_v3 1e-10, resnet152 1e-11; in float32 MobileNet's first batch norms 2.4e-4, where
+// either program is as far from float64. The pixels are rounded once, but each of some hundred ops rounds anew, at
+// random: that may do √100 times as much and more (measured: 7.5).
+const roundings = 16
+
+func comparePasses(t *testing.T, info zoo.Info, dt tensor.Dtype, names []string) {
+	p, input := training(t, smallest(t, info, dt))
+	compareRuns(t, p, input, dt, names, nil)
+	b := must(smallest(t, info, dt).Build(graph.Eval, 2, nil))(t)
+	bind(t, b.Input)
+	_, weights := b.Graph.Variables()
+	compareRuns(t, &program{gorgonia.Nodes{b.Output}, []string{"evaluation"}}, b.Input, dt, names, weights)
+}
+
+func compareRuns(t *testing.T, p *program, input *graph.Node, dt tensor.Dtype, names []string, constant []*graph.Node) {
 	want := p.run(t, plain)
-	largest := 0.0
-	for k, g := range want {
-		if p.gradient(k) {
-			largest = max(largest, size(g))
-		}
-	}
-	for name, o := range passes {
-		if !thorough && !reordering[name] {
-			continue
-		}
+	var moved [][]float64 // by a last bit in the input
+	for _, name := range names {
+		o := passes[name]
+		o.Constant = constant
 		for k, got := range p.run(t, o) {
-			what, off, own := fmt.Sprintf("%v, %s: %s", dt, name, p.names[k]), distance(got, want[k]), size(want[k])
-			// Gradients may be sums that cancel, as those of biases before a batch norm do to 0. So the tolerance is
-			// of the network's largest gradient, and a hundredfold of the variable's own unless it is next to nothing.
-			if p.gradient(k) {
-				if !(off <= tolerance*largest && off <= 100*tolerance*max(own, largest/1000)) {
-					t.Errorf("%s is off by %.3g, its largest value is %.3g, the network's largest gradient %.3g", what, off, own, largest)
-				}
-			} else if !(off <= tolerance*max(own, 0.1)) { // a tenth of values around 1 is added to a running mean
-				t.Errorf("%s is off by %.3g, its largest value is %.3g", what, off, own)
+			off, tolerance := apart(got, want[k]), passTolerance[dt]*norm(want[k])
+			if off <= tolerance {
+				continue
+			}
+			if moved == nil {
+				moved = p.runMoved(t, input)
+			}
+			if limit := roundings * apart(moved[k], want[k]); !(off <= limit) {
+				t.Errorf("%v, %s: %s is off by %.3g, its norm is %.3g, want at most %.3g, or %.3g for its condition", dt, name, p.names[k], off, norm(want[k]), tolerance, limit)
 			}
 		}
 	}
-	b := must(m.Build(graph.Eval, 2, nil))(t)
-	bind(t, b.Input)
-	_, weights := b.Graph.Variables()
-	p = &program{outputs: gorgonia.Nodes{b.Output}}
-	want = p.run(t, plain)
-	for name, o := range passes {
-		if !thorough && !reordering[name] {
-			continue
-		}
-		o.Constant = weights
-		closeTo(t, fmt.Sprintf("%v, %s: evaluation", dt, name), p.run(t, o)[0], want[0], tolerance)
-	}
 }
 
-func (p *program) gradient(k int) bool { return strings.HasPrefix(p.names[k], "gradient of ") }
+// runMoved is the program op by op on pixels of which a third each are a last bit more, less, and as they were.
+func (p *program) runMoved(t *testing.T, input *graph.Node) [][]float64 {
+	t.Helper()
+	pixels := input.Value().(*tensor.Dense)
+	kept := pixels.Clone().(*tensor.Dense)
+	bit := 0x1p-23
+	if pixels.Dtype() == tensor.Float64 {
+		bit = 0x1p-52
+	}
+	x := values(kept)
+	set(pixels, func(i int) float64 { return x[i] * (1 + bit*float64(i%3-1)) })
+	moved := p.run(t, plain)
+	set(pixels, func(i int) float64 { return x[i] })
+	return moved
+}
 
-func size(x []float64) float64 { return distance(x, make([]float64, len(x))) }
+func norm(x []float64) float64 { return apart(x, make([]float64, len(x))) }
 
-// distance is the largest difference; infinite if there is a NaN.
-func distance(x, y []float64) float64 {
+// apart is the Euclidean distance; NaN if there is one.
+func apart(x, y []float64) float64 {
 	d := 0.0
 	for i := range x {
-		if math.IsNaN(x[i] - y[i]) {
-			return math.Inf(1)
-		}
-		d = max(d, math.Abs(x[i]-y[i]))
+		d += (x[i] - y[i]) * (x[i] - y[i])
 	}
-	return d
+	return math.Sqrt(d)
 }
 
 // smallest is the network at a size that is quick.

@@ -48,7 +48,7 @@ func TestStepAllocatesNothing(t *testing.T) {
 		t.Skip("the race detector allocates")
 	}
 	for _, name := range []string{"cifar_resnet20", "googlenet", "mobilenet_v2"} {
-		p := training(t, smallest(t, infoOf(t, name), tensor.Float32))
+		p, _ := training(t, smallest(t, infoOf(t, name), tensor.Float32))
 		tape := must(graph.Compile(p.outputs, graph.Options{}))(t)
 		run := func() {
 			if err := tape.RunAll(); err != nil {
