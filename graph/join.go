@@ -5,10 +5,11 @@ import "github.com/stheno-ml/stheno/internal/exec"
 // fuller is the part by which joining may make the fullest moment fuller: a thirty-second.
 const fuller = 32
 
-// joint is an input of a concat along channels that can be written where it is wanted: into the concat's result.
+// joint is a part of the channels of a picture that can lie in it: an input of a concat, that can be written where it
+// is wanted, or a slice, that can be read where it is.
 type joint struct {
 	v, whole *value
-	at       int // bytes from the start of the result
+	at       int // bytes from the start of the whole
 }
 
 // join lets the inputs of concats along channels be written into their places in the result, so that nothing is

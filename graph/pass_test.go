@@ -56,15 +56,16 @@ func everyPass() map[string]Options {
 	return map[string]Options{
 		"all passes":     {},
 		"repeat":         {RepeatOver: 1},
-		"repeat alone":   {RepeatOver: 1, NoMerge: true, NoLayout: true, NoSchedule: true, NoInPlace: true, NoJoin: true, NoPair: true},
+		"repeat alone":   {RepeatOver: 1, NoMerge: true, NoLayout: true, NoSchedule: true, NoInPlace: true, NoJoin: true, NoCut: true, NoPair: true},
 		"no merge":       {NoMerge: true},
 		"no layout":      {NoLayout: true},
 		"no schedule":    {NoSchedule: true},
 		"no in place":    {NoInPlace: true},
 		"no join":        {NoJoin: true},
 		"no pair":        {NoPair: true},
-		"pair alone":     {NoMerge: true, NoLayout: true, NoSchedule: true, NoInPlace: true, NoJoin: true, RepeatOver: -1},
-		"nothing at all": {NoMerge: true, NoLayout: true, NoSchedule: true, NoInPlace: true, NoJoin: true, NoPair: true},
+		"no cut":         {NoCut: true},
+		"pair alone":     {NoMerge: true, NoLayout: true, NoSchedule: true, NoInPlace: true, NoJoin: true, NoCut: true, RepeatOver: -1},
+		"nothing at all": {NoMerge: true, NoLayout: true, NoSchedule: true, NoInPlace: true, NoJoin: true, NoCut: true, NoPair: true},
 	}
 }
 
@@ -73,7 +74,7 @@ func TestPassesKeepResultsOfRandomGraphs(t *testing.T) {
 	if RaceDetector {
 		seeds = 30
 	}
-	joined, paired := 0, 0
+	joined, paired, cut := 0, 0, 0
 	for seed := range seeds {
 		rng := rand.New(rand.NewPCG(seed, 3))
 		_, outputs := randomGraph(t, rng, 5+rng.IntN(60))
@@ -98,12 +99,16 @@ func TestPassesKeepResultsOfRandomGraphs(t *testing.T) {
 			if o.NoPair && tape.Plan().Paired > 0 {
 				t.Fatalf("seed %d, %s: %v", seed, name, tape.Plan())
 			}
+			if o.NoCut && tape.Plan().Cut > 0 {
+				t.Fatalf("seed %d, %s: %v", seed, name, tape.Plan())
+			}
 			joined += tape.Plan().Joined
+			cut += tape.Plan().Cut
 			paired += tape.Plan().Paired
 		}
 	}
-	if joined == 0 || paired == 0 {
-		t.Errorf("in all graphs, %d values were written in their places in a concat and %d ops computed along with others, want some of each", joined, paired)
+	if joined == 0 || paired == 0 || cut == 0 {
+		t.Errorf("in all graphs, %d values were written in their places in a concat, %d slices were read in theirs and %d ops computed along with others, want some of each", joined, cut, paired)
 	}
 }
 
@@ -157,6 +162,7 @@ func checkMemory(t testing.TB, tape *Tape) {
 func memoryFaults(p *program) (faults []string) {
 	owner := make([]*value, p.arena)
 	scratch := &value{}
+	made := make(map[*value]*instr)
 	for k, i := range p.instrs {
 		if i.scratch != nil {
 			for b := range i.scratch.size {
@@ -167,8 +173,12 @@ func memoryFaults(p *program) (faults []string) {
 			if v.kind != planned {
 				return
 			}
+			whose := v
+			if made[v].cuts() {
+				whose = v.joined
+			}
 			eachByte(v, func(b int) bool {
-				if owner[b] != v {
+				if owner[b] != whose {
 					faults = append(faults, fmt.Sprintf("%s instruction %d, byte %d of %v is not its own", when, k, b, v))
 					return false
 				}
@@ -179,7 +189,8 @@ func memoryFaults(p *program) (faults []string) {
 			check(v, "before")
 		}
 		for _, v := range i.results() {
-			if v.kind == planned {
+			made[v] = i
+			if v.kind == planned && !i.cuts() {
 				eachByte(v, func(b int) bool {
 					owner[b] = v
 					return true

@@ -32,6 +32,11 @@ func (p *program) liveness() {
 	for _, v := range p.outputs {
 		v.last = len(p.instrs)
 	}
+	for _, i := range p.instrs {
+		if i.cuts() {
+			i.in[0].last = max(i.in[0].last, i.out.last)
+		}
+	}
 }
 
 // takeOver lets results lie in the memory of an input that dies there, where the op allows it.
@@ -53,11 +58,11 @@ func (p *program) takeOver() {
 
 func (p *program) mayTake(k int, i *instr, a int) bool {
 	v := i.in[a]
-	if v.kind != planned || v.last != k || v.bytes() != i.out.bytes() || v.dtype != i.out.dtype || v.order != i.out.order {
+	if v.kind != planned || v.joined != nil || v.last != k || v.bytes() != i.out.bytes() || v.dtype != i.out.dtype || v.order != i.out.order {
 		return false
 	}
-	for b, other := range i.in { // the same value twice: the op may read one after writing the other
-		if b != a && other == v {
+	for b, other := range i.in { // the same value twice, or a part of it: the op may read one after writing the other
+		if b != a && (other == v || other.joined == v) {
 			return false
 		}
 	}
@@ -99,10 +104,13 @@ func (p *program) share() {
 	}
 	for k, i := range p.instrs {
 		if i.out.kind == planned {
-			if i.reuses >= 0 {
+			switch {
+			case i.reuses >= 0:
 				i.out.buffer = i.in[i.reuses].buffer
 				i.out.buffer.last = max(i.out.buffer.last, i.out.last)
-			} else {
+			case i.cuts():
+				i.out.buffer = i.in[0].buffer
+			default:
 				p.makeRoom(k, i.out)
 			}
 		}
@@ -247,6 +255,7 @@ type Plan struct {
 	Leaves       int // bytes of inputs and variables, kept outside the tape
 	InPlace      int // results that lie over an input
 	Joined       int // results that were written where a concat wants them
+	Cut          int // slices that are read where they lie
 	Merged       int // nodes computed once for several equal ones
 	Fused        int // ops that are computed within another one
 	Paired       int // ops that are computed along with another one
@@ -256,8 +265,8 @@ type Plan struct {
 
 func (p Plan) String() string {
 	mib := func(b int) float64 { return float64(b) / (1 << 20) }
-	return fmt.Sprintf("%d instructions, arena %.1f MiB (fullest moment %.1f, unshared %.1f), inputs and variables %.1f MiB, %d in place, %d joined, %d merged, %d fused, %d paired, %d repeated, %d dead",
-		p.Instructions, mib(p.Arena), mib(p.Live), mib(p.Unshared), mib(p.Leaves), p.InPlace, p.Joined, p.Merged, p.Fused, p.Paired, p.Repeated, p.Dead)
+	return fmt.Sprintf("%d instructions, arena %.1f MiB (fullest moment %.1f, unshared %.1f), inputs and variables %.1f MiB, %d in place, %d joined, %d cut, %d merged, %d fused, %d paired, %d repeated, %d dead",
+		p.Instructions, mib(p.Arena), mib(p.Live), mib(p.Unshared), mib(p.Leaves), p.InPlace, p.Joined, p.Cut, p.Merged, p.Fused, p.Paired, p.Repeated, p.Dead)
 }
 
 func (p *program) plan() Plan {
@@ -272,7 +281,10 @@ func (p *program) plan() Plan {
 		if i.reuses >= 0 {
 			plan.InPlace++
 		}
-		if i.out.joined != nil {
+		switch {
+		case i.cuts():
+			plan.Cut++
+		case i.out.joined != nil:
 			plan.Joined++
 		}
 	}

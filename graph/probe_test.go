@@ -22,7 +22,7 @@ import (
 //
 //	y[i] = bias + Σ (k+1)·x_k[i] + index(i)/8, modulo 256    (index: the place in row-major order; only if indexed)
 //
-// A probe that joins puts its operands' channels side by side instead. All values are small multiples of 1/8: the
+// A probe that joins puts its operands' channels side by side instead, one that cuts takes some of its operand's. All values are small multiples of 1/8: the
 // arithmetic is exact, whatever its order.
 type probe struct {
 	label   string
@@ -35,6 +35,8 @@ type probe struct {
 	whole   bool      // the result is a scalar: the sum of y
 	pitched bool      // the result may be pitched
 	joins   bool      // a concat of channels
+	cuts    [2]int    // a slice: channels from the first up to the second; zeros for none
+	reads   bool      // it can read operands that are pitched
 	pairs   bool      // it can compute another probe's result along with its own
 	serial  int64     // set: equal to no other probe
 	hash    uint32
@@ -52,6 +54,9 @@ var (
 	_ exec.Pitcher   = &probed{}
 	_ exec.Joiner    = &probed{}
 	_ exec.Pairer    = &probed{}
+
+	_ exec.Cutter      = &probed{}
+	_ exec.PitchReader = &probed{}
 )
 
 var probes atomic.Int64
@@ -72,6 +77,10 @@ func (p probe) add(t testing.TB, in ...*Node) *Node {
 		for _, n := range in[1:] {
 			op.shape[1] += n.Shape()[1]
 		}
+	}
+	if p.cuts[1] > 0 {
+		op.shape = op.shape.Clone()
+		op.shape[1] = p.cuts[1] - p.cuts[0]
 	}
 	for _, n := range in {
 		op.in = append(op.in, typeOfNode(n))
@@ -121,16 +130,18 @@ func (p *probed) Hashcode() uint32            { return p.hash }
 func (p *probed) InPlace() []int              { return p.inplace }
 func (p *probed) CanPitch(*exec.Call) bool    { return p.pitched }
 func (p *probed) Joins() bool                 { return p.joins }
+func (p *probed) ReadsPitched(int) bool       { return p.reads }
+func (p *probed) Cuts(*exec.Call) (int, bool) { return p.cuts[0], p.cuts[1] > 0 }
 func (p *probed) ScratchBytes(*exec.Call) int { return exec.ScratchSize[float64](p.probe.scratch) }
 
 func (p *probed) EqualOp(other any) bool {
 	q, ok := other.(*probed)
-	return ok && p.label == q.label && p.bias == q.bias && p.indexed == q.indexed && p.whole == q.whole && p.joins == q.joins && p.serial == 0 && q.serial == 0
+	return ok && p.label == q.label && p.bias == q.bias && p.indexed == q.indexed && p.whole == q.whole && p.joins == q.joins && p.cuts == q.cuts && p.serial == 0 && q.serial == 0
 }
 
 func (p *probed) Pair(other any, inputs int, shared []int) (any, bool) {
 	q, ok := other.(*probed)
-	return &probedPair{p, q, inputs, shared}, ok && p.pairs && !p.joins && !q.joins
+	return &probedPair{p, q, inputs, shared}, ok && p.pairs && !p.joins && !q.joins && p.cuts[1] == 0 && q.cuts[1] == 0
 }
 
 // probedPair is two probes in one instruction.
@@ -143,6 +154,11 @@ type probedPair struct {
 
 func (p *probedPair) String() string { return p.label + ", " + p.second.label }
 func (p *probedPair) InPlace() []int { return nil }
+
+func (p *probedPair) ReadsPitched(input int) bool {
+	return p.reads && p.second.reads
+}
+
 func (p *probedPair) ScratchBytes(*exec.Call) int {
 	return exec.ScratchSize[float64](max(p.probe.scratch, p.second.probe.scratch))
 }
@@ -190,8 +206,12 @@ func (p *probed) Run(c *exec.Call) error {
 		p.join(c, y)
 		return nil
 	}
+	if p.cuts[1] > 0 {
+		p.cut(c, y)
+		return nil
+	}
 	for k := range c.In {
-		if c.In[k].Pitch != 0 {
+		if c.In[k].Pitch != 0 && !p.reads {
 			return errors.Errorf("input %d is pitched, and the op has not said that it can read that", k)
 		}
 	}
@@ -237,6 +257,19 @@ func (p *probed) join(c *exec.Call, y []float64) {
 	}
 }
 
+// cut copies channels, if they do not lie in the operand.
+func (p *probed) cut(c *exec.Call, y []float64) {
+	if c.Out.Pitch != 0 {
+		return
+	}
+	x, s := &c.In[0], c.Out.Shape
+	hw := s[2] * s[3]
+	for at := range exec.Size(s) {
+		from := (at/(s[1]*hw)*x.Shape[1]+p.cuts[0])*hw + at%(s[1]*hw)
+		y[place(at, &c.Out)] = exec.Data[float64](x)[place(from, x)]
+	}
+}
+
 // place is where the element with a row-major index lies in the array's own order.
 func place(at int, a *exec.Array) int {
 	if a.Order == exec.RowMajor {
@@ -277,6 +310,16 @@ func reference(t testing.TB, n *Node, known map[*Node][]float64) []float64 {
 				size := c.Shape()[1] * hw
 				y = append(y, in[k][picture*size:(picture+1)*size]...)
 			}
+		}
+		known[n] = y
+		return y
+	}
+	if op.cuts[1] > 0 {
+		var y []float64
+		hw := op.shape[2] * op.shape[3]
+		for picture := range op.shape[0] {
+			first := picture * children(n)[0].Shape()[1]
+			y = append(y, in[0][(first+op.cuts[0])*hw:(first+op.cuts[1])*hw]...)
 		}
 		known[n] = y
 		return y
@@ -342,7 +385,16 @@ func randomGraph(t testing.TB, rng *rand.Rand, ops int) (*gorgonia.ExprGraph, go
 		if rng.IntN(10) == 0 {
 			p.serial = int64(i + 1)
 		}
-		p.pitched, p.pairs = rng.IntN(2) == 0, rng.IntN(4) == 0
+		p.pitched, p.pairs, p.reads = rng.IntN(2) == 0, rng.IntN(4) == 0, rng.IntN(4) > 0
+		if x := all[len(all)-1]; rng.IntN(5) == 0 && len(x.Shape()) == 4 && x.Shape()[1] > 1 {
+			from := rng.IntN(x.Shape()[1])
+			cuts := [2]int{from, from + 1 + rng.IntN(x.Shape()[1]-from)}
+			all = append(all, probe{label: "cut", flow: p.flow, out: p.flow, cuts: cuts}.add(t, x))
+			for range 1 + rng.IntN(2) {
+				all = append(all, p.add(t, all[len(all)-1]))
+			}
+			continue
+		}
 		if rng.IntN(5) == 0 {
 			if in := someBranches(rng, all); len(in) > 1 {
 				all = append(all, probe{label: "join", flow: p.flow, out: p.flow, joins: true}.add(t, in...))

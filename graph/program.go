@@ -32,8 +32,8 @@ type value struct {
 	def  int // the instruction that writes it; −1 for a leaf
 	last int // the last instruction that reads it; len(instrs) when it is asked for
 
-	joined *value // the result of a concat that it is a part of, as it lies in memory; nil for none
-	at     int    // bytes from the start of the buffer: where in the concat's result it starts
+	joined *value // what it is a part of, as it lies in memory: a concat's result, or a slice's input; nil for none
+	at     int    // bytes from the start of the buffer: where in that it starts
 
 	buffer *buffer        // planned only
 	array  exec.Array     // where the elements are

@@ -19,6 +19,7 @@ type Options struct {
 	NoSchedule bool // run ops in the order in which they were added to the graph
 	NoInPlace  bool // never write a result over an input
 	NoJoin     bool // copy the inputs of every concat
+	NoCut      bool // copy every slice of channels
 	NoPair     bool // compute every result in an instruction of its own
 
 	// RepeatOver is how many bytes of memory a program must need before cheap results are computed again for the
@@ -156,6 +157,7 @@ func (t *Tape) compile(outputs gorgonia.Nodes) error {
 		{"repeat", t.opts.RepeatOver < 0, func() { p.repeat(t.opts.RepeatOver, inPlace) }},
 		{"hold back", len(t.opts.Use) == 0, p.holdBack},
 		{"join", t.opts.NoJoin, func() { p.join(inPlace) }},
+		{"cut", t.opts.NoCut, func() { p.cut(inPlace) }},
 		{"liveness", false, p.liveness},
 		{"in place", !inPlace, p.takeOver},
 		{"memory", false, p.place},

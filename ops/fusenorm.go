@@ -100,7 +100,7 @@ func (r maskedSums) run(c *exec.Call) error {
 func maskedSumsRun[T exec.Float](c *exec.Call, r *maskedSums) {
 	mean, variance := halves[T](&c.In[3])
 	sumG, sumGX := halves[T](&c.Out)
-	mask := norm.Mask[T]{Y: exec.Data[T](&c.In[1]), Slope: T(r.slope)}
+	mask := norm.Mask[T]{Y: exec.Data[T](&c.In[1]), Slope: T(r.slope), Pitch: c.In[0].Pitch}
 	norm.GradStats(sumG, sumGX, exec.Data[T](&c.In[0]), exec.Data[T](&c.In[2]), mean, variance, r.eps, mask, r.c.view(&c.In[2]))
 }
 
@@ -150,6 +150,6 @@ func maskedInputRun[T exec.Float](c *exec.Call, r *maskedInput) {
 	if k >= 0 {
 		k++
 	}
-	mask := norm.Mask[T]{Y: exec.Data[T](&c.In[1]), Slope: T(r.slope)}
-	norm.InputGrad(exec.Data[T](&c.Out), nil, exec.Data[T](&c.In[0]), x, mean, variance, optional[T](c, k), sumG, sumGX, r.eps, mask, r.c.view(&c.In[0]))
+	mask := norm.Mask[T]{Y: exec.Data[T](&c.In[1]), Slope: T(r.slope), Pitch: c.In[0].Pitch}
+	norm.InputGrad(exec.Data[T](&c.Out), nil, exec.Data[T](&c.In[0]), x, mean, variance, optional[T](c, k), sumG, sumGX, r.eps, mask, r.c.view(&c.Out))
 }

@@ -31,7 +31,7 @@ func (r normalize) affines() (take []int) {
 
 // signMask is the mask that x tells, with γ and β as the last inputs of the call.
 func signMask[T exec.Float](c *exec.Call, of *normalize, slope float64) norm.Mask[T] {
-	m := norm.Mask[T]{FromX: true, Slope: T(slope)}
+	m := norm.Mask[T]{FromX: true, Slope: T(slope), Pitch: c.In[0].Pitch}
 	n := len(c.In)
 	if of.shift {
 		n--
@@ -106,5 +106,5 @@ func signedInputRun[T exec.Float](c *exec.Call, r *signedInput) {
 	mean, variance := halves[T](&c.In[1])
 	sumG, sumGX := halves[T](&c.In[3])
 	norm.InputGrad(exec.Data[T](&c.Out), nil, exec.Data[T](&c.In[0]), exec.Data[T](&c.In[2]), mean, variance, optional[T](c, r.gamma()),
-		sumG, sumGX, r.eps, signMask[T](c, &r.of, r.slope), r.c.view(&c.In[0]))
+		sumG, sumGX, r.eps, signMask[T](c, &r.of, r.slope), r.c.view(&c.Out))
 }

@@ -169,8 +169,11 @@ func (maxScatter) flows(in []tensor.Shape, _ tensor.Shape) ([]exec.Flow, exec.Fl
 
 func (maxScatter) scratch(c *exec.Call) int { return pictureScratch(&c.In[0], &c.Out) }
 
+func (maxScatter) readsPitched(input int) bool { return input == 0 }
+
 func (r maxScatter) run(c *exec.Call) error {
 	s := r.g.shape(c.In[0].Shape[0], c.In[0].Shape[1])
+	s.Pitch = c.In[0].Pitch
 	if c.Out.Dtype == tensor.Float32 {
 		maxScatterRun[float32](c, s)
 	} else {

@@ -204,6 +204,9 @@ func (r normSums) shape(in []tensor.Shape) (tensor.Shape, error) {
 	return in[2].Clone(), r.checkStats(in[2], in[1])
 }
 
+// readsPitched: rows of g may lie apart.
+func (r normSums) readsPitched(input int) bool { return input == 0 && r.c == channels{} }
+
 func (normSums) flops(in []tensor.Shape, _ tensor.Shape) int64 { return 4 * int64(exec.Size(in[0])) }
 
 func (r normSums) run(c *exec.Call) error {
@@ -218,7 +221,7 @@ func (r normSums) run(c *exec.Call) error {
 func normSumsRun[T exec.Float](c *exec.Call, r *normSums) {
 	mean, variance := halves[T](&c.In[2])
 	sumG, sumGX := halves[T](&c.Out)
-	norm.GradStats(sumG, sumGX, exec.Data[T](&c.In[0]), exec.Data[T](&c.In[1]), mean, variance, r.eps, norm.Mask[T]{}, r.c.view(&c.In[1]))
+	norm.GradStats(sumG, sumGX, exec.Data[T](&c.In[0]), exec.Data[T](&c.In[1]), mean, variance, r.eps, norm.Mask[T]{Pitch: c.In[0].Pitch}, r.c.view(&c.In[1]))
 }
 
 // For v of shape [2, C], v₀·Σ g + v₁·Σ g·x̂ has the gradient v₀ + v₁·x̂ in g and v₁·J·g in x.
@@ -282,6 +285,9 @@ func (r normInput) differentiable(inputs int) []bool {
 	return []bool{true, false, true, false, true}[:inputs]
 }
 
+// readsPitched: rows of g may lie apart.
+func (r normInput) readsPitched(input int) bool { return input == 0 && r.c == channels{} }
+
 func (normInput) flops(_ []tensor.Shape, out tensor.Shape) int64 { return 5 * int64(exec.Size(out)) }
 
 func (r normInput) run(c *exec.Call) error {
@@ -301,7 +307,7 @@ func normInputRun[T exec.Float](c *exec.Call, r *normInput) {
 		sumG, sumGX = halves[T](&c.In[3])
 	}
 	gamma := optional[T](c, r.gamma())
-	norm.InputGrad(exec.Data[T](&c.Out), nil, exec.Data[T](&c.In[0]), x, mean, variance, gamma, sumG, sumGX, r.eps, norm.Mask[T]{}, r.c.view(&c.In[0]))
+	norm.InputGrad(exec.Data[T](&c.Out), nil, exec.Data[T](&c.In[0]), x, mean, variance, gamma, sumG, sumGX, r.eps, norm.Mask[T]{Pitch: c.In[0].Pitch}, r.c.view(&c.Out))
 }
 
 func (r normInput) grad(in gorgonia.Nodes, _, u *Node) (gorgonia.Nodes, error) {

@@ -51,6 +51,8 @@ type (
 	}
 	// pitcher is a rule whose result, a channels-last picture, may be pitched.
 	pitcher interface{ canPitch(c *exec.Call) bool }
+	// pitchReader is a rule that can read an input that is pitched.
+	pitchReader interface{ readsPitched(input int) bool }
 	// coster is a rule that knows how many floating-point operations a call takes.
 	coster interface {
 		flops(in []tensor.Shape, out tensor.Shape) int64
@@ -261,6 +263,18 @@ func (o *op) InPlace() []int {
 func (o *op) CanPitch(c *exec.Call) bool {
 	p, ok := o.rule.(pitcher)
 	return ok && p.canPitch(c)
+}
+
+func (o *op) Cuts(c *exec.Call) (from int, ok bool) {
+	if r, ok := o.rule.(slice); ok {
+		return r.channels(c)
+	}
+	return 0, false
+}
+
+func (o *op) ReadsPitched(input int) bool {
+	r, ok := o.rule.(pitchReader)
+	return ok && r.readsPitched(input)
 }
 
 func (o *op) Joins() bool {

@@ -150,7 +150,24 @@ func (r *slice) walk(part, whole *exec.Array, partOp, wholeOp int) (walk, int) {
 	return w, from
 }
 
+// channels is the first of the channels that the slice is a run of, if it is one of a channels-last picture.
+func (r slice) channels(c *exec.Call) (from int, ok bool) {
+	x := &c.In[0]
+	if x.Order != exec.ChannelsLast {
+		return 0, false
+	}
+	for k, n := range x.Shape {
+		if k != 1 && (r.size.v[k] != n || r.step.v[k] != 1) {
+			return 0, false
+		}
+	}
+	return r.from.v[1], r.step.v[1] == 1
+}
+
 func (r slice) run(c *exec.Call) error {
+	if c.Out.Pitch != 0 { // it lies in the input
+		return nil
+	}
 	w, from := r.walk(&c.Out, &c.In[0], 0, 1)
 	moveArray(&w, &c.Out, &c.In[0], 0, from)
 	return nil

@@ -16,7 +16,7 @@ import (
 )
 
 // plain is every pass switched off.
-var plain = graph.Options{NoMerge: true, NoFuse: true, NoLayout: true, NoSchedule: true, NoInPlace: true, NoJoin: true, NoPair: true, RepeatOver: -1}
+var plain = graph.Options{NoMerge: true, NoFuse: true, NoLayout: true, NoSchedule: true, NoInPlace: true, NoJoin: true, NoCut: true, NoPair: true, RepeatOver: -1}
 
 // passes are all passes on, each switched off alone, and those on that change values alone.
 var passes = map[string]graph.Options{
@@ -28,10 +28,11 @@ var passes = map[string]graph.Options{
 	"no schedule":  {NoSchedule: true},
 	"no in place":  {NoInPlace: true},
 	"no join":      {NoJoin: true},
+	"no cut":       {NoCut: true},
 	"no pair":      {NoPair: true},
-	"fuse alone":   {NoMerge: true, NoLayout: true, NoSchedule: true, NoInPlace: true, NoJoin: true, NoPair: true, RepeatOver: -1},
-	"layout alone": {NoMerge: true, NoFuse: true, NoSchedule: true, NoInPlace: true, NoJoin: true, NoPair: true, RepeatOver: -1},
-	"pair alone":   {NoMerge: true, NoFuse: true, NoLayout: true, NoSchedule: true, NoInPlace: true, NoJoin: true, RepeatOver: -1},
+	"fuse alone":   {NoMerge: true, NoLayout: true, NoSchedule: true, NoInPlace: true, NoJoin: true, NoCut: true, NoPair: true, RepeatOver: -1},
+	"layout alone": {NoMerge: true, NoFuse: true, NoSchedule: true, NoInPlace: true, NoJoin: true, NoCut: true, NoPair: true, RepeatOver: -1},
+	"pair alone":   {NoMerge: true, NoFuse: true, NoLayout: true, NoSchedule: true, NoInPlace: true, NoJoin: true, NoCut: true, RepeatOver: -1},
 }
 
 // families are one network of each row type and kind of block. True: in full tests through every pass, the others

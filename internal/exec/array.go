@@ -42,7 +42,7 @@ type Array struct {
 	// Pitch is the elements from one pixel to the next of a channels-last picture whose pixels lie apart, each in
 	// its place among more channels; Len, Bytes and Data then count from the first pixel's first channel to the
 	// last pixel's last one, with what lies between, which is others'. 0 for all other arrays, which are dense.
-	// Only results of a Pitcher that agreed, and inputs of a Joiner, are ever pitched.
+	// Only results of a Pitcher or Cutter that agreed, and inputs of a Joiner and of a PitchReader, are ever pitched.
 	Pitch int
 	ptr   unsafe.Pointer
 	n     int

@@ -45,6 +45,18 @@ type Joiner interface {
 	Joins() bool
 }
 
+// Cutter is a Runner that may cut channels out of a picture: Cuts sees shapes, types and orders only, and says from
+// which channel on its result is a run of its input's channels, of all pixels. A result that is pitched lies there
+// already and need not be copied.
+type Cutter interface {
+	Cuts(c *Call) (from int, ok bool)
+}
+
+// PitchReader is a Runner that can read an input, a channels-last picture, that is pitched.
+type PitchReader interface {
+	ReadsPitched(input int) bool
+}
+
 // Flow says which memory orders an operand of an op may have.
 type Flow uint8
 

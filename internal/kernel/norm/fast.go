@@ -20,7 +20,7 @@ type call struct {
 	arrays                 [5]unsafe.Pointer
 	params                 [6]unsafe.Pointer
 	sums                   unsafe.Pointer // for each vector: the doubles of the first sum, then those of the second
-	strideY                int            // bytes from one row of y to the next; only those that normalise look at it
+	strideApart            int            // bytes from one row to the next of the array whose rows may lie apart: y forward, dy backward
 	keep                   uint32         // bits of a gradient times slope that are kept: none for a slope of 0, where ∞·0 would be NaN
 }
 
@@ -148,7 +148,7 @@ func pieces(v variant, c call, n, rows int) {
 	each := n / rows
 	start := c.arrays
 	c.rows, c.stride, c.channels, c.step = rows, 4*each, each, 0
-	c.strideY = c.stride
+	c.strideApart = c.stride
 	if each > 0 {
 		exec(v, &c)
 	}
@@ -191,10 +191,10 @@ func (k *sumTask[T]) variant() variant {
 	return doGradStats
 }
 
-// set points a call at the operands from element i on.
-func (k *sumTask[T]) set(c *call, i int) {
+// set points a call at the operands from element i on; those of dy are elsewhere.
+func (k *sumTask[T]) set(c *call, i, dy int) {
 	c.setMask(float32(k.mask.Slope))
-	c.arrays[arrayX], c.arrays[arrayDy] = at(k.x, i), at(k.dy, i)
+	c.arrays[arrayX], c.arrays[arrayDy] = at(k.x, i), at(k.dy, dy)
 	if !k.mask.FromX {
 		c.arrays[arrayMask] = at(k.mask.Y, i)
 	}
@@ -207,7 +207,9 @@ func (k *sumTask[T]) rowsFast(s, q []float64, r0, r1, c0, c1 int) bool {
 	}
 	var sums [2 * blockWidth]float64
 	c := call{rows: r1 - r0, stride: 4 * k.shape.C, channels: c1 - c0, step: 4 * lanes(), sums: unsafe.Pointer(&sums)}
-	k.set(&c, r0*k.shape.C+c0)
+	pitch := k.mask.pitch(k.shape)
+	c.strideApart = 4 * pitch
+	k.set(&c, r0*k.shape.C+c0, r0*pitch+c0)
 	c.params[paramMean], c.params[paramScale], c.params[paramShift] = at(k.shift, c0), at(k.scale, c0), at(k.offset, c0)
 	exec(k.variant(), &c)
 	n := lanes()
@@ -225,7 +227,7 @@ func (k *sumTask[T]) planeFast(from, to, channel int) (s, q float64, ok bool) {
 	}
 	var sums [32]float64
 	c := call{sums: unsafe.Pointer(&sums)}
-	k.set(&c, from)
+	k.set(&c, from, from)
 	var mean, scale, shift [16]float32
 	c.params[paramMean], c.params[paramScale], c.params[paramShift] = unsafe.Pointer(&mean), unsafe.Pointer(&scale), unsafe.Pointer(&shift)
 	if k.shift != nil {
@@ -268,7 +270,7 @@ func (k *forwardTask[T]) fast(lo, hi int) bool {
 	if inner == 1 {
 		pitch := k.post.pitch(k.shape)
 		set(lo*pitch, lo*channels)
-		c.rows, c.stride, c.strideY, c.channels, c.step = hi-lo, 4*channels, 4*pitch, channels, 4*lanes()
+		c.rows, c.stride, c.strideApart, c.channels, c.step = hi-lo, 4*channels, 4*pitch, channels, 4*lanes()
 		c.params[paramMean], c.params[paramScale], c.params[paramShift] = at(k.mean, 0), at(k.scale, 0), at(k.shift, 0)
 		exec(v, &c)
 		return true
@@ -311,17 +313,18 @@ func (k *backwardTask[T]) fast(lo, hi int) bool {
 	}
 	var c call
 	c.setMask(float32(k.mask.Slope))
-	set := func(i int) {
+	set := func(i, dy int) {
 		c.arrays[arrayDx], c.arrays[arrayX], c.arrays[arrayDadd] = at(k.dx, i), at(k.x, i), at(k.dadd, i)
-		c.arrays[arrayDy] = at(k.dy, i)
+		c.arrays[arrayDy] = at(k.dy, dy)
 		if !k.mask.FromX {
 			c.arrays[arrayMask] = at(k.mask.Y, i)
 		}
 	}
 	channels, inner := k.shape.C, k.shape.Inner
 	if inner == 1 {
-		set(lo * channels)
-		c.rows, c.stride, c.channels, c.step = hi-lo, 4*channels, channels, 4*lanes()
+		pitch := k.mask.pitch(k.shape)
+		set(lo*channels, lo*pitch)
+		c.rows, c.stride, c.strideApart, c.channels, c.step = hi-lo, 4*channels, 4*pitch, channels, 4*lanes()
 		c.params[paramA], c.params[paramB], c.params[paramC] = at(k.a, 0), at(k.b, 0), at(k.c, 0)
 		c.params[paramMean], c.params[paramScale], c.params[paramShift] = at(k.mean, 0), at(k.scale, 0), at(k.offset, 0)
 		exec(v, &c)
@@ -342,7 +345,7 @@ func (k *backwardTask[T]) fast(lo, hi int) bool {
 		if k.mask.FromX {
 			scale, shift = spread(k.scale[j]), spread(k.offset[j])
 		}
-		set(i * inner)
+		set(i*inner, i*inner)
 		pieces(v, c, inner, 3)
 	}
 	return true

@@ -99,7 +99,8 @@ func (k *sumTask[T]) rows(s, q []float64, r0, r1, c0, c1 int) {
 			}
 			continue
 		}
-		for j, g := range k.dy[from:to] {
+		dy := r*k.mask.pitch(k.shape) + c0
+		for j, g := range k.dy[dy : dy+c1-c0] {
 			switch c := c0 + j; {
 			case k.mask.FromX:
 				g = k.mask.apply(g, (x[j]-k.shift[c])*k.scale[c]+k.offset[c])
@@ -348,6 +349,24 @@ type Mask[T Float] struct {
 	// It wants the gamma and beta of Normalize, and that Post.Add was nil.
 	FromX       bool
 	Gamma, Beta []T
+
+	Pitch int // elements from one row of dy to the next, where rows lie apart; 0 for C. Channels-last data only.
+}
+
+// pitch is the elements from one row of dy to the next.
+func (m *Mask[T]) pitch(s Shape) int {
+	if m.Pitch > 0 {
+		return m.Pitch
+	}
+	return s.C
+}
+
+// size is the elements of dy, with what lies between its rows.
+func (m *Mask[T]) size(s Shape) int {
+	if m.Pitch > 0 {
+		return (s.Outer-1)*m.Pitch + s.C
+	}
+	return s.size()
 }
 
 func (m *Mask[T]) apply(g, y T) T {
@@ -368,7 +387,7 @@ func GradStats[T Float](sumG, sumGX, dy, x, mean, variance []T, eps float64, mas
 	}
 	sums := s.sumScratch()
 	scratch := take(sums + 2*s.C)
-	k := sumTask[T]{shape: s, x: x[:s.size()], dy: dy[:s.size()], mask: mask, shift: mean[:s.C]}
+	k := sumTask[T]{shape: s, x: x[:s.size()], dy: dy[:mask.size(s)], mask: mask, shift: mean[:s.C]}
 	if mask.FromX {
 		k.scale, k.offset = view[T](scratch.buf[sums:], s.C), view[T](scratch.buf[sums+s.C:], s.C)
 		affine(k.scale, k.offset, variance, mask.Gamma, mask.Beta, eps)
@@ -384,13 +403,13 @@ func GradStats[T Float](sumG, sumGX, dy, x, mean, variance []T, eps float64, mas
 // InputGrad sets dx = gamma/√(variance+eps) · (g − sumG/M − x̂·sumGX/M), g being dy behind the mask, from the
 // sums that GradStats gave. With nil sums the statistics count as constants (running statistics), and then x
 // and mean may be nil too, unless mask is FromX. gamma may be nil (1). Where dadd is not nil it is set to g, the gradient of
-// Post.Add. dx or dadd may be dy, and dx may be x.
+// Post.Add. dx or dadd may be dy, and dx may be x. With Mask.Pitch, dadd is nil and dx is not dy.
 func InputGrad[T Float](dx, dadd, dy, x, mean, variance, gamma, sumG, sumGX []T, eps float64, mask Mask[T], s Shape) {
 	if s.size() == 0 {
 		return
 	}
 	scratch := take(5 * s.C)
-	k := backwardTask[T]{shape: s, dx: dx[:s.size()], dadd: dadd, dy: dy[:s.size()], mask: mask, mean: mean}
+	k := backwardTask[T]{shape: s, dx: dx[:s.size()], dadd: dadd, dy: dy[:mask.size(s)], mask: mask, mean: mean}
 	if mask.FromX {
 		k.scale, k.offset = view[T](scratch.buf[3*s.C:], s.C), view[T](scratch.buf[4*s.C:], s.C)
 		affine(k.scale, k.offset, variance, mask.Gamma, mask.Beta, eps)
@@ -442,18 +461,19 @@ func (k *backwardTask[T]) Run(lo, hi int) {
 	for i := lo; i < hi; i++ {
 		if k.shape.Inner == 1 {
 			for j := range c {
-				k.element(i*c+j, j)
+				k.element(i*c+j, i*k.mask.pitch(k.shape)+j, j)
 			}
 			continue
 		}
 		for at := i * k.shape.Inner; at < (i+1)*k.shape.Inner; at++ {
-			k.element(at, i%c)
+			k.element(at, at, i%c)
 		}
 	}
 }
 
-func (k *backwardTask[T]) element(at, c int) {
-	g := k.dy[at]
+// element does one element; its dy is elsewhere.
+func (k *backwardTask[T]) element(at, dy, c int) {
+	g := k.dy[dy]
 	switch {
 	case k.mask.FromX:
 		g = k.mask.apply(g, (k.x[at]-k.mean[c])*k.scale[c]+k.offset[c])

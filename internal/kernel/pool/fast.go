@@ -74,6 +74,7 @@ type pass struct {
 	down, across window.Axis
 	dstW, srcW   int // width of result and source
 	pitch        int // elements from one pixel of the result to the next
+	srcPitch     int // elements from one pixel of the source to the next
 }
 
 // run does rows lo to hi−1 and gives the first channel that it did not do.
@@ -97,7 +98,7 @@ func (k *pass) run(lo, hi int) int {
 
 // channels does channels from to to−1, by 16 at a time if wide, else by 8.
 func (k *pass) channels(lo, hi, from, to int, wide bool, segs []window.Segment) {
-	pixel, dstPixel := 4*k.s.C, 4*k.pitch
+	pixel, dstPixel := 4*k.srcPitch, 4*k.pitch
 	c := call{
 		srcRow: k.down.SrcStep() * k.srcW * pixel, srcTap: k.across.SrcStep() * pixel,
 		dstStep: k.across.DstStep() * dstPixel, srcStep: k.across.Advance() * pixel, dstPixel: dstPixel, srcPixel: pixel,
@@ -145,7 +146,7 @@ func bytes[I Index]() bool {
 // The fast methods give the first channel that they did not do.
 
 func (k *maxForward[T, I]) fast(lo, hi int) int {
-	p := pass{do: doMax, s: &k.s, dst: address(k.y), src: address(k.x), down: k.s.down(false), across: k.s.across(false), dstW: k.s.Q, srcW: k.s.W, pitch: k.s.pitch()}
+	p := pass{do: doMax, s: &k.s, dst: address(k.y), src: address(k.x), down: k.s.down(false), across: k.s.across(false), dstW: k.s.Q, srcW: k.s.W, pitch: k.s.pitch(), srcPitch: k.s.C}
 	if k.arg != nil {
 		if !bytes[I]() {
 			return 0
@@ -159,17 +160,17 @@ func (k *maxBackward[T, I]) fast(lo, hi int) int {
 	if !bytes[I]() {
 		return 0
 	}
-	p := pass{do: doMaxGrad, s: &k.s, dst: address(k.dx), src: address(k.dy), places: address(k.arg), down: k.s.down(true), across: k.s.across(true), dstW: k.s.W, srcW: k.s.Q, pitch: k.s.C}
+	p := pass{do: doMaxGrad, s: &k.s, dst: address(k.dx), src: address(k.dy), places: address(k.arg), down: k.s.down(true), across: k.s.across(true), dstW: k.s.W, srcW: k.s.Q, pitch: k.s.C, srcPitch: k.s.pitch()}
 	return p.run(lo, hi)
 }
 
 func (k *averageForward[T]) fast(lo, hi int) int {
-	p := pass{do: doAverage, s: &k.s, dst: address(k.y), src: address(k.x), factors: address(k.f.f32), down: k.s.down(false), across: k.s.across(false), dstW: k.s.Q, srcW: k.s.W, pitch: k.s.pitch()}
+	p := pass{do: doAverage, s: &k.s, dst: address(k.y), src: address(k.x), factors: address(k.f.f32), down: k.s.down(false), across: k.s.across(false), dstW: k.s.Q, srcW: k.s.W, pitch: k.s.pitch(), srcPitch: k.s.C}
 	return p.run(lo, hi)
 }
 
 func (k *averageBackward[T]) fast(lo, hi int) int {
-	p := pass{do: doAverageGrad, s: &k.s, dst: address(k.dx), src: address(k.dy), factors: address(k.f.f32), down: k.s.down(true), across: k.s.across(true), dstW: k.s.W, srcW: k.s.Q, pitch: k.s.C}
+	p := pass{do: doAverageGrad, s: &k.s, dst: address(k.dx), src: address(k.dy), factors: address(k.f.f32), down: k.s.down(true), across: k.s.across(true), dstW: k.s.W, srcW: k.s.Q, pitch: k.s.C, srcPitch: k.s.C}
 	return p.run(lo, hi)
 }
 

@@ -1,6 +1,9 @@
 package pool
 
-import "testing"
+import (
+	"math"
+	"testing"
+)
 
 // A pitched result has the bits of a dense one, and nothing between or around its pixels is written.
 func testPitch[T Float](t *testing.T) {
@@ -46,9 +49,37 @@ func testPitchedPlaces[T Float](t *testing.T, s Shape, x []T) {
 	}
 }
 
+// A pitched gradient gives the bits of a dense one.
+func testPitchedGradient[T Float](t *testing.T) {
+	for _, s := range shapes {
+		dense, arg := random[T](5, s.outputSize()), make([]uint8, s.outputSize())
+		MaxForward(make([]T, s.outputSize()), arg, random[T](3, s.inputSize()), s)
+		want := make([]T, s.inputSize())
+		MaxBackward(want, dense, arg, s)
+		s.Pitch = s.C + 5
+		dy := make([]T, s.span())
+		for at := range dy {
+			dy[at] = T(math.NaN()) // between the pixels: nobody may read it
+			if at%s.Pitch < s.C {
+				dy[at] = dense[at/s.Pitch*s.C+at%s.Pitch]
+			}
+		}
+		dx := guarded[T](s.inputSize())
+		MaxBackward(dx, dy, arg, s)
+		checkGuards(t, s, dx)
+		for i := range want {
+			if !equal(dx[i], want[i]) {
+				t.Fatalf("%+v: element %d is %v, want %v", s, i, dx[i], want[i])
+			}
+		}
+	}
+}
+
 func TestPitch(t *testing.T) {
 	eachRoad(t, func(t *testing.T) {
 		t.Run("float32", testPitch[float32])
 		t.Run("float64", testPitch[float64])
+		t.Run("gradient float32", testPitchedGradient[float32])
+		t.Run("gradient float64", testPitchedGradient[float64])
 	})
 }

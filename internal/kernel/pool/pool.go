@@ -30,10 +30,10 @@ type Shape struct {
 	StrideH, StrideW     int
 	PadTop, PadLeft      int
 	DilationH, DilationW int
-	Pitch                int // elements from one pixel to the next of the output of a forward pass; 0 for C
+	Pitch                int // elements from one pixel to the next of the output, or of its gradient; 0 for C
 }
 
-// pitch is the distance of output pixels of a forward pass.
+// pitch is the distance of output pixels.
 func (s *Shape) pitch() int {
 	if s.Pitch > 0 {
 		return s.Pitch
@@ -41,7 +41,7 @@ func (s *Shape) pitch() int {
 	return s.C
 }
 
-// span is the elements of the output of a forward pass, with what lies between its pixels.
+// span is the elements of the output, with what lies between its pixels.
 func (s *Shape) span() int { return (s.N*s.P*s.Q-1)*s.pitch() + s.C }
 
 // down and across are the axes of a forward pass, or of a gradient.
@@ -146,7 +146,7 @@ func MaxBackward[T Float, I Index](dx, dy []T, arg []I, s Shape) {
 	if s.inputSize() == 0 {
 		return
 	}
-	k := maxBackward[T, I]{dx[:s.inputSize()], dy[:s.outputSize()], arg[:s.outputSize()], s}
+	k := maxBackward[T, I]{dx[:s.inputSize()], dy[:s.span()], arg[:s.outputSize()], s}
 	par.For(s.N*s.H, s.rowGrain(s.W, max(1, s.R*s.S/(s.StrideH*s.StrideW))), k)
 }
 
@@ -177,7 +177,7 @@ func (k *maxBackward[T, I]) loop(lo, hi, first int) {
 			return
 		}
 		arg := k.arg[source*s.C+first : (source+1)*s.C]
-		for j, g := range k.dy[source*s.C+first : (source+1)*s.C] {
+		for j, g := range k.dy[source*s.pitch()+first : source*s.pitch()+s.C] {
 			if arg[j] == I(tap) {
 				dx[j] += g
 			}

@@ -18,11 +18,12 @@ const (
 	callRows, callStride, callChannels, callStep = 0, 8, 16, 24
 	callSlope, callLo                            = 32, 36
 	callArrays, callParams, callSums             = 40, 80, 128
-	callStrideY, callKeep                        = 136, 144
+	callStrideApart, callKeep                    = 136, 144
 )
 
 // Arrays and per-channel parameters in the order of norm.call.
 const (
+	none                                    = -1
 	y, x, add, dx, dadd, dy, mask           = 0, 1, 2, 0, 2, 3, 4
 	mean, scale, shift, gradB, gradA, gradC = 0, 1, 2, 3, 4, 5
 )
@@ -77,9 +78,9 @@ func (k *kernel) param(i int) Vec { return k.load(Mem{Base: k.params[i]}) }
 func (k *kernel) at(array, row int) Vec { return k.load(k.arrays[array].row(row)) }
 
 // emit writes the walk: rows at a time while there are so many, then one at a time. body does one vector of
-// channels of that many rows. sums tells whether the walk adds to sums, apart whether the rows of the first array
-// have a stride of their own.
-func emit(w Width, name, doc string, rows int, arrays, params []int, sums, apart bool, body func(k *kernel, rows int)) {
+// channels of that many rows. sums tells whether the walk adds to sums; the rows of the array that apart names have
+// a stride of their own.
+func emit(w Width, name, doc string, rows int, arrays, params []int, sums bool, apart int, body func(k *kernel, rows int)) {
 	name += w.String()
 	TEXT(name, NOSPLIT, "func(c *byte)")
 	Pragma("noescape")
@@ -90,8 +91,8 @@ func emit(w Width, name, doc string, rows int, arrays, params []int, sums, apart
 	for _, i := range arrays {
 		strides[i] = stride
 	}
-	if apart {
-		strides[arrays[0]] = get(k.c, callStrideY)
+	if apart != none {
+		strides[apart] = get(k.c, callStrideApart)
 	}
 	for _, group := range []int{rows, 1} {
 		label := fmt.Sprintf("%s%d", name, group)
@@ -188,7 +189,7 @@ func (k *kernel) sum(i, half int) Mem { return Mem{Base: k.sums, Disp: (2*i + ha
 
 // stats adds Σ x and Σ x² in float64.
 func stats(w Width) {
-	emit(w, "stats", "adds values and their squares to sums", 6, []int{x}, nil, true, false, func(k *kernel, rows int) {
+	emit(w, "stats", "adds values and their squares to sums", 6, []int{x}, nil, true, none, func(k *kernel, rows int) {
 		var s, q [2]Vec
 		for h := range 2 {
 			s[h], q[h] = w.Load(k.sum(0, h)), w.Load(k.sum(1, h))
@@ -246,7 +247,7 @@ func gradStats(w Width, name string, kind maskKind) {
 	if kind == fromX {
 		params = append(params, scale, shift)
 	}
-	emit(w, name, "adds gradients and their products with x − mean to sums", 6, arrays, params, true, false, func(k *kernel, rows int) {
+	emit(w, name, "adds gradients and their products with x − mean to sums", 6, arrays, params, true, dy, func(k *kernel, rows int) {
 		m, s, q := k.param(mean), w.Zero(), w.Zero()
 		var sc, sh Vec
 		if kind == fromX {
@@ -274,7 +275,7 @@ func normalize(w Width, name string, adds, act bool) {
 	if adds {
 		arrays = append(arrays, add)
 	}
-	emit(w, name, "normalises rows", 3, arrays, []int{mean, scale, shift}, false, true, func(k *kernel, rows int) {
+	emit(w, name, "normalises rows", 3, arrays, []int{mean, scale, shift}, false, y, func(k *kernel, rows int) {
 		m, s, t := k.param(mean), k.param(scale), k.param(shift)
 		for r := range rows {
 			v := w.MulAdd(w.Sub(k.at(x, r), m), s, t)
@@ -306,7 +307,7 @@ func inputGrad(w Width, name string, kind maskKind, split, frozen bool) {
 	if !frozen {
 		params = append(params, gradB, gradC)
 	}
-	emit(w, name, "computes gradients of rows", 3, arrays, params, false, false, func(k *kernel, rows int) {
+	emit(w, name, "computes gradients of rows", 3, arrays, params, false, dy, func(k *kernel, rows int) {
 		p := map[int]Vec{}
 		for _, i := range params {
 			p[i] = k.param(i)
