@@ -37,8 +37,7 @@ type reference struct {
 	name   string // here
 	config zoo.Config
 	labels []int
-	quick  bool    // in float64; the others run with STHENO_ZOO=all only
-	loose  float64 // multiplies float32's tolerances; 0 means 1
+	quick  bool // in float64; the others run with STHENO_ZOO=all only
 }
 
 // published are the networks of ../shared/refs/arch, at their own sizes.
@@ -88,16 +87,38 @@ var sized = []reference{
 	atSize("mobilenet_v2_keras", 47, 66, 3, 10, true),
 	atSize("vgg11_bn", 39, 64, 3, 10, false), // 129 million parameters
 	atSize("vgg13", 35, 50, 1, 10, false),
+	atSize("facenet", 139, 107, 3, 12, true),
+	atSize("xception_small", 51, 74, 1, 10, true),
+	atSize("cifar_resnet32", 21, 34, 1, 10, true),
+	atSize("cifar_resnet44", 32, 19, 4, 10, true),
+	atSize("cifar_resnet56", 27, 30, 3, 10, true),
+	atSize("cifar_resnet110", 20, 25, 3, 10, true),
+	atSize("mobilenet_v2", 131, 97, 4, 10, true),
+	atSize("squeezenet1_1", 97, 131, 1, 10, true),
+	atSize("resnet101", 97, 131, 3, 10, false),
+	atSize("resnetv2_101", 45, 62, 3, 10, false),
+	atSize("inception_resnet_v2", 107, 124, 4, 10, false),
+	atSize("inception_v4", 203, 235, 3, 10, false),
+	atSize("resnet152", 41, 70, 1, 10, false),
+	atSize("resnet101_v1", 47, 62, 3, 10, false),
+	atSize("resnet101_keras", 46, 63, 3, 10, false),
+	atSize("resnet101v2_keras", 63, 46, 3, 10, false),
+	atSize("resnetv2_152", 62, 45, 1, 10, false),
+	atSize("resnext101_32x8d", 35, 64, 3, 10, false),
+	atSize("resnext101_64x4d", 64, 35, 3, 10, false),
+	atSize("wide_resnet101_2", 33, 47, 3, 10, false),
+	atSize("vgg13_bn", 33, 65, 3, 10, false),
+	// Few pixels for the last batch norms: two for Inception-ResNet-v1's, where PyTorch's float64 in another order of sums
+	// is up to 2.3e-9 away (1.2e-8 with one channel).
+	atSize("inception_v4", 107, 90, 3, 10, false),
+	atSize("mobilenet_v1_keras", 50, 47, 3, 10, true),
+	atSize("inception_resnet_v1", 101, 92, 3, 10, false),
+	atSize("inception_resnet_v2_keras", 80, 107, 3, 10, false),
 }
 
 func atSize(name string, h, w, channels, classes int, quick bool) reference {
 	return reference{file: name + "_" + strconv.Itoa(h) + "x" + strconv.Itoa(w), name: name, labels: []int{7 % classes, 3 % classes}, quick: quick,
 		config: zoo.Config{Classes: classes, Channels: channels, InputSize: [2]int{h, w}, Aux: strings.HasPrefix(name, "googlenet")}}
-}
-
-func loosely(factor float64, r reference) reference {
-	r.loose = factor
-	return r
 }
 
 func TestPublished64(t *testing.T) {
@@ -203,9 +224,6 @@ func calm(file, name string) bool {
 
 func (r reference) compare(t *testing.T, dir string, dt tensor.Dtype, tolerance float64) {
 	file := r.file
-	if dt == tensor.Float32 {
-		tolerance *= max(r.loose, 1)
-	}
 	rows := readRows(t, filepath.Join(dir, file+".tensors.tsv"))
 	f, err := weights.Open(filepath.Join(dir, file+".expected.safetensors"))
 	if err != nil {
@@ -226,6 +244,20 @@ func (r reference) compare(t *testing.T, dir string, dt tensor.Dtype, tolerance 
 		t.Fatalf("%+v", err)
 	}
 	fillRows(t, m, file, rows)
+	gradients := [3]float64{tolerance, tolerance, tolerance}
+	training := tolerance
+	if dt == tensor.Float32 {
+		gradients = narrowGradients
+		// Where batch norms see a handful of pixels, PyTorch's own float32 is further off than that, and how far differs
+		// severalfold with the order of its sums. The reference has the furthest of three orders; ours may be twice that.
+		if _, ok := f.Info("float32"); ok {
+			theirs := expected("float32")
+			training, gradients[0] = max(training, 2*theirs[0]), max(gradients[0], 2*theirs[1])
+			if theirs[1] > 0.5 { // then float32's gradients are nothing but rounding
+				gradients[0] = math.Inf(1)
+			}
+		}
+	}
 	x := tensor.New(tensor.Of(dt), tensor.WithShape(append([]int{2}, m.Input...)...))
 	set(x, func(i int) float64 { return 2*u01(inputNumber, uint64(i)) - 1 })
 	y, err := m.Model.Predict(context.Background(), x)
@@ -250,20 +282,15 @@ func (r reference) compare(t *testing.T, dir string, dt tensor.Dtype, tolerance 
 	if err != nil {
 		t.Fatalf("%+v", err)
 	}
-	closeTo(t, "output in training", got.output, expected("train_output"), tolerance)
-	closeTo(t, "loss", []float64{got.loss}, expected("train_loss"), tolerance)
+	closeTo(t, "output in training", got.output, expected("train_output"), training)
+	closeTo(t, "loss", []float64{got.loss}, expected("train_loss"), training)
 	for i, a := range got.marked {
 		if _, ok := f.Info("train_aux" + strconv.Itoa(i)); !ok {
 			continue // then the loss stands for them
 		}
 		closeTo(t, heads[i], a, expected("train_aux"+strconv.Itoa(i)), tolerance)
 	}
-	gradients := [3]float64{tolerance, tolerance, tolerance}
-	if dt == tensor.Float32 {
-		gradients = narrowGradients
-		gradients[0] *= max(r.loose, 1)
-	}
-	compareGradients(t, rows, got, tolerance, gradients)
+	compareGradients(t, rows, got, training, gradients)
 }
 
 // fillRows gives the variables the formula's values; names and shapes must be the reference's.

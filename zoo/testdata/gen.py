@@ -5,6 +5,7 @@ strides, paddings or blocks, or is in networks.py. Each case has a NAME_HxW.tens
 NAME_HxW.expected.safetensors, as reference_test.go reads them. Values come from u01(t, i), as in fill_test.go. Names
 on the command line write only the cases that begin so.
 """
+import copy
 import json
 import struct
 import sys
@@ -66,8 +67,28 @@ def save(path, tensors):
         f.write(struct.pack("<Q", len(text)) + text + data)
 
 
-def run(name, height, width, calm=None, make=None, skip=(), keras=False, channels=3, seed=0):
-    """skip: ends of names of tensors that the network here lacks; they are 1. seed: the number of the first tensor."""
+def rounding(state_of, x, loss_of):
+    """How far PyTorch's float32 is from its float64, with its sums in three orders: the largest distance of the output
+    in training, of its scale, and of a gradient's norm."""
+    def step(dtype, layout=torch.contiguous_format, mkldnn=True):
+        model = state_of().to(dtype).to(memory_format=layout).train()
+        with torch.backends.mkldnn.flags(enabled=mkldnn):
+            out = model(x.to(dtype).contiguous(memory_format=layout))
+            loss_of(out).backward()
+        return out.double(), torch.stack([p.grad.double().norm() for p in model.parameters()])
+
+    exact, norms = step(torch.float64)
+    there = norms > 1e-12 * norms.max()
+    worst = torch.zeros(2, dtype=torch.float64)
+    for how in [{}, {"layout": torch.channels_last}, {"mkldnn": False}]:
+        out, n = step(torch.float32, **how)
+        worst = torch.maximum(worst, torch.stack([(out - exact).abs().max() / exact.abs().max(), ((n - norms).abs() / norms)[there].max()]))
+    return worst
+
+
+def run(name, height, width, calm=None, make=None, skip=(), keras=False, channels=3, seed=0, few=False):
+    """skip: ends of names of tensors that the network here lacks; they are 1. seed: the number of the first tensor.
+    few: batch norms see so few pixels that float32 is far off; say how far."""
     if len(sys.argv) > 1 and not name.startswith(tuple(sys.argv[1:])):
         return
     model = make() if make else getattr(models, name)(num_classes=CLASSES)
@@ -83,6 +104,9 @@ def run(name, height, width, calm=None, make=None, skip=(), keras=False, channel
     tensors = {}
     with torch.no_grad():
         tensors["eval_output"] = model.eval()(x)
+    if few:
+        labels = torch.tensor([7, 3]) % tensors["eval_output"].shape[1]
+        tensors["float32"] = rounding(lambda: copy.deepcopy(model), x, lambda out: F.cross_entropy(out, labels))
     out = model.train()(x)
     out, *aux = out if isinstance(out, tuple) else (out,)
     labels = torch.tensor([7, 3]) % out.shape[1]
@@ -105,9 +129,9 @@ def run(name, height, width, calm=None, make=None, skip=(), keras=False, channel
     print(stem, float(loss))
 
 
-def resnet50_v1():
+def resnet_v1(name="resnet50"):
     """The paper's placement of strides."""
-    model = models.resnet50(num_classes=CLASSES)
+    model = getattr(models, name)(num_classes=CLASSES)
     for m in model.modules():
         if hasattr(m, "conv3"):
             m.conv1.stride, m.conv2.stride = m.conv2.stride, (1, 1)
@@ -178,13 +202,12 @@ class OptionA(nn.Module):
         return F.relu(y + short)
 
 
-class CifarResNet20(nn.Module):
-    def __init__(self):
+class CifarResNet(nn.Module):
+    def __init__(self, n=3, channels=3):
         super().__init__()
-        self.conv1, self.bn1 = nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16)
-        self.layer1 = nn.Sequential(*[OptionA(16, 16, 1) for _ in range(3)])
-        self.layer2 = nn.Sequential(OptionA(16, 32, 2), OptionA(32, 32, 1), OptionA(32, 32, 1))
-        self.layer3 = nn.Sequential(OptionA(32, 64, 2), OptionA(64, 64, 1), OptionA(64, 64, 1))
+        stage = lambda cin, planes, stride: nn.Sequential(OptionA(cin, planes, stride), *[OptionA(planes, planes, 1) for _ in range(n - 1)])
+        self.conv1, self.bn1 = nn.Conv2d(channels, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16)
+        self.layer1, self.layer2, self.layer3 = stage(16, 16, 1), stage(16, 32, 2), stage(32, 64, 2)
         self.linear = nn.Linear(64, CLASSES)
 
     def forward(self, x):
@@ -194,8 +217,8 @@ class CifarResNet20(nn.Module):
 
 run("resnet34", 49, 65, ".bn2.weight")
 run("resnet50", 65, 40, ".bn3.weight")
-run("resnet50_v1", 65, 40, ".bn3.weight", resnet50_v1)
-run("cifar_resnet20", 31, 20, ".bn2.weight", CifarResNet20)
+run("resnet50_v1", 65, 40, ".bn3.weight", resnet_v1)
+run("cifar_resnet20", 31, 20, ".bn2.weight", CifarResNet)
 run("googlenet", 97, 129, make=lambda: models.GoogLeNet(CLASSES, init_weights=False))
 run("googlenet_bvlc", 97, 129, make=googlenet_bvlc)
 run("inception_v3", 139, 155, make=inception_v3)
@@ -214,12 +237,42 @@ for name, height, width, channels, classes, seed, make in [
     ("bn_inception", 63, 80, 4, 10, 0, networks.BNInception),
     ("inception_v4", 171, 155, 3, 10, 4000, networks.InceptionV4),
     ("inception_resnet_v1", 139, 124, 1, 10, 0, lambda c, k: networks.InceptionResNet(1, c, k)),
+    ("inception_resnet_v2", 107, 124, 4, 10, 5000, lambda c, k: networks.InceptionResNet(2, c, k)),
+    ("inception_v4", 203, 235, 3, 10, 6000, networks.InceptionV4),
+    ("facenet", 139, 107, 3, 12, 1000, networks.FaceNet),
+    ("xception_small", 51, 74, 1, 10, 0, lambda c, k: networks.Xception(c, k, small=True)),
+    ("resnetv2_101", 45, 62, 3, 10, 0, lambda c, k: networks.ResNetV2(c, k, blocks=(3, 4, 23, 3))),
+    ("resnetv2_152", 62, 45, 1, 10, 0, lambda c, k: networks.ResNetV2(c, k, blocks=(3, 8, 36, 3))),
+    ("cifar_resnet32", 21, 34, 1, 10, 100, lambda c, k: CifarResNet(5, c)),
+    ("cifar_resnet44", 32, 19, 4, 10, 200, lambda c, k: CifarResNet(7, c)),
+    ("cifar_resnet56", 27, 30, 3, 10, 300, lambda c, k: CifarResNet(9, c)),
+    ("cifar_resnet110", 20, 25, 3, 10, 400, lambda c, k: CifarResNet(18, c)),
+    ("resnet101", 97, 131, 3, 10, 1000, lambda c, k: networks.torchvision("resnet101", c, k)),
+    ("resnet152", 41, 70, 1, 10, 2000, lambda c, k: networks.torchvision("resnet152", c, k)),
+    ("resnext101_32x8d", 35, 64, 3, 10, 0, lambda c, k: networks.torchvision("resnext101_32x8d", c, k)),
+    ("resnext101_64x4d", 64, 35, 3, 10, 1000, lambda c, k: networks.torchvision("resnext101_64x4d", c, k)),
+    ("wide_resnet101_2", 33, 47, 3, 10, 0, lambda c, k: networks.torchvision("wide_resnet101_2", c, k)),
+    ("mobilenet_v2", 131, 97, 4, 10, 1000, lambda c, k: networks.torchvision("mobilenet_v2", c, k)),
+    ("squeezenet1_1", 97, 131, 1, 10, 1000, lambda c, k: networks.torchvision("squeezenet1_1", c, k)),
+    ("vgg13_bn", 33, 65, 3, 10, 0, lambda c, k: networks.torchvision("vgg13_bn", c, k)),
 ]:
-    calm = {"resnet18": ".bn2.weight", "resnext50_32x4d": ".bn3.weight", "wide_resnet50_2": ".bn3.weight", "xception": ".rep.8.weight"}.get(name)
+    calm = ".bn2.weight" if name in ("resnet18", "resnet34") or name.startswith("cifar") else None
+    if name.startswith(("resnet1", "resnext", "wide")) and not calm:
+        calm = ".bn3.weight"
+    if name.startswith("xception"):
+        calm = ".rep.8.weight"
     run(name, height, width, calm, lambda: make(channels, classes), channels=channels, seed=seed)
+run("resnet101_v1", 47, 62, ".bn3.weight", lambda: resnet_v1("resnet101"))
+run("resnet101_keras", 46, 63, ".bn3.weight", lambda: networks.as_keras(resnet_v1("resnet101"), 1.001e-5, 0.01, bias=True), keras=True)
+run("resnet101v2_keras", 63, 46, make=lambda: networks.ResNetV2(3, CLASSES, True, (3, 4, 23, 3)), keras=True)
+# Few pixels for the last batch norms.
+run("inception_v4", 107, 90, make=lambda: networks.InceptionV4(3, CLASSES), seed=4000, few=True)
+run("mobilenet_v1_keras", 50, 47, make=lambda: networks.MobileNetV1(3, CLASSES, True), keras=True, few=True)
+run("inception_resnet_v1", 101, 92, make=lambda: networks.InceptionResNet(1, 3, CLASSES), few=True)
+run("inception_resnet_v2_keras", 80, 107, make=lambda: networks.InceptionResNet(2, 3, CLASSES, True), skip=(".weight",), keras=True, few=True)
 run("mobilenet_v1_keras", 98, 95, make=lambda: networks.MobileNetV1(3, CLASSES, True), keras=True)
 run("mobilenet_v2_keras", 47, 66, make=lambda: networks.as_keras(models.mobilenet_v2(num_classes=CLASSES), 1e-3, 0.001, same=True), keras=True)
-run("resnet50_keras", 47, 62, ".bn3.weight", lambda: networks.as_keras(resnet50_v1(), 1.001e-5, 0.01, bias=True), keras=True)
+run("resnet50_keras", 47, 62, ".bn3.weight", lambda: networks.as_keras(resnet_v1(), 1.001e-5, 0.01, bias=True), keras=True)
 run("resnet50v2_keras", 45, 62, make=lambda: networks.ResNetV2(3, CLASSES, True), keras=True)
 run("xception_keras", 72, 99, ".rep.8.weight", lambda: networks.Xception(3, CLASSES, True), keras=True)
 run("inception_resnet_v2_keras", 124, 139, make=lambda: networks.InceptionResNet(2, 3, CLASSES, True), skip=(".weight",), keras=True)

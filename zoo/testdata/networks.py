@@ -133,6 +133,21 @@ class InceptionResNet(nn.Module):
         return self.classif(x.mean((2, 3)))
 
 
+class FaceNet(InceptionResNet):
+    """Version 1 with an embedding of 512 numbers before the classifier."""
+
+    def __init__(self, channels, classes):
+        super().__init__(1, channels, classes)
+        del self.classif
+        self.last_linear, self.last_bn = nn.Linear(1792, 512, bias=False), nn.BatchNorm1d(512, eps=1e-3)
+        self.logits = nn.Linear(512, classes)
+
+    def forward(self, x):
+        for name in self.order:
+            x = getattr(self, name)(x)
+        return self.logits(self.last_bn(self.last_linear(x.mean((2, 3)))))
+
+
 class V4Mix(nn.Module):
     def __init__(self, conv, first):
         super().__init__()
@@ -238,21 +253,25 @@ class XceptionBlock(nn.Module):
 
 
 class Xception(nn.Module):
-    def __init__(self, channels, classes, keras=False):
+    def __init__(self, channels, classes, keras=False, small=False):
+        """small: half of the channels, half of the middle blocks, and a first convolution of stride 1."""
         super().__init__()
         bn = norm(True) if keras else norm(eps=1e-5)
-        self.conv1, self.bn1 = nn.Conv2d(channels, 32, 3, 2, bias=False), bn(32)
-        self.conv2, self.bn2 = nn.Conv2d(32, 64, 3, bias=False), bn(64)
-        widths = [(64, 128, 128), (128, 256, 256), (256, 728, 728)] + 8 * [4 * (728,)] + [(728, 728, 1024)]
+        half = 2 if small else 1
+        self.conv1, self.bn1 = nn.Conv2d(channels, 32 // half, 3, 2 // half, bias=False), bn(32 // half)
+        self.conv2, self.bn2 = nn.Conv2d(32 // half, 64 // half, 3, bias=False), bn(64 // half)
+        widths = [(64, 128, 128), (128, 256, 256), (256, 728, 728)] + 8 // half * [4 * (728,)] + [(728, 728, 1024)]
+        widths = [tuple(w // half for w in block) for block in widths]
+        self.count = len(widths)
         for i, w in enumerate(widths):
             self.add_module(f"block{i + 1}", XceptionBlock(bn, keras, w, 2 if len(w) == 3 else 1, i > 0))
-        self.conv3, self.bn3 = Separable(1024, 1536), bn(1536)
-        self.conv4, self.bn4 = Separable(1536, 2048), bn(2048)
-        self.fc = nn.Linear(2048, classes)
+        self.conv3, self.bn3 = Separable(1024 // half, 1536 // half), bn(1536 // half)
+        self.conv4, self.bn4 = Separable(1536 // half, 2048 // half), bn(2048 // half)
+        self.fc = nn.Linear(2048 // half, classes)
 
     def forward(self, x):
         x = F.relu(self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x))))))
-        for i in range(12):
+        for i in range(self.count):
             x = getattr(self, f"block{i + 1}")(x)
         x = F.relu(self.bn4(self.conv4(F.relu(self.bn3(self.conv3(x))))))
         return self.fc(x.mean((2, 3)))
@@ -276,20 +295,20 @@ class Preact(nn.Module):
 
 
 class ResNetV2(nn.Module):
-    def __init__(self, channels, classes, keras=False):
+    def __init__(self, channels, classes, keras=False, blocks=(3, 4, 6, 3)):
         super().__init__()
         bn = norm(True, 1.001e-5) if keras else norm(eps=1e-5)
         self.keras = keras
         self.stem, self.head = nn.Module(), nn.Module()
         self.stem.conv = nn.Conv2d(channels, 64, 7, 2, 3, bias=keras)
         stages, cin = [], 64
-        for i, n in enumerate((3, 4, 6, 3)):
-            stage, blocks = nn.Module(), []
+        for i, n in enumerate(blocks):
+            stage, made = nn.Module(), []
             for k in range(n):
                 stride = 2 if (i < 3 and k == n - 1 if keras else i > 0 and k == 0) else 1
-                blocks.append(Preact(cin, 64 << i, stride, k == 0, keras, bn))
+                made.append(Preact(cin, 64 << i, stride, k == 0, keras, bn))
                 cin = 256 << i
-            stage.blocks = nn.Sequential(*blocks)
+            stage.blocks = nn.Sequential(*made)
             stages.append(stage)
         self.stages = nn.ModuleList(stages)
         self.norm = bn(2048)
