@@ -9,7 +9,8 @@ the round. A ratio above 1 means that stheno is faster; minimum, median and maxi
 
 PyTorch is /usr/bin/python3 with Debian's python3-torch unless PYTHON says otherwise. Where OPENBLAS names a folder
 with a libopenblas.so.0 built with OpenMP (Debian: apt-get download libopenblas0-openmp; dpkg -x it), it is used.
-STHENO names a binary that is built already. LIMIT is the longest time for one measurement in seconds (15).
+STHENO names a binary that is built already. SAMPLES is how many undisturbed samples a
+measurement wants (7), LIMIT the longest time for it in seconds (15).
 """
 import argparse
 import json
@@ -61,7 +62,7 @@ def main():
     for name in names:
         times, roads, flops = {}, {}, {}
         for _ in range(a.rounds):
-            ours = run([stheno, "bench", "ops", "--json", "--limit", os.environ.get("LIMIT", "15") + "s", "--only", name] + (["--road", a.road] if a.road else []))
+            ours = run([stheno, "bench", "ops", "--json", "--samples", os.environ.get("SAMPLES", "7"), "--limit", os.environ.get("LIMIT", "15") + "s", "--only", name] + (["--road", a.road] if a.road else []))
             peer = {f: run([python, os.path.join(HERE, "torch_ops.py"), shapes, name, f], env=env)
                     for f in (["nchw"] if name.startswith("sgemm") else ["nchw", "nhwc"])}
             log.append(dict(ours=ours, torch=peer))

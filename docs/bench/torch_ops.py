@@ -23,7 +23,7 @@ def busy():
     return (sum(v[:3]) + sum(v[5:8])) / 100
 
 
-def measure(f, sample=0.15, samples=7, limit=float(os.environ.get("LIMIT", 15))):
+def measure(f, sample=0.15, samples=int(os.environ.get("SAMPLES", 7)), limit=float(os.environ.get("LIMIT", 15))):
     """As internal/bench: the median over samples that other processes did not disturb."""
     for _ in range(3):
         f()
