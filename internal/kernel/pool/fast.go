@@ -6,6 +6,8 @@ import (
 	"unsafe"
 
 	"github.com/stheno-ml/stheno/internal/kernel/cpu"
+	"github.com/stheno-ml/stheno/internal/kernel/gemm"
+	"github.com/stheno-ml/stheno/internal/kernel/layout"
 	"github.com/stheno-ml/stheno/internal/kernel/window"
 )
 
@@ -72,9 +74,10 @@ type pass struct {
 	places       unsafe.Pointer // [as the outputs], a byte each
 	factors      unsafe.Pointer // [P, Q]
 	down, across window.Axis
-	dstW, srcW   int // width of result and source
-	pitch        int // elements from one pixel of the result to the next
-	srcPitch     int // elements from one pixel of the source to the next
+	dstW, srcW   int  // width of result and source
+	pitch        int  // elements from one pixel of the result to the next
+	srcPitch     int  // elements from one pixel of the source to the next
+	stream       bool // the result, whose pixels lie side by side, is too large for the cache
 }
 
 // run does rows lo to hi−1 and gives the first channel that it did not do.
@@ -114,6 +117,13 @@ func (k *pass) channels(lo, hi, from, to int, wide bool, segs []window.Segment) 
 	if k.down.Backward {
 		c.sideStep = k.across.Advance() * unit
 	}
+	// Rows of such a result are made in a buffer and go past the cache as a whole.
+	var made []float32
+	if k.stream && to-from == k.s.C {
+		buf := gemm.Borrow[float32](k.dstW * k.s.C)
+		defer buf.Return()
+		made = buf.Data
+	}
 	for i := lo; i < hi; i++ {
 		image, at := i/k.down.Size, i%k.down.Size
 		r := k.down.At(at)
@@ -131,7 +141,14 @@ func (k *pass) channels(lo, hi, from, to int, wide bool, segs []window.Segment) 
 		case k.factors != nil:
 			c.side = unsafe.Add(k.factors, at*k.dstW*unit)
 		}
+		if made == nil {
+			exec(k.do, wide, &c)
+			continue
+		}
+		result := c.dst
+		c.dst = address(made)
 		exec(k.do, wide, &c)
+		layout.Stream(unsafe.Slice((*float32)(result), len(made)), made)
 	}
 }
 
@@ -160,7 +177,7 @@ func (k *maxBackward[T, I]) fast(lo, hi int) int {
 	if !bytes[I]() {
 		return 0
 	}
-	p := pass{do: doMaxGrad, s: &k.s, dst: address(k.dx), src: address(k.dy), places: address(k.arg), down: k.s.down(true), across: k.s.across(true), dstW: k.s.W, srcW: k.s.Q, pitch: k.s.C, srcPitch: k.s.pitch()}
+	p := pass{do: doMaxGrad, s: &k.s, dst: address(k.dx), src: address(k.dy), places: address(k.arg), down: k.s.down(true), across: k.s.across(true), dstW: k.s.W, srcW: k.s.Q, pitch: k.s.C, srcPitch: k.s.pitch(), stream: len(k.dx) >= layout.Past}
 	return p.run(lo, hi)
 }
 
