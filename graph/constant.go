@@ -6,6 +6,7 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/stheno-ml/stheno/internal/exec"
+	"github.com/stheno-ml/stheno/internal/memory"
 )
 
 // setAside takes out of the program what is computed from constants alone: it is run once, before the first
@@ -47,7 +48,7 @@ func (t *Tape) settle(ctx context.Context) error {
 		return nil
 	}
 	for _, i := range t.prog.aside {
-		i.call.Scratch = exec.AlignedBytes(i.needs)
+		i.call.Scratch = memory.Slice[byte](i.needs)
 		if err := i.exec(); err != nil {
 			return errors.Wrapf(err, "tape: %s", i.where())
 		}

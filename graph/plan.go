@@ -9,6 +9,7 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/stheno-ml/stheno/internal/exec"
+	"github.com/stheno-ml/stheno/internal/memory"
 )
 
 // buffer is a stretch of the arena that is in use from one instruction to another. Several values share one
@@ -203,7 +204,7 @@ func bestGap(placed []*buffer, b *buffer) int {
 
 // bind allocates the arena and points every call at its memory.
 func (p *program) bind() ([]byte, error) {
-	arena := exec.AlignedBytes(p.arena)
+	arena := memory.Slice[byte](p.arena)
 	all := append(p.aside[:len(p.aside):len(p.aside)], p.instrs...)
 	for _, i := range all {
 		for _, v := range i.results() {

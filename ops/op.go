@@ -14,6 +14,7 @@ import (
 	_ "go4.org/unsafe/assume-no-moving-gc" // its newest version, or Gorgonia stops the program at start-up on a current Go
 
 	"github.com/stheno-ml/stheno/internal/exec"
+	"github.com/stheno-ml/stheno/internal/memory"
 )
 
 // Node is a value in a Gorgonia graph.
@@ -234,7 +235,7 @@ func (o *op) do(result gorgonia.Value, out exec.Array, in []gorgonia.Value) (gor
 	defer func() { o.call.Out = kept }()
 	scratch := o.call.Scratch
 	if n := o.ScratchBytes(&o.call); n > len(scratch) {
-		scratch = exec.AlignedBytes(n)
+		scratch = memory.Slice[byte](n)
 	}
 	o.call.Scratch = scratch
 	err := o.run(&o.call)

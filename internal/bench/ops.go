@@ -11,6 +11,7 @@ import (
 	"github.com/stheno-ml/stheno/internal/kernel/gemm"
 	"github.com/stheno-ml/stheno/internal/kernel/norm"
 	"github.com/stheno-ml/stheno/internal/kernel/pool"
+	"github.com/stheno-ml/stheno/internal/memory"
 )
 
 // Convolution is a shape that is measured. With Transposed, the layer maps [N, K, P, Q] to [N, C, H, W]: its
@@ -147,7 +148,7 @@ func groups() []group {
 
 func numbers(n int) []float32 {
 	rng := rand.New(rand.NewPCG(1, uint64(n)))
-	x := make([]float32, n)
+	x := memory.Slice[float32](n) // as the tape has its arena
 	for i := range x {
 		x[i] = float32(rng.NormFloat64())
 	}
@@ -155,7 +156,7 @@ func numbers(n int) []float32 {
 }
 
 func products(name string, m, n, k int) []work {
-	a, b, c := numbers(m*k), numbers(k*n), make([]float32, m*n)
+	a, b, c := numbers(m*k), numbers(k*n), memory.Slice[float32](m*n)
 	flops, bytes := 2*float64(m)*float64(n)*float64(k), 4*float64(m*k+k*n+m*n)
 	road := cpu.Current().String()
 	return []work{
@@ -184,11 +185,11 @@ func (c Convolution) passes() []work {
 		PadTop: c.PadH, PadLeft: c.PadW, DilationH: 1, DilationW: 1, Groups: c.Groups}
 	x, y := numbers(c.N*c.H*c.H*c.C), numbers(c.N*p*q*c.K)
 	w := numbers(c.K * c.C / c.Groups * c.R * c.S)
-	dx, dy, dw := make([]float32, len(x)), make([]float32, len(y)), make([]float32, len(w))
+	dx, dy, dw := memory.Slice[float32](len(x)), memory.Slice[float32](len(y)), memory.Slice[float32](len(w))
 	bytes := 4 * float64(len(x)+len(y)+len(w))
 	forward, inputGrad := c.passNames()
 	ws := func(pass conv2d.Pass) []float32 {
-		return make([]float32, largest(func() int { return conv2d.Workspace[float32](&s, pass) }))
+		return memory.Slice[float32](largest(func() int { return conv2d.Workspace[float32](&s, pass) }))
 	}
 	f, g, h := ws(conv2d.PassForward), ws(conv2d.PassInputGrad), ws(conv2d.PassWeightGrad)
 	return []work{
@@ -214,7 +215,7 @@ func batchNorms(relu bool) []work {
 	const c, rows = 64, 8 * 56 * 56
 	s := norm.Shape{Outer: rows, C: c, Inner: 1}
 	x, dy := numbers(rows*c), numbers(rows*c)
-	y, dx := make([]float32, rows*c), make([]float32, rows*c)
+	y, dx := memory.Slice[float32](rows*c), memory.Slice[float32](rows*c)
 	gamma, beta := numbers(c), numbers(c)
 	mean, variance, sumG, sumGX := make([]float32, c), make([]float32, c), make([]float32, c), make([]float32, c)
 	name, post, mask := "bn_64_56", norm.Post[float32]{}, norm.Mask[float32]{}
@@ -238,8 +239,8 @@ func maxPools() []work {
 	s := pool.Shape{N: 8, H: 112, W: 112, C: 64, R: 3, S: 3, P: 56, Q: 56, StrideH: 2, StrideW: 2, PadTop: 1, PadLeft: 1, DilationH: 1, DilationW: 1}
 	x := numbers(8 * 112 * 112 * 64)
 	n := 8 * 56 * 56 * 64
-	y, dy, arg := make([]float32, n), numbers(n), make([]uint8, n)
-	dx := make([]float32, len(x))
+	y, dy, arg := memory.Slice[float32](n), numbers(n), memory.Slice[uint8](n)
+	dx := memory.Slice[float32](len(x))
 	size := float64(4 * len(x))
 	pool.MaxForward(y, arg, x, s)
 	road := cpu.Current().String()

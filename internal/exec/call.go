@@ -5,6 +5,8 @@ import (
 
 	"github.com/pkg/errors"
 	"gorgonia.org/tensor"
+
+	"github.com/stheno-ml/stheno/internal/memory"
 )
 
 // Call is one execution of an op: inputs in argument order, the output to fill, and scratch memory of the
@@ -98,22 +100,12 @@ func Scratch[T Element](c *Call, n int) []T {
 }
 
 // Align is the boundary, in bytes, on which arrays and pieces of scratch start: a cache line.
-const Align = 64
+const Align = memory.Line
 
 // ScratchSize is the bytes that Scratch takes for n elements.
 func ScratchSize[T Element](n int) int {
 	var zero T
 	return (n*int(unsafe.Sizeof(zero)) + Align - 1) &^ (Align - 1)
-}
-
-// AlignedBytes makes n bytes that start on an Align boundary.
-func AlignedBytes(n int) []byte {
-	if n == 0 {
-		return nil
-	}
-	b := make([]byte, n+Align)
-	skip := -uintptr(unsafe.Pointer(&b[0])) & (Align - 1)
-	return b[skip : int(skip)+n : int(skip)+n]
 }
 
 // OnFloat runs the form of a kernel that fits the type of the first float operand of the call.

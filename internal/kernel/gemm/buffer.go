@@ -4,6 +4,8 @@ import (
 	"math/bits"
 	"sync"
 	"unsafe"
+
+	"github.com/stheno-ml/stheno/internal/memory"
 )
 
 func isFloat32[T Float]() bool {
@@ -49,12 +51,7 @@ func Borrow[T Float](n int) *Buffer[T] {
 		return b
 	}
 	s.mu.Unlock()
-	const line = 64
-	d := make([]T, 1<<class+line)
-	for uintptr(unsafe.Pointer(&d[0]))%line != 0 {
-		d = d[1:]
-	}
-	return &Buffer[T]{Data: d[:n], class: class}
+	return &Buffer[T]{Data: memory.Slice[T](1 << class)[:n], class: class}
 }
 
 // Return hands the buffer back; it must not be used afterwards.
