@@ -12,14 +12,16 @@ import (
 	"github.com/stheno-ml/stheno/internal/exec"
 )
 
-// profile adds up the time that each instruction takes. A nil profile measures nothing.
+// profile adds up the time that each instruction takes. A nil profile measures nothing. The first run, in which
+// memory is touched for the first time, counts only until there is a second.
 type profile struct {
 	took []time.Duration
-	runs []int
+	runs []int // as many as took adds up
+	warm []bool
 }
 
 func newProfile(instrs int) *profile {
-	return &profile{took: make([]time.Duration, instrs), runs: make([]int, instrs)}
+	return &profile{took: make([]time.Duration, instrs), runs: make([]int, instrs), warm: make([]bool, instrs)}
 }
 
 func (p *profile) start() time.Time {
@@ -30,10 +32,15 @@ func (p *profile) start() time.Time {
 }
 
 func (p *profile) stop(k int, start time.Time) {
-	if p != nil {
-		p.took[k] += time.Since(start)
-		p.runs[k]++
+	if p == nil {
+		return
 	}
+	took := time.Since(start)
+	if p.runs[k] == 1 && !p.warm[k] {
+		p.took[k], p.runs[k], p.warm[k] = 0, 0, true
+	}
+	p.took[k] += took
+	p.runs[k]++
 }
 
 // ProfileRow is what one op cost, over one instruction or over all of its kind.
@@ -46,7 +53,8 @@ type ProfileRow struct {
 	Bytes int64         // read and written, each operand once
 }
 
-// Profile is one row an instruction in the order of the program, averaged over the runs so far.
+// Profile is one row an instruction in the order of the program, averaged over the runs so far but
+// the first, if there were more.
 // It is empty unless the tape was compiled with Options.Profile.
 func (t *Tape) Profile() []ProfileRow {
 	if t.profile == nil || t.prog == nil {
