@@ -9,7 +9,7 @@ import (
 
 const (
 	bandPixels   = 448      // output pixels that are summed in registers before a sum goes back to memory
-	leastPixels  = 96       // the same at least, however many channels a pixel has
+	leastPixels  = 192      // the same at least, however many channels a pixel has
 	cachedPixels = 224      // rows of half a panel that stay in the first-level cache
 	copiedPixels = 128      // the most of a picture that could be read as it lies but is copied
 	bandSize     = 64 << 10 // elements of a band: it stays in the second-level cache
@@ -35,6 +35,7 @@ type weightGrad[T Float] struct {
 	lane    int // input channels that lie together in a band: [block/lane][row][column][lane]
 	share   int // input channels a task
 	across  int // panels a task
+	joined  int // output rows whose pixels follow each other in the band: one run; 1 where rows stand apart
 }
 
 func newWeightGrad[T Float](s *Shape) weightGrad[T] {
@@ -49,10 +50,10 @@ func newWeightGrad[T Float](s *Shape) weightGrad[T] {
 	}
 	t.band = t.view.band()
 	t.source = banded
-	pixelsAtOnce, limit := bandPixels, bandSize
+	pixelsAtOnce := bandPixels
 	if t.view.plain(s.H, s.W) {
 		t.source = pixels
-		pixelsAtOnce, limit = min(bandPixels, max(leastPixels, bandSize/t.cg)), 2*bandSize
+		pixelsAtOnce = min(bandPixels, max(leastPixels, bandSize/t.cg))
 	}
 	lines := s.N * s.P
 	t.step = max(1, min(maxBandRows, lines, pixelsAtOnce/s.Q))
@@ -62,7 +63,7 @@ func newWeightGrad[T Float](s *Shape) weightGrad[T] {
 	t.parts = par.Chunks(lines, t.lines)
 	t.step = par.Chunks(t.lines, par.Chunks(t.lines, t.step))
 	size := t.band.rows(t.view, t.step) * t.band.width
-	blocks := par.Chunks(size*t.cg, limit)
+	blocks := par.Chunks(size*t.cg, bandSize)
 	t.block = min(t.cg, (par.Chunks(t.cg, blocks)+15)&^15)
 	// Sixteen channels of a pixel fill a cache line, which as many rows of the product share. The band is copied
 	// so even where the picture could be read as it lies, since its pixels are far apart.
@@ -71,6 +72,13 @@ func newWeightGrad[T Float](s *Shape) weightGrad[T] {
 		t.lane, t.source = laneBlock, banded
 		if t.view.plain(s.H, s.W) { // the copy, what it is copied from and what comes next share the second-level cache
 			t.step = max(1, min(t.step, copiedPixels/s.Q))
+		}
+	}
+	t.joined = 1
+	if t.band.span == 1 && t.band.stepH == 1 {
+		t.joined = s.P
+		if t.band.height == 1 { // so do pictures
+			t.joined = lines
 		}
 	}
 	// Tasks share out the parts; if these are few, the panels. Where a band would be copied in many blocks of
@@ -138,7 +146,7 @@ func (t *weightGrad[T]) sum(part, g, j0, r0, r1, c0 int, buf, columns []T) {
 	size := len(v.taps) * t.cg * panel
 	cw := min(t.block, t.cg-c0)
 	var starts bandStarts
-	tile := gemm.Tile[T]{Len: v.q, RowA: 1, HalfB: gemm.Half, RowC: panel}
+	tile := gemm.Tile[T]{RowA: 1, HalfB: gemm.Half, RowC: panel}
 	if t.source == pixels {
 		cx := t.groups * t.cg
 		buf = t.x[r0*v.q*cx+g*t.cg+c0:]
@@ -179,8 +187,11 @@ func (t *weightGrad[T]) sum(part, g, j0, r0, r1, c0 int, buf, columns []T) {
 			tile.Next, later = later, nil
 		}
 		sums := t.partial[((part*t.groups+g)*n+j)*size:][:size]
-		for r := r0; r < r1; r += lines {
-			last := min(r+lines, r1)
+		for r, last := r0, 0; r < r1; r = last {
+			last = min(r+lines, r1)
+			if t.joined > 1 {
+				last = min(last, r+t.joined-r%t.joined)
+			}
 			tile.Add = r0 > part*t.lines || r > r0
 			for k := j * panel; k < min((j+1)*panel, t.kg); k += width {
 				tile.Cols = min(width, t.kg-k)
@@ -219,7 +230,10 @@ func (t *weightGrad[T]) spans(tile gemm.Tile[T], sums, buf []T, starts *bandStar
 	step := tile.StepA
 	for c := 0; c < cw; c += t.lane {
 		w := min(t.lane, cw-c)
-		tile.Offs = starts.of(w, t.lane)[r0:r1]
+		tile.Offs, tile.Len = starts.of(w, t.lane)[r0:r1], t.view.q
+		if t.joined > 1 {
+			tile.Offs, tile.Len = tile.Offs[:1], (r1-r0)*t.view.q
+		}
 		if t.source == banded {
 			tile.StepA = step * w
 		}
