@@ -65,10 +65,15 @@ func newWeightGrad[T Float](s *Shape) weightGrad[T] {
 	size := t.band.rows(t.view, t.step) * t.band.width
 	blocks := par.Chunks(size*t.cg, bandSize)
 	t.block = min(t.cg, (par.Chunks(t.cg, blocks)+15)&^15)
-	// Sixteen channels of a pixel fill a cache line, which as many rows of the product share. The band is copied
-	// so even where the picture could be read as it lies, since its pixels are far apart.
+	// AVX2 reads a line of the picture for six rows of the product at a time, and comes back for it. Where pixels
+	// clash in the caches it is gone by then: sixteen channels, a line, are copied together, even of a picture
+	// that could be read as it lies.
 	t.lane = t.block
-	if cpu.Current() == cpu.AVX2 && t.cg >= laneBlock && t.cg%8 == 0 {
+	apart := t.band.stepW * t.block
+	if t.source == pixels {
+		apart = s.C
+	}
+	if cpu.Current() == cpu.AVX2 && gemm.Clash[T](apart) {
 		t.lane, t.source = laneBlock, banded
 		if t.view.plain(s.H, s.W) { // the copy, what it is copied from and what comes next share the second-level cache
 			t.step = max(1, min(t.step, copiedPixels/s.Q))
