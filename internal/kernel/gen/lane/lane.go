@@ -316,8 +316,28 @@ func Done() {
 	RET()
 }
 
-// ScaleWhere multiplies the lanes of v where v pred b by the float at s, in place.
-func (w Width) ScaleWhere(pred uint8, v Vec, b Op, s Mem) {
+// Once is the float at m for use in every lane, many times: AVX2 reads it here, AVX-512 where it is used.
+func (w Width) Once(m Mem) Op {
+	if w == AVX512 {
+		return m
+	}
+	v := YMM()
+	VBROADCASTSS(m, v)
+	return v
+}
+
+// all is the float in every lane of a vector.
+func (w Width) all(f Op) Vec {
+	if v, ok := f.(Vec); ok {
+		return v
+	}
+	v := w.New()
+	VBROADCASTSS(f, v)
+	return v
+}
+
+// ScaleWhere multiplies the lanes of v where v pred b by the float s, in place.
+func (w Width) ScaleWhere(pred uint8, v Vec, b, s Op) {
 	if w == AVX512 {
 		k := K()
 		VCMPPS(U8(pred), b, v, k)
@@ -326,23 +346,20 @@ func (w Width) ScaleWhere(pred uint8, v Vec, b Op, s Mem) {
 	}
 	m, p := YMM(), YMM()
 	VCMPPS(U8(pred), b, v, m)
-	VBROADCASTSS(s, p)
-	VMULPS(p, v, p)
+	VMULPS(w.all(s), v, p)
 	VBLENDVPS(m, p, v, v)
 }
 
-// Activate multiplies the lanes of v that are not above 0 by the float at slope, after raising v to the float at lo:
+// Activate multiplies the lanes of v that are not above 0 by the float slope, after raising v to the float lo:
 // with a slope of 0, lo must be 0 too, or −Inf would become NaN; with another slope it is −Inf. NaN stays NaN.
-func (w Width) Activate(v Vec, slope, lo Mem) {
-	t := w.New()
-	VBROADCASTSS(lo, t)
-	VMAXPS(v, t, v) // where one is NaN, the operand named first
+func (w Width) Activate(v Vec, slope, lo Op) {
+	VMAXPS(v, w.all(lo), v) // where one is NaN, the operand named first
 	w.ScaleWhere(LE, v, Const(0), slope)
 }
 
-// ScaleWhere2 multiplies the lanes of v where a pred b by the float at factor, in place, and keeps of the products the
-// bits that are set at keep: with a factor of 0 none, or infinity would become NaN.
-func (w Width) ScaleWhere2(pred uint8, a Vec, b Op, v Vec, factor, keep Mem) {
+// ScaleWhere2 multiplies the lanes of v where a pred b by the float factor, in place, and keeps of the products the
+// bits that are set in keep: with a factor of 0 none, or infinity would become NaN.
+func (w Width) ScaleWhere2(pred uint8, a Vec, b Op, v Vec, factor, keep Op) {
 	if w == AVX512 {
 		k := K()
 		VCMPPS(U8(pred), b, a, k)
@@ -350,11 +367,9 @@ func (w Width) ScaleWhere2(pred uint8, a Vec, b Op, v Vec, factor, keep Mem) {
 		VANDPS_BCST(keep, v, k, v)
 		return
 	}
-	m, p, q := YMM(), YMM(), YMM()
+	m, p := YMM(), YMM()
 	VCMPPS(U8(pred), b, a, m)
-	VBROADCASTSS(factor, p)
-	VBROADCASTSS(keep, q)
-	VMULPS(p, v, p)
-	VANDPS(q, p, p)
+	VMULPS(w.all(factor), v, p)
+	VANDPS(w.all(keep), p, p)
 	VBLENDVPS(m, p, v, v)
 }

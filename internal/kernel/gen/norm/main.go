@@ -226,9 +226,8 @@ func (m maskKind) arrays() []int {
 }
 
 // gradient is dy of a row behind the mask; d is x − mean of that row, where the mask is worked out from it.
-func (k *kernel) gradient(kind maskKind, r int, d, scale, shift Vec) Vec {
+func (k *kernel) gradient(kind maskKind, r int, d, scale, shift Vec, slope, keep Op) Vec {
 	g := k.at(dy, r)
-	slope, keep := Mem{Base: k.c, Disp: callSlope}, Mem{Base: k.c, Disp: callKeep}
 	switch kind {
 	case fromY:
 		k.w.ScaleWhere2(LE, k.at(mask, r), Const(0), g, slope, keep)
@@ -253,9 +252,10 @@ func gradStats(w Width, name string, kind maskKind) {
 		if kind == fromX {
 			sc, sh = k.param(scale), k.param(shift)
 		}
+		slope, keep := k.closed(kind)
 		for r := range rows {
 			d := w.Sub(k.at(x, r), m)
-			g := k.gradient(kind, r, d, sc, sh)
+			g := k.gradient(kind, r, d, sc, sh, slope, keep)
 			VADDPS(g, s, s)
 			w.AddMul(q, g, d)
 		}
@@ -269,6 +269,14 @@ func gradStats(w Width, name string, kind maskKind) {
 	})
 }
 
+// closed is by what, and by which bits, a gradient passes where the mask is closed.
+func (k *kernel) closed(kind maskKind) (slope, keep Op) {
+	if kind == noMask {
+		return nil, nil
+	}
+	return k.w.Once(Mem{Base: k.c, Disp: callSlope}), k.w.Once(Mem{Base: k.c, Disp: callKeep})
+}
+
 // normalize is y = act((x−mean)·scale + shift + add).
 func normalize(w Width, name string, adds, act bool) {
 	arrays := []int{y, x}
@@ -277,13 +285,17 @@ func normalize(w Width, name string, adds, act bool) {
 	}
 	emit(w, name, "normalises rows", 3, arrays, []int{mean, scale, shift}, false, y, func(k *kernel, rows int) {
 		m, s, t := k.param(mean), k.param(scale), k.param(shift)
+		var slope, lo Op
+		if act {
+			slope, lo = w.Once(Mem{Base: k.c, Disp: callSlope}), w.Once(Mem{Base: k.c, Disp: callLo})
+		}
 		for r := range rows {
 			v := w.MulAdd(w.Sub(k.at(x, r), m), s, t)
 			if adds {
 				v = w.Add(v, k.at(add, r))
 			}
 			if act {
-				w.Activate(v, Mem{Base: k.c, Disp: callSlope}, Mem{Base: k.c, Disp: callLo})
+				w.Activate(v, slope, lo)
 			}
 			k.store(v, k.arrays[y].row(r))
 		}
@@ -312,12 +324,13 @@ func inputGrad(w Width, name string, kind maskKind, split, frozen bool) {
 		for _, i := range params {
 			p[i] = k.param(i)
 		}
+		slope, keep := k.closed(kind)
 		for r := range rows {
 			var d Vec
 			if p[mean] != nil {
 				d = w.Sub(k.at(x, r), p[mean])
 			}
-			g := k.gradient(kind, r, d, p[scale], p[shift])
+			g := k.gradient(kind, r, d, p[scale], p[shift], slope, keep)
 			var v Vec
 			if frozen {
 				v = w.Mul(g, p[gradA])
