@@ -61,7 +61,7 @@ func (p *product[T]) choose() (pieces int) {
 		p.band.stepW == v.stepW && !gemm.Clash[T](v.stepW*p.cg):
 		lines := p.n * v.p
 		step := min(lines, maxBandRows, max(1, bandPixels/v.q))
-		for step > 1 && (p.band.rows(v, step)*p.band.width*p.cg > bandSize || par.Chunks(lines, step) < 16 && step*v.q*depth*p.kg > 1<<22) {
+		for step > 1 && (p.band.rows(v, step)*p.band.width*p.cg > bandSize || par.Chunks(lines, step) < 32 && step*v.q*depth*p.kg > 1<<22) {
 			step = (step + 1) / 2
 		}
 		if p.band.rows(v, step)*p.band.width*p.cg <= 2*bandSize {
