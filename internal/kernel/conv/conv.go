@@ -107,6 +107,9 @@ func weightGradients[T Float](s *Shape, dw, db, dy, x []T, ws []T) {
 		return
 	}
 	t.x, t.dy, t.dw, t.partial = x, dy, dw, ws[:t.workspace()]
+	if t.turned {
+		t.x, t.dy = dy, x
+	}
 	if db != nil {
 		sums := gemm.Borrow[float64](t.parts * s.K)
 		t.bias = sums.Data

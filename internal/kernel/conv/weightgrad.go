@@ -5,6 +5,7 @@ import (
 	"github.com/stheno-ml/stheno/internal/kernel/gemm"
 	"github.com/stheno-ml/stheno/internal/kernel/norm"
 	"github.com/stheno-ml/stheno/internal/kernel/par"
+	"github.com/stheno-ml/stheno/internal/kernel/vec"
 )
 
 const (
@@ -29,16 +30,31 @@ type weightGrad[T Float] struct {
 	partial []T       // [part][group][panel][tap][cg][32]
 	bias    []float64 // [part][K]: Σ dy; nil where it is not wanted
 	parts   int
-	lines   int // output rows a part
-	step    int // output rows a band
-	block   int // input channels a band
-	lane    int // input channels that lie together in a band: [block/lane][row][column][lane]
-	share   int // input channels a task
-	across  int // panels a task
-	joined  int // output rows whose pixels follow each other in the band: one run; 1 where rows stand apart
+	lines   int  // output rows a part
+	step    int  // output rows a band
+	block   int  // input channels a band
+	lane    int  // input channels that lie together in a band: [block/lane][row][column][lane]
+	share   int  // input channels a task
+	across  int  // panels a task
+	joined  int  // output rows whose pixels follow each other in the band: one run; 1 where rows stand apart
+	turned  bool // x and dy have changed places: the result is [C, K]
 }
 
+// newWeightGrad plans the gradient. AVX2 packs the columns, which is worth it for the narrower of two pictures: where
+// pixel meets pixel alone, x and dy may change places.
 func newWeightGrad[T Float](s *Shape) weightGrad[T] {
+	pl := planOf(s)
+	if cpu.Current() != cpu.AVX2 || s.Groups > 1 || s.K < 2*s.C || !pl.forward.plain(s.H, s.W) {
+		return planWeightGrad[T](s)
+	}
+	r := *s
+	r.C, r.K = s.K, s.C
+	t := planWeightGrad[T](&r)
+	t.turned = true
+	return t
+}
+
+func planWeightGrad[T Float](s *Shape) weightGrad[T] {
 	pl := planOf(s)
 	t := weightGrad[T]{s: *s}
 	t.product = product[T]{
@@ -119,6 +135,10 @@ func (t *weightGrad[T]) workspace() int { return t.parts * PackedSize(&t.s) }
 
 func (t *weightGrad[T]) run() {
 	par.For(t.tasks(), 1, *t)
+	if t.turned {
+		par.For(t.cg, max(1, 1<<12/t.kg), addTurned[T]{*t})
+		return
+	}
 	par.For(t.groups*par.Chunks(t.kg, 8), max(1, 1<<12/(t.cg*t.s.R*t.s.S)), addParts[T]{*t})
 }
 
@@ -135,8 +155,12 @@ func (t *weightGrad[T]) Run(lo, hi int) {
 			for c0 := first; c0 < min(first+t.share, t.cg); c0 += t.block {
 				t.sum(part, g, j0, r0, r1, c0, buf.Data, columns.Data)
 			}
-			if t.bias != nil && first == 0 {
-				t.sumBias(part, g, j0, r0, r1)
+			switch {
+			case t.bias == nil:
+			case t.turned && j0 == 0:
+				t.sumBias(t.x, t.cg, part, 0, first, min(first+t.share, t.cg), r0, r1)
+			case !t.turned && first == 0:
+				t.sumBias(t.dy, t.groups*t.kg, part, g*t.kg, j0*panel, min((j0+t.across)*panel, t.kg), r0, r1)
 			}
 		}
 	}
@@ -212,14 +236,14 @@ func (t *weightGrad[T]) sum(part, g, j0, r0, r1, c0 int, buf, columns []T) {
 	}
 }
 
-// sumBias adds what output rows r0… contribute to the gradient of the bias, while they are in the cache.
-func (t *weightGrad[T]) sumBias(part, g, j0, r0, r1 int) {
-	channels := t.groups * t.kg
+// sumBias adds what output rows r0… of dy, of so many channels, contribute to the gradient of the bias of channels k0…
+// of those from first on, while they are in the cache.
+func (t *weightGrad[T]) sumBias(dy []T, channels, part, first, k0, k1, r0, r1 int) {
 	var sums [maxBias]float64
-	for k := j0 * panel; k < min((j0+t.across)*panel, t.kg); k += maxBias {
-		n := min(maxBias, min((j0+t.across)*panel, t.kg)-k)
-		norm.Columns(sums[:n], t.dy[r0*t.view.q*channels+g*t.kg+k:], (r1-r0)*t.view.q, channels)
-		to := t.bias[part*channels+g*t.kg+k:][:n]
+	for k := k0; k < k1; k += maxBias {
+		n := min(maxBias, k1-k)
+		norm.Columns(sums[:n], dy[r0*t.view.q*channels+first+k:], (r1-r0)*t.view.q, channels)
+		to := t.bias[part*channels+first+k:][:n]
 		for i, v := range sums[:n] {
 			if r0 > part*t.lines {
 				v += to[i]
@@ -301,6 +325,23 @@ func (t *addParts[T]) Run(lo, hi int) {
 					sum += src[at+r+p*next]
 				}
 				dst[r*len(positions)+e] = sum
+			}
+		}
+	}
+}
+
+// addTurned does the same where x and dy have changed places; items are output channels.
+type addTurned[T Float] struct{ weightGrad[T] }
+
+func (t *addTurned[T]) Run(lo, hi int) {
+	next := PackedSize(&t.s)
+	for k := lo; k < hi; k++ {
+		for c := 0; c < t.kg; c += panel {
+			dst := t.dw[k*t.kg+c : k*t.kg+min(c+panel, t.kg)]
+			src := t.partial[(c/panel*t.cg+k)*panel:]
+			copy(dst, src)
+			for p := 1; p < t.parts; p++ {
+				vec.Add(dst, dst, src[p*next:][:len(dst)])
 			}
 		}
 	}

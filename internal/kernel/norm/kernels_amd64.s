@@ -17,15 +17,16 @@ statsAVX26:
 	LEAQ (DX)(CX*2), BX
 	ADDQ CX, BX
 	MOVQ 128(AX), SI
-	MOVQ 16(AX), DI
+	XORQ DI, DI
+	MOVQ 16(AX), R8
 
 statsAVX26vector:
-	CMPQ         DI, $0x00000008
+	CMPQ         R8, $0x00000008
 	JL           statsAVX26tail
-	VMOVUPS      (SI), Y0
-	VMOVUPS      64(SI), Y1
-	VMOVUPS      32(SI), Y2
-	VMOVUPS      96(SI), Y3
+	VMOVUPS      (SI)(DI*4), Y0
+	VMOVUPS      64(SI)(DI*4), Y1
+	VMOVUPS      32(SI)(DI*4), Y2
+	VMOVUPS      96(SI)(DI*4), Y3
 	VMOVUPS      (DX), Y4
 	VCVTPS2PD    X4, Y5
 	VADDPD       Y5, Y0, Y0
@@ -74,29 +75,26 @@ statsAVX26vector:
 	VCVTPS2PD    X4, Y4
 	VADDPD       Y4, Y2, Y2
 	VFMADD231PD  Y4, Y4, Y3
-	VMOVUPD      Y0, (SI)
-	VMOVUPD      Y1, 64(SI)
-	VMOVUPD      Y2, 32(SI)
-	VMOVUPD      Y3, 96(SI)
+	VMOVUPD      Y0, (SI)(DI*4)
+	VMOVUPD      Y1, 64(SI)(DI*4)
+	VMOVUPD      Y2, 32(SI)(DI*4)
+	VMOVUPD      Y3, 96(SI)(DI*4)
 	ADDQ         $0x00000020, DX
 	ADDQ         $0x00000020, BX
-	ADDQ         24(AX), SI
-	ADDQ         24(AX), SI
-	ADDQ         24(AX), SI
-	ADDQ         24(AX), SI
-	SUBQ         $0x00000008, DI
+	ADDQ         24(AX), DI
+	SUBQ         $0x00000008, R8
 	JMP          statsAVX26vector
 
 statsAVX26tail:
-	TESTQ        DI, DI
+	TESTQ        R8, R8
 	JZ           statsAVX26next
-	LEAQ         laneFirst<>+0(SB), R8
-	NEGQ         DI
-	VMOVUPS      32(R8)(DI*4), Y0
-	VMOVUPS      (SI), Y1
-	VMOVUPS      64(SI), Y2
-	VMOVUPS      32(SI), Y3
-	VMOVUPS      96(SI), Y4
+	LEAQ         laneFirst<>+0(SB), R9
+	NEGQ         R8
+	VMOVUPS      32(R9)(R8*4), Y0
+	VMOVUPS      (SI)(DI*4), Y1
+	VMOVUPS      64(SI)(DI*4), Y2
+	VMOVUPS      32(SI)(DI*4), Y3
+	VMOVUPS      96(SI)(DI*4), Y4
 	VMASKMOVPS   (DX), Y0, Y5
 	VCVTPS2PD    X5, Y6
 	VADDPD       Y6, Y1, Y1
@@ -145,10 +143,10 @@ statsAVX26tail:
 	VCVTPS2PD    X0, Y0
 	VADDPD       Y0, Y3, Y3
 	VFMADD231PD  Y0, Y0, Y4
-	VMOVUPD      Y1, (SI)
-	VMOVUPD      Y2, 64(SI)
-	VMOVUPD      Y3, 32(SI)
-	VMOVUPD      Y4, 96(SI)
+	VMOVUPD      Y1, (SI)(DI*4)
+	VMOVUPD      Y2, 64(SI)(DI*4)
+	VMOVUPD      Y3, 32(SI)(DI*4)
+	VMOVUPD      Y4, 96(SI)(DI*4)
 
 statsAVX26next:
 	ADDQ CX, 48(AX)
@@ -166,15 +164,16 @@ statsAVX21:
 	JL   statsAVX21done
 	MOVQ 48(AX), DX
 	MOVQ 128(AX), BX
-	MOVQ 16(AX), SI
+	XORQ SI, SI
+	MOVQ 16(AX), DI
 
 statsAVX21vector:
-	CMPQ         SI, $0x00000008
+	CMPQ         DI, $0x00000008
 	JL           statsAVX21tail
-	VMOVUPS      (BX), Y0
-	VMOVUPS      64(BX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      96(BX), Y3
+	VMOVUPS      (BX)(SI*4), Y0
+	VMOVUPS      64(BX)(SI*4), Y1
+	VMOVUPS      32(BX)(SI*4), Y2
+	VMOVUPS      96(BX)(SI*4), Y3
 	VMOVUPS      (DX), Y4
 	VCVTPS2PD    X4, Y5
 	VADDPD       Y5, Y0, Y0
@@ -183,28 +182,25 @@ statsAVX21vector:
 	VCVTPS2PD    X4, Y4
 	VADDPD       Y4, Y2, Y2
 	VFMADD231PD  Y4, Y4, Y3
-	VMOVUPD      Y0, (BX)
-	VMOVUPD      Y1, 64(BX)
-	VMOVUPD      Y2, 32(BX)
-	VMOVUPD      Y3, 96(BX)
+	VMOVUPD      Y0, (BX)(SI*4)
+	VMOVUPD      Y1, 64(BX)(SI*4)
+	VMOVUPD      Y2, 32(BX)(SI*4)
+	VMOVUPD      Y3, 96(BX)(SI*4)
 	ADDQ         $0x00000020, DX
-	ADDQ         24(AX), BX
-	ADDQ         24(AX), BX
-	ADDQ         24(AX), BX
-	ADDQ         24(AX), BX
-	SUBQ         $0x00000008, SI
+	ADDQ         24(AX), SI
+	SUBQ         $0x00000008, DI
 	JMP          statsAVX21vector
 
 statsAVX21tail:
-	TESTQ        SI, SI
+	TESTQ        DI, DI
 	JZ           statsAVX21next
-	LEAQ         laneFirst<>+0(SB), DI
-	NEGQ         SI
-	VMOVUPS      32(DI)(SI*4), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      64(BX), Y2
-	VMOVUPS      32(BX), Y3
-	VMOVUPS      96(BX), Y4
+	LEAQ         laneFirst<>+0(SB), R8
+	NEGQ         DI
+	VMOVUPS      32(R8)(DI*4), Y0
+	VMOVUPS      (BX)(SI*4), Y1
+	VMOVUPS      64(BX)(SI*4), Y2
+	VMOVUPS      32(BX)(SI*4), Y3
+	VMOVUPS      96(BX)(SI*4), Y4
 	VMASKMOVPS   (DX), Y0, Y0
 	VCVTPS2PD    X0, Y5
 	VADDPD       Y5, Y1, Y1
@@ -213,10 +209,10 @@ statsAVX21tail:
 	VCVTPS2PD    X0, Y0
 	VADDPD       Y0, Y3, Y3
 	VFMADD231PD  Y0, Y0, Y4
-	VMOVUPD      Y1, (BX)
-	VMOVUPD      Y2, 64(BX)
-	VMOVUPD      Y3, 32(BX)
-	VMOVUPD      Y4, 96(BX)
+	VMOVUPD      Y1, (BX)(SI*4)
+	VMOVUPD      Y2, 64(BX)(SI*4)
+	VMOVUPD      Y3, 32(BX)(SI*4)
+	VMOVUPD      Y4, 96(BX)(SI*4)
 
 statsAVX21next:
 	ADDQ CX, 48(AX)
@@ -263,12 +259,13 @@ gradStatsAVX26:
 	ADDQ CX, R8
 	MOVQ 80(AX), R9
 	MOVQ 128(AX), R10
-	MOVQ 16(AX), R11
+	XORQ R11, R11
+	MOVQ 16(AX), R12
 
 gradStatsAVX26vector:
-	CMPQ         R11, $0x00000008
+	CMPQ         R12, $0x00000008
 	JL           gradStatsAVX26tail
-	VMOVUPS      (R9), Y0
+	VMOVUPS      (R9)(R11*1), Y0
 	VXORPS       Y1, Y1, Y1
 	VXORPS       Y2, Y2, Y2
 	VMOVUPS      (DI), Y3
@@ -302,38 +299,34 @@ gradStatsAVX26vector:
 	VADDPS       Y3, Y1, Y1
 	VFMADD231PS  Y0, Y3, Y2
 	VCVTPS2PD    X1, Y0
-	VADDPD       (R10), Y0, Y0
-	VMOVUPD      Y0, (R10)
+	VADDPD       (R10)(R11*4), Y0, Y0
+	VMOVUPD      Y0, (R10)(R11*4)
 	VEXTRACTF128 $0x01, Y1, X0
 	VCVTPS2PD    X0, Y0
-	VADDPD       32(R10), Y0, Y0
-	VMOVUPD      Y0, 32(R10)
+	VADDPD       32(R10)(R11*4), Y0, Y0
+	VMOVUPD      Y0, 32(R10)(R11*4)
 	VCVTPS2PD    X2, Y0
-	VADDPD       64(R10), Y0, Y0
-	VMOVUPD      Y0, 64(R10)
+	VADDPD       64(R10)(R11*4), Y0, Y0
+	VMOVUPD      Y0, 64(R10)(R11*4)
 	VEXTRACTF128 $0x01, Y2, X0
 	VCVTPS2PD    X0, Y0
-	VADDPD       96(R10), Y0, Y0
-	VMOVUPD      Y0, 96(R10)
+	VADDPD       96(R10)(R11*4), Y0, Y0
+	VMOVUPD      Y0, 96(R10)(R11*4)
 	ADDQ         $0x00000020, BX
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x00000020, DI
 	ADDQ         $0x00000020, R8
-	ADDQ         24(AX), R9
-	ADDQ         24(AX), R10
-	ADDQ         24(AX), R10
-	ADDQ         24(AX), R10
-	ADDQ         24(AX), R10
-	SUBQ         $0x00000008, R11
+	ADDQ         24(AX), R11
+	SUBQ         $0x00000008, R12
 	JMP          gradStatsAVX26vector
 
 gradStatsAVX26tail:
-	TESTQ        R11, R11
+	TESTQ        R12, R12
 	JZ           gradStatsAVX26next
-	LEAQ         laneFirst<>+0(SB), R12
-	NEGQ         R11
-	VMOVUPS      32(R12)(R11*4), Y0
-	VMASKMOVPS   (R9), Y0, Y1
+	LEAQ         laneFirst<>+0(SB), R13
+	NEGQ         R12
+	VMOVUPS      32(R13)(R12*4), Y0
+	VMASKMOVPS   (R9)(R11*1), Y0, Y1
 	VXORPS       Y2, Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	VMASKMOVPS   (DI), Y0, Y4
@@ -367,19 +360,19 @@ gradStatsAVX26tail:
 	VADDPS       Y0, Y2, Y2
 	VFMADD231PS  Y1, Y0, Y3
 	VCVTPS2PD    X2, Y0
-	VADDPD       (R10), Y0, Y0
-	VMOVUPD      Y0, (R10)
+	VADDPD       (R10)(R11*4), Y0, Y0
+	VMOVUPD      Y0, (R10)(R11*4)
 	VEXTRACTF128 $0x01, Y2, X0
 	VCVTPS2PD    X0, Y0
-	VADDPD       32(R10), Y0, Y0
-	VMOVUPD      Y0, 32(R10)
+	VADDPD       32(R10)(R11*4), Y0, Y0
+	VMOVUPD      Y0, 32(R10)(R11*4)
 	VCVTPS2PD    X3, Y0
-	VADDPD       64(R10), Y0, Y0
-	VMOVUPD      Y0, 64(R10)
+	VADDPD       64(R10)(R11*4), Y0, Y0
+	VMOVUPD      Y0, 64(R10)(R11*4)
 	VEXTRACTF128 $0x01, Y3, X0
 	VCVTPS2PD    X0, Y0
-	VADDPD       96(R10), Y0, Y0
-	VMOVUPD      Y0, 96(R10)
+	VADDPD       96(R10)(R11*4), Y0, Y0
+	VMOVUPD      Y0, 96(R10)(R11*4)
 
 gradStatsAVX26next:
 	ADDQ DX, 64(AX)
@@ -405,12 +398,13 @@ gradStatsAVX21:
 	MOVQ 48(AX), SI
 	MOVQ 80(AX), DI
 	MOVQ 128(AX), R8
-	MOVQ 16(AX), R9
+	XORQ R9, R9
+	MOVQ 16(AX), R10
 
 gradStatsAVX21vector:
-	CMPQ         R9, $0x00000008
+	CMPQ         R10, $0x00000008
 	JL           gradStatsAVX21tail
-	VMOVUPS      (DI), Y0
+	VMOVUPS      (DI)(R9*1), Y0
 	VXORPS       Y1, Y1, Y1
 	VXORPS       Y2, Y2, Y2
 	VMOVUPS      (SI), Y3
@@ -419,36 +413,32 @@ gradStatsAVX21vector:
 	VADDPS       Y3, Y1, Y1
 	VFMADD231PS  Y0, Y3, Y2
 	VCVTPS2PD    X1, Y0
-	VADDPD       (R8), Y0, Y0
-	VMOVUPD      Y0, (R8)
+	VADDPD       (R8)(R9*4), Y0, Y0
+	VMOVUPD      Y0, (R8)(R9*4)
 	VEXTRACTF128 $0x01, Y1, X0
 	VCVTPS2PD    X0, Y0
-	VADDPD       32(R8), Y0, Y0
-	VMOVUPD      Y0, 32(R8)
+	VADDPD       32(R8)(R9*4), Y0, Y0
+	VMOVUPD      Y0, 32(R8)(R9*4)
 	VCVTPS2PD    X2, Y0
-	VADDPD       64(R8), Y0, Y0
-	VMOVUPD      Y0, 64(R8)
+	VADDPD       64(R8)(R9*4), Y0, Y0
+	VMOVUPD      Y0, 64(R8)(R9*4)
 	VEXTRACTF128 $0x01, Y2, X0
 	VCVTPS2PD    X0, Y0
-	VADDPD       96(R8), Y0, Y0
-	VMOVUPD      Y0, 96(R8)
+	VADDPD       96(R8)(R9*4), Y0, Y0
+	VMOVUPD      Y0, 96(R8)(R9*4)
 	ADDQ         $0x00000020, BX
 	ADDQ         $0x00000020, SI
-	ADDQ         24(AX), DI
-	ADDQ         24(AX), R8
-	ADDQ         24(AX), R8
-	ADDQ         24(AX), R8
-	ADDQ         24(AX), R8
-	SUBQ         $0x00000008, R9
+	ADDQ         24(AX), R9
+	SUBQ         $0x00000008, R10
 	JMP          gradStatsAVX21vector
 
 gradStatsAVX21tail:
-	TESTQ        R9, R9
+	TESTQ        R10, R10
 	JZ           gradStatsAVX21next
-	LEAQ         laneFirst<>+0(SB), R10
-	NEGQ         R9
-	VMOVUPS      32(R10)(R9*4), Y0
-	VMASKMOVPS   (DI), Y0, Y1
+	LEAQ         laneFirst<>+0(SB), R11
+	NEGQ         R10
+	VMOVUPS      32(R11)(R10*4), Y0
+	VMASKMOVPS   (DI)(R9*1), Y0, Y1
 	VXORPS       Y2, Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	VMASKMOVPS   (SI), Y0, Y4
@@ -457,19 +447,19 @@ gradStatsAVX21tail:
 	VADDPS       Y0, Y2, Y2
 	VFMADD231PS  Y1, Y0, Y3
 	VCVTPS2PD    X2, Y0
-	VADDPD       (R8), Y0, Y0
-	VMOVUPD      Y0, (R8)
+	VADDPD       (R8)(R9*4), Y0, Y0
+	VMOVUPD      Y0, (R8)(R9*4)
 	VEXTRACTF128 $0x01, Y2, X0
 	VCVTPS2PD    X0, Y0
-	VADDPD       32(R8), Y0, Y0
-	VMOVUPD      Y0, 32(R8)
+	VADDPD       32(R8)(R9*4), Y0, Y0
+	VMOVUPD      Y0, 32(R8)(R9*4)
 	VCVTPS2PD    X3, Y0
-	VADDPD       64(R8), Y0, Y0
-	VMOVUPD      Y0, 64(R8)
+	VADDPD       64(R8)(R9*4), Y0, Y0
+	VMOVUPD      Y0, 64(R8)(R9*4)
 	VEXTRACTF128 $0x01, Y3, X0
 	VCVTPS2PD    X0, Y0
-	VADDPD       96(R8), Y0, Y0
-	VMOVUPD      Y0, 96(R8)
+	VADDPD       96(R8)(R9*4), Y0, Y0
+	VMOVUPD      Y0, 96(R8)(R9*4)
 
 gradStatsAVX21next:
 	ADDQ DX, 64(AX)
@@ -502,12 +492,13 @@ gradStatsMaskedAVX26:
 	ADDQ CX, R10
 	MOVQ 80(AX), R11
 	MOVQ 128(AX), R12
-	MOVQ 16(AX), R13
+	XORQ R13, R13
+	MOVQ 16(AX), R14
 
 gradStatsMaskedAVX26vector:
-	CMPQ         R13, $0x00000008
+	CMPQ         R14, $0x00000008
 	JL           gradStatsMaskedAVX26tail
-	VMOVUPS      (R11), Y0
+	VMOVUPS      (R11)(R13*1), Y0
 	VXORPS       Y1, Y1, Y1
 	VXORPS       Y2, Y2, Y2
 	VBROADCASTSS 32(AX), Y3
@@ -573,40 +564,36 @@ gradStatsMaskedAVX26vector:
 	VADDPS       Y5, Y1, Y1
 	VFMADD231PS  Y0, Y5, Y2
 	VCVTPS2PD    X1, Y0
-	VADDPD       (R12), Y0, Y0
-	VMOVUPD      Y0, (R12)
+	VADDPD       (R12)(R13*4), Y0, Y0
+	VMOVUPD      Y0, (R12)(R13*4)
 	VEXTRACTF128 $0x01, Y1, X0
 	VCVTPS2PD    X0, Y0
-	VADDPD       32(R12), Y0, Y0
-	VMOVUPD      Y0, 32(R12)
+	VADDPD       32(R12)(R13*4), Y0, Y0
+	VMOVUPD      Y0, 32(R12)(R13*4)
 	VCVTPS2PD    X2, Y0
-	VADDPD       64(R12), Y0, Y0
-	VMOVUPD      Y0, 64(R12)
+	VADDPD       64(R12)(R13*4), Y0, Y0
+	VMOVUPD      Y0, 64(R12)(R13*4)
 	VEXTRACTF128 $0x01, Y2, X0
 	VCVTPS2PD    X0, Y0
-	VADDPD       96(R12), Y0, Y0
-	VMOVUPD      Y0, 96(R12)
+	VADDPD       96(R12)(R13*4), Y0, Y0
+	VMOVUPD      Y0, 96(R12)(R13*4)
 	ADDQ         $0x00000020, BX
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x00000020, DI
 	ADDQ         $0x00000020, R8
 	ADDQ         $0x00000020, R9
 	ADDQ         $0x00000020, R10
-	ADDQ         24(AX), R11
-	ADDQ         24(AX), R12
-	ADDQ         24(AX), R12
-	ADDQ         24(AX), R12
-	ADDQ         24(AX), R12
-	SUBQ         $0x00000008, R13
+	ADDQ         24(AX), R13
+	SUBQ         $0x00000008, R14
 	JMP          gradStatsMaskedAVX26vector
 
 gradStatsMaskedAVX26tail:
-	TESTQ        R13, R13
+	TESTQ        R14, R14
 	JZ           gradStatsMaskedAVX26next
-	LEAQ         laneFirst<>+0(SB), R14
-	NEGQ         R13
-	VMOVUPS      32(R14)(R13*4), Y0
-	VMASKMOVPS   (R11), Y0, Y1
+	LEAQ         laneFirst<>+0(SB), R15
+	NEGQ         R14
+	VMOVUPS      32(R15)(R14*4), Y0
+	VMASKMOVPS   (R11)(R13*1), Y0, Y1
 	VXORPS       Y2, Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	VBROADCASTSS 32(AX), Y4
@@ -672,19 +659,19 @@ gradStatsMaskedAVX26tail:
 	VADDPS       Y6, Y2, Y2
 	VFMADD231PS  Y1, Y6, Y3
 	VCVTPS2PD    X2, Y0
-	VADDPD       (R12), Y0, Y0
-	VMOVUPD      Y0, (R12)
+	VADDPD       (R12)(R13*4), Y0, Y0
+	VMOVUPD      Y0, (R12)(R13*4)
 	VEXTRACTF128 $0x01, Y2, X0
 	VCVTPS2PD    X0, Y0
-	VADDPD       32(R12), Y0, Y0
-	VMOVUPD      Y0, 32(R12)
+	VADDPD       32(R12)(R13*4), Y0, Y0
+	VMOVUPD      Y0, 32(R12)(R13*4)
 	VCVTPS2PD    X3, Y0
-	VADDPD       64(R12), Y0, Y0
-	VMOVUPD      Y0, 64(R12)
+	VADDPD       64(R12)(R13*4), Y0, Y0
+	VMOVUPD      Y0, 64(R12)(R13*4)
 	VEXTRACTF128 $0x01, Y3, X0
 	VCVTPS2PD    X0, Y0
-	VADDPD       96(R12), Y0, Y0
-	VMOVUPD      Y0, 96(R12)
+	VADDPD       96(R12)(R13*4), Y0, Y0
+	VMOVUPD      Y0, 96(R12)(R13*4)
 
 gradStatsMaskedAVX26next:
 	ADDQ DX, 64(AX)
@@ -717,12 +704,13 @@ gradStatsMaskedAVX21:
 	MOVQ 72(AX), DI
 	MOVQ 80(AX), R8
 	MOVQ 128(AX), R9
-	MOVQ 16(AX), R10
+	XORQ R10, R10
+	MOVQ 16(AX), R11
 
 gradStatsMaskedAVX21vector:
-	CMPQ         R10, $0x00000008
+	CMPQ         R11, $0x00000008
 	JL           gradStatsMaskedAVX21tail
-	VMOVUPS      (R8), Y0
+	VMOVUPS      (R8)(R10*1), Y0
 	VXORPS       Y1, Y1, Y1
 	VXORPS       Y2, Y2, Y2
 	VBROADCASTSS 32(AX), Y3
@@ -738,37 +726,33 @@ gradStatsMaskedAVX21vector:
 	VADDPS       Y5, Y1, Y1
 	VFMADD231PS  Y0, Y5, Y2
 	VCVTPS2PD    X1, Y0
-	VADDPD       (R9), Y0, Y0
-	VMOVUPD      Y0, (R9)
+	VADDPD       (R9)(R10*4), Y0, Y0
+	VMOVUPD      Y0, (R9)(R10*4)
 	VEXTRACTF128 $0x01, Y1, X0
 	VCVTPS2PD    X0, Y0
-	VADDPD       32(R9), Y0, Y0
-	VMOVUPD      Y0, 32(R9)
+	VADDPD       32(R9)(R10*4), Y0, Y0
+	VMOVUPD      Y0, 32(R9)(R10*4)
 	VCVTPS2PD    X2, Y0
-	VADDPD       64(R9), Y0, Y0
-	VMOVUPD      Y0, 64(R9)
+	VADDPD       64(R9)(R10*4), Y0, Y0
+	VMOVUPD      Y0, 64(R9)(R10*4)
 	VEXTRACTF128 $0x01, Y2, X0
 	VCVTPS2PD    X0, Y0
-	VADDPD       96(R9), Y0, Y0
-	VMOVUPD      Y0, 96(R9)
+	VADDPD       96(R9)(R10*4), Y0, Y0
+	VMOVUPD      Y0, 96(R9)(R10*4)
 	ADDQ         $0x00000020, BX
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x00000020, DI
-	ADDQ         24(AX), R8
-	ADDQ         24(AX), R9
-	ADDQ         24(AX), R9
-	ADDQ         24(AX), R9
-	ADDQ         24(AX), R9
-	SUBQ         $0x00000008, R10
+	ADDQ         24(AX), R10
+	SUBQ         $0x00000008, R11
 	JMP          gradStatsMaskedAVX21vector
 
 gradStatsMaskedAVX21tail:
-	TESTQ        R10, R10
+	TESTQ        R11, R11
 	JZ           gradStatsMaskedAVX21next
-	LEAQ         laneFirst<>+0(SB), R11
-	NEGQ         R10
-	VMOVUPS      32(R11)(R10*4), Y0
-	VMASKMOVPS   (R8), Y0, Y1
+	LEAQ         laneFirst<>+0(SB), R12
+	NEGQ         R11
+	VMOVUPS      32(R12)(R11*4), Y0
+	VMASKMOVPS   (R8)(R10*1), Y0, Y1
 	VXORPS       Y2, Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	VBROADCASTSS 32(AX), Y4
@@ -784,19 +768,19 @@ gradStatsMaskedAVX21tail:
 	VADDPS       Y6, Y2, Y2
 	VFMADD231PS  Y1, Y6, Y3
 	VCVTPS2PD    X2, Y0
-	VADDPD       (R9), Y0, Y0
-	VMOVUPD      Y0, (R9)
+	VADDPD       (R9)(R10*4), Y0, Y0
+	VMOVUPD      Y0, (R9)(R10*4)
 	VEXTRACTF128 $0x01, Y2, X0
 	VCVTPS2PD    X0, Y0
-	VADDPD       32(R9), Y0, Y0
-	VMOVUPD      Y0, 32(R9)
+	VADDPD       32(R9)(R10*4), Y0, Y0
+	VMOVUPD      Y0, 32(R9)(R10*4)
 	VCVTPS2PD    X3, Y0
-	VADDPD       64(R9), Y0, Y0
-	VMOVUPD      Y0, 64(R9)
+	VADDPD       64(R9)(R10*4), Y0, Y0
+	VMOVUPD      Y0, 64(R9)(R10*4)
 	VEXTRACTF128 $0x01, Y3, X0
 	VCVTPS2PD    X0, Y0
-	VADDPD       96(R9), Y0, Y0
-	VMOVUPD      Y0, 96(R9)
+	VADDPD       96(R9)(R10*4), Y0, Y0
+	VMOVUPD      Y0, 96(R9)(R10*4)
 
 gradStatsMaskedAVX21next:
 	ADDQ DX, 64(AX)
@@ -847,16 +831,17 @@ gradStatsFromXAVX26:
 	MOVQ 88(AX), R10
 	MOVQ 96(AX), R11
 	MOVQ 128(AX), R12
-	MOVQ 16(AX), R13
+	XORQ R13, R13
+	MOVQ 16(AX), R14
 
 gradStatsFromXAVX26vector:
-	CMPQ         R13, $0x00000008
+	CMPQ         R14, $0x00000008
 	JL           gradStatsFromXAVX26tail
-	VMOVUPS      (R9), Y0
+	VMOVUPS      (R9)(R13*1), Y0
 	VXORPS       Y1, Y1, Y1
 	VXORPS       Y2, Y2, Y2
-	VMOVUPS      (R10), Y3
-	VMOVUPS      (R11), Y4
+	VMOVUPS      (R10)(R13*1), Y3
+	VMOVUPS      (R11)(R13*1), Y4
 	VBROADCASTSS 32(AX), Y5
 	VBROADCASTSS 144(AX), Y6
 	VMOVUPS      (DI), Y7
@@ -926,44 +911,38 @@ gradStatsFromXAVX26vector:
 	VADDPS       Y7, Y1, Y1
 	VFMADD231PS  Y0, Y7, Y2
 	VCVTPS2PD    X1, Y0
-	VADDPD       (R12), Y0, Y0
-	VMOVUPD      Y0, (R12)
+	VADDPD       (R12)(R13*4), Y0, Y0
+	VMOVUPD      Y0, (R12)(R13*4)
 	VEXTRACTF128 $0x01, Y1, X0
 	VCVTPS2PD    X0, Y0
-	VADDPD       32(R12), Y0, Y0
-	VMOVUPD      Y0, 32(R12)
+	VADDPD       32(R12)(R13*4), Y0, Y0
+	VMOVUPD      Y0, 32(R12)(R13*4)
 	VCVTPS2PD    X2, Y0
-	VADDPD       64(R12), Y0, Y0
-	VMOVUPD      Y0, 64(R12)
+	VADDPD       64(R12)(R13*4), Y0, Y0
+	VMOVUPD      Y0, 64(R12)(R13*4)
 	VEXTRACTF128 $0x01, Y2, X0
 	VCVTPS2PD    X0, Y0
-	VADDPD       96(R12), Y0, Y0
-	VMOVUPD      Y0, 96(R12)
+	VADDPD       96(R12)(R13*4), Y0, Y0
+	VMOVUPD      Y0, 96(R12)(R13*4)
 	ADDQ         $0x00000020, BX
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x00000020, DI
 	ADDQ         $0x00000020, R8
-	ADDQ         24(AX), R9
-	ADDQ         24(AX), R10
-	ADDQ         24(AX), R11
-	ADDQ         24(AX), R12
-	ADDQ         24(AX), R12
-	ADDQ         24(AX), R12
-	ADDQ         24(AX), R12
-	SUBQ         $0x00000008, R13
+	ADDQ         24(AX), R13
+	SUBQ         $0x00000008, R14
 	JMP          gradStatsFromXAVX26vector
 
 gradStatsFromXAVX26tail:
-	TESTQ        R13, R13
+	TESTQ        R14, R14
 	JZ           gradStatsFromXAVX26next
-	LEAQ         laneFirst<>+0(SB), R14
-	NEGQ         R13
-	VMOVUPS      32(R14)(R13*4), Y0
-	VMASKMOVPS   (R9), Y0, Y1
+	LEAQ         laneFirst<>+0(SB), R15
+	NEGQ         R14
+	VMOVUPS      32(R15)(R14*4), Y0
+	VMASKMOVPS   (R9)(R13*1), Y0, Y1
 	VXORPS       Y2, Y2, Y2
 	VXORPS       Y3, Y3, Y3
-	VMASKMOVPS   (R10), Y0, Y4
-	VMASKMOVPS   (R11), Y0, Y5
+	VMASKMOVPS   (R10)(R13*1), Y0, Y4
+	VMASKMOVPS   (R11)(R13*1), Y0, Y5
 	VBROADCASTSS 32(AX), Y6
 	VBROADCASTSS 144(AX), Y7
 	VMASKMOVPS   (DI), Y0, Y8
@@ -1033,19 +1012,19 @@ gradStatsFromXAVX26tail:
 	VADDPS       Y0, Y2, Y2
 	VFMADD231PS  Y1, Y0, Y3
 	VCVTPS2PD    X2, Y0
-	VADDPD       (R12), Y0, Y0
-	VMOVUPD      Y0, (R12)
+	VADDPD       (R12)(R13*4), Y0, Y0
+	VMOVUPD      Y0, (R12)(R13*4)
 	VEXTRACTF128 $0x01, Y2, X0
 	VCVTPS2PD    X0, Y0
-	VADDPD       32(R12), Y0, Y0
-	VMOVUPD      Y0, 32(R12)
+	VADDPD       32(R12)(R13*4), Y0, Y0
+	VMOVUPD      Y0, 32(R12)(R13*4)
 	VCVTPS2PD    X3, Y0
-	VADDPD       64(R12), Y0, Y0
-	VMOVUPD      Y0, 64(R12)
+	VADDPD       64(R12)(R13*4), Y0, Y0
+	VMOVUPD      Y0, 64(R12)(R13*4)
 	VEXTRACTF128 $0x01, Y3, X0
 	VCVTPS2PD    X0, Y0
-	VADDPD       96(R12), Y0, Y0
-	VMOVUPD      Y0, 96(R12)
+	VADDPD       96(R12)(R13*4), Y0, Y0
+	VMOVUPD      Y0, 96(R12)(R13*4)
 
 gradStatsFromXAVX26next:
 	ADDQ DX, 64(AX)
@@ -1073,16 +1052,17 @@ gradStatsFromXAVX21:
 	MOVQ 88(AX), R8
 	MOVQ 96(AX), R9
 	MOVQ 128(AX), R10
-	MOVQ 16(AX), R11
+	XORQ R11, R11
+	MOVQ 16(AX), R12
 
 gradStatsFromXAVX21vector:
-	CMPQ         R11, $0x00000008
+	CMPQ         R12, $0x00000008
 	JL           gradStatsFromXAVX21tail
-	VMOVUPS      (DI), Y0
+	VMOVUPS      (DI)(R11*1), Y0
 	VXORPS       Y1, Y1, Y1
 	VXORPS       Y2, Y2, Y2
-	VMOVUPS      (R8), Y3
-	VMOVUPS      (R9), Y4
+	VMOVUPS      (R8)(R11*1), Y3
+	VMOVUPS      (R9)(R11*1), Y4
 	VBROADCASTSS 32(AX), Y5
 	VBROADCASTSS 144(AX), Y6
 	VMOVUPS      (SI), Y7
@@ -1097,42 +1077,36 @@ gradStatsFromXAVX21vector:
 	VADDPS       Y7, Y1, Y1
 	VFMADD231PS  Y0, Y7, Y2
 	VCVTPS2PD    X1, Y0
-	VADDPD       (R10), Y0, Y0
-	VMOVUPD      Y0, (R10)
+	VADDPD       (R10)(R11*4), Y0, Y0
+	VMOVUPD      Y0, (R10)(R11*4)
 	VEXTRACTF128 $0x01, Y1, X0
 	VCVTPS2PD    X0, Y0
-	VADDPD       32(R10), Y0, Y0
-	VMOVUPD      Y0, 32(R10)
+	VADDPD       32(R10)(R11*4), Y0, Y0
+	VMOVUPD      Y0, 32(R10)(R11*4)
 	VCVTPS2PD    X2, Y0
-	VADDPD       64(R10), Y0, Y0
-	VMOVUPD      Y0, 64(R10)
+	VADDPD       64(R10)(R11*4), Y0, Y0
+	VMOVUPD      Y0, 64(R10)(R11*4)
 	VEXTRACTF128 $0x01, Y2, X0
 	VCVTPS2PD    X0, Y0
-	VADDPD       96(R10), Y0, Y0
-	VMOVUPD      Y0, 96(R10)
+	VADDPD       96(R10)(R11*4), Y0, Y0
+	VMOVUPD      Y0, 96(R10)(R11*4)
 	ADDQ         $0x00000020, BX
 	ADDQ         $0x00000020, SI
-	ADDQ         24(AX), DI
-	ADDQ         24(AX), R8
-	ADDQ         24(AX), R9
-	ADDQ         24(AX), R10
-	ADDQ         24(AX), R10
-	ADDQ         24(AX), R10
-	ADDQ         24(AX), R10
-	SUBQ         $0x00000008, R11
+	ADDQ         24(AX), R11
+	SUBQ         $0x00000008, R12
 	JMP          gradStatsFromXAVX21vector
 
 gradStatsFromXAVX21tail:
-	TESTQ        R11, R11
+	TESTQ        R12, R12
 	JZ           gradStatsFromXAVX21next
-	LEAQ         laneFirst<>+0(SB), R12
-	NEGQ         R11
-	VMOVUPS      32(R12)(R11*4), Y0
-	VMASKMOVPS   (DI), Y0, Y1
+	LEAQ         laneFirst<>+0(SB), R13
+	NEGQ         R12
+	VMOVUPS      32(R13)(R12*4), Y0
+	VMASKMOVPS   (DI)(R11*1), Y0, Y1
 	VXORPS       Y2, Y2, Y2
 	VXORPS       Y3, Y3, Y3
-	VMASKMOVPS   (R8), Y0, Y4
-	VMASKMOVPS   (R9), Y0, Y5
+	VMASKMOVPS   (R8)(R11*1), Y0, Y4
+	VMASKMOVPS   (R9)(R11*1), Y0, Y5
 	VBROADCASTSS 32(AX), Y6
 	VBROADCASTSS 144(AX), Y7
 	VMASKMOVPS   (SI), Y0, Y8
@@ -1147,19 +1121,19 @@ gradStatsFromXAVX21tail:
 	VADDPS       Y0, Y2, Y2
 	VFMADD231PS  Y1, Y0, Y3
 	VCVTPS2PD    X2, Y0
-	VADDPD       (R10), Y0, Y0
-	VMOVUPD      Y0, (R10)
+	VADDPD       (R10)(R11*4), Y0, Y0
+	VMOVUPD      Y0, (R10)(R11*4)
 	VEXTRACTF128 $0x01, Y2, X0
 	VCVTPS2PD    X0, Y0
-	VADDPD       32(R10), Y0, Y0
-	VMOVUPD      Y0, 32(R10)
+	VADDPD       32(R10)(R11*4), Y0, Y0
+	VMOVUPD      Y0, 32(R10)(R11*4)
 	VCVTPS2PD    X3, Y0
-	VADDPD       64(R10), Y0, Y0
-	VMOVUPD      Y0, 64(R10)
+	VADDPD       64(R10)(R11*4), Y0, Y0
+	VMOVUPD      Y0, 64(R10)(R11*4)
 	VEXTRACTF128 $0x01, Y3, X0
 	VCVTPS2PD    X0, Y0
-	VADDPD       96(R10), Y0, Y0
-	VMOVUPD      Y0, 96(R10)
+	VADDPD       96(R10)(R11*4), Y0, Y0
+	VMOVUPD      Y0, 96(R10)(R11*4)
 
 gradStatsFromXAVX21next:
 	ADDQ DX, 64(AX)
@@ -1186,14 +1160,15 @@ normalizeAVX23:
 	MOVQ 80(AX), DI
 	MOVQ 88(AX), R8
 	MOVQ 96(AX), R9
-	MOVQ 16(AX), R10
+	XORQ R10, R10
+	MOVQ 16(AX), R11
 
 normalizeAVX23vector:
-	CMPQ        R10, $0x00000008
+	CMPQ        R11, $0x00000008
 	JL          normalizeAVX23tail
-	VMOVUPS     (DI), Y0
-	VMOVUPS     (R8), Y1
-	VMOVUPS     (R9), Y2
+	VMOVUPS     (DI)(R10*1), Y0
+	VMOVUPS     (R8)(R10*1), Y1
+	VMOVUPS     (R9)(R10*1), Y2
 	VMOVUPS     (SI), Y3
 	VSUBPS      Y0, Y3, Y3
 	VFMADD213PS Y2, Y1, Y3
@@ -1208,21 +1183,19 @@ normalizeAVX23vector:
 	VMOVUPS     Y0, (BX)(DX*2)
 	ADDQ        $0x00000020, BX
 	ADDQ        $0x00000020, SI
-	ADDQ        24(AX), DI
-	ADDQ        24(AX), R8
-	ADDQ        24(AX), R9
-	SUBQ        $0x00000008, R10
+	ADDQ        24(AX), R10
+	SUBQ        $0x00000008, R11
 	JMP         normalizeAVX23vector
 
 normalizeAVX23tail:
-	TESTQ       R10, R10
+	TESTQ       R11, R11
 	JZ          normalizeAVX23next
-	LEAQ        laneFirst<>+0(SB), R11
-	NEGQ        R10
-	VMOVUPS     32(R11)(R10*4), Y0
-	VMASKMOVPS  (DI), Y0, Y1
-	VMASKMOVPS  (R8), Y0, Y2
-	VMASKMOVPS  (R9), Y0, Y3
+	LEAQ        laneFirst<>+0(SB), R12
+	NEGQ        R11
+	VMOVUPS     32(R12)(R11*4), Y0
+	VMASKMOVPS  (DI)(R10*1), Y0, Y1
+	VMASKMOVPS  (R8)(R10*1), Y0, Y2
+	VMASKMOVPS  (R9)(R10*1), Y0, Y3
 	VMASKMOVPS  (SI), Y0, Y4
 	VSUBPS      Y1, Y4, Y4
 	VFMADD213PS Y3, Y2, Y4
@@ -1255,35 +1228,34 @@ normalizeAVX21:
 	MOVQ 80(AX), DI
 	MOVQ 88(AX), R8
 	MOVQ 96(AX), R9
-	MOVQ 16(AX), R10
+	XORQ R10, R10
+	MOVQ 16(AX), R11
 
 normalizeAVX21vector:
-	CMPQ        R10, $0x00000008
+	CMPQ        R11, $0x00000008
 	JL          normalizeAVX21tail
-	VMOVUPS     (DI), Y0
-	VMOVUPS     (R8), Y1
-	VMOVUPS     (R9), Y2
+	VMOVUPS     (DI)(R10*1), Y0
+	VMOVUPS     (R8)(R10*1), Y1
+	VMOVUPS     (R9)(R10*1), Y2
 	VMOVUPS     (SI), Y3
 	VSUBPS      Y0, Y3, Y0
 	VFMADD213PS Y2, Y1, Y0
 	VMOVUPS     Y0, (BX)
 	ADDQ        $0x00000020, BX
 	ADDQ        $0x00000020, SI
-	ADDQ        24(AX), DI
-	ADDQ        24(AX), R8
-	ADDQ        24(AX), R9
-	SUBQ        $0x00000008, R10
+	ADDQ        24(AX), R10
+	SUBQ        $0x00000008, R11
 	JMP         normalizeAVX21vector
 
 normalizeAVX21tail:
-	TESTQ       R10, R10
+	TESTQ       R11, R11
 	JZ          normalizeAVX21next
-	LEAQ        laneFirst<>+0(SB), R11
-	NEGQ        R10
-	VMOVUPS     32(R11)(R10*4), Y0
-	VMASKMOVPS  (DI), Y0, Y1
-	VMASKMOVPS  (R8), Y0, Y2
-	VMASKMOVPS  (R9), Y0, Y3
+	LEAQ        laneFirst<>+0(SB), R12
+	NEGQ        R11
+	VMOVUPS     32(R12)(R11*4), Y0
+	VMASKMOVPS  (DI)(R10*1), Y0, Y1
+	VMASKMOVPS  (R8)(R10*1), Y0, Y2
+	VMASKMOVPS  (R9)(R10*1), Y0, Y3
 	VMASKMOVPS  (SI), Y0, Y4
 	VSUBPS      Y1, Y4, Y1
 	VFMADD213PS Y3, Y2, Y1
@@ -1314,14 +1286,15 @@ normalizeActAVX23:
 	MOVQ 80(AX), DI
 	MOVQ 88(AX), R8
 	MOVQ 96(AX), R9
-	MOVQ 16(AX), R10
+	XORQ R10, R10
+	MOVQ 16(AX), R11
 
 normalizeActAVX23vector:
-	CMPQ         R10, $0x00000008
+	CMPQ         R11, $0x00000008
 	JL           normalizeActAVX23tail
-	VMOVUPS      (DI), Y0
-	VMOVUPS      (R8), Y1
-	VMOVUPS      (R9), Y2
+	VMOVUPS      (DI)(R10*1), Y0
+	VMOVUPS      (R8)(R10*1), Y1
+	VMOVUPS      (R9)(R10*1), Y2
 	VBROADCASTSS 32(AX), Y3
 	VBROADCASTSS 36(AX), Y4
 	VMOVUPS      (SI), Y5
@@ -1350,21 +1323,19 @@ normalizeActAVX23vector:
 	VMOVUPS      Y0, (BX)(DX*2)
 	ADDQ         $0x00000020, BX
 	ADDQ         $0x00000020, SI
-	ADDQ         24(AX), DI
-	ADDQ         24(AX), R8
-	ADDQ         24(AX), R9
-	SUBQ         $0x00000008, R10
+	ADDQ         24(AX), R10
+	SUBQ         $0x00000008, R11
 	JMP          normalizeActAVX23vector
 
 normalizeActAVX23tail:
-	TESTQ        R10, R10
+	TESTQ        R11, R11
 	JZ           normalizeActAVX23next
-	LEAQ         laneFirst<>+0(SB), R11
-	NEGQ         R10
-	VMOVUPS      32(R11)(R10*4), Y0
-	VMASKMOVPS   (DI), Y0, Y1
-	VMASKMOVPS   (R8), Y0, Y2
-	VMASKMOVPS   (R9), Y0, Y3
+	LEAQ         laneFirst<>+0(SB), R12
+	NEGQ         R11
+	VMOVUPS      32(R12)(R11*4), Y0
+	VMASKMOVPS   (DI)(R10*1), Y0, Y1
+	VMASKMOVPS   (R8)(R10*1), Y0, Y2
+	VMASKMOVPS   (R9)(R10*1), Y0, Y3
 	VBROADCASTSS 32(AX), Y4
 	VBROADCASTSS 36(AX), Y5
 	VMASKMOVPS   (SI), Y0, Y6
@@ -1411,14 +1382,15 @@ normalizeActAVX21:
 	MOVQ 80(AX), DI
 	MOVQ 88(AX), R8
 	MOVQ 96(AX), R9
-	MOVQ 16(AX), R10
+	XORQ R10, R10
+	MOVQ 16(AX), R11
 
 normalizeActAVX21vector:
-	CMPQ         R10, $0x00000008
+	CMPQ         R11, $0x00000008
 	JL           normalizeActAVX21tail
-	VMOVUPS      (DI), Y0
-	VMOVUPS      (R8), Y1
-	VMOVUPS      (R9), Y2
+	VMOVUPS      (DI)(R10*1), Y0
+	VMOVUPS      (R8)(R10*1), Y1
+	VMOVUPS      (R9)(R10*1), Y2
 	VBROADCASTSS 32(AX), Y3
 	VBROADCASTSS 36(AX), Y4
 	VMOVUPS      (SI), Y5
@@ -1431,21 +1403,19 @@ normalizeActAVX21vector:
 	VMOVUPS      Y0, (BX)
 	ADDQ         $0x00000020, BX
 	ADDQ         $0x00000020, SI
-	ADDQ         24(AX), DI
-	ADDQ         24(AX), R8
-	ADDQ         24(AX), R9
-	SUBQ         $0x00000008, R10
+	ADDQ         24(AX), R10
+	SUBQ         $0x00000008, R11
 	JMP          normalizeActAVX21vector
 
 normalizeActAVX21tail:
-	TESTQ        R10, R10
+	TESTQ        R11, R11
 	JZ           normalizeActAVX21next
-	LEAQ         laneFirst<>+0(SB), R11
-	NEGQ         R10
-	VMOVUPS      32(R11)(R10*4), Y0
-	VMASKMOVPS   (DI), Y0, Y1
-	VMASKMOVPS   (R8), Y0, Y2
-	VMASKMOVPS   (R9), Y0, Y3
+	LEAQ         laneFirst<>+0(SB), R12
+	NEGQ         R11
+	VMOVUPS      32(R12)(R11*4), Y0
+	VMASKMOVPS   (DI)(R10*1), Y0, Y1
+	VMASKMOVPS   (R8)(R10*1), Y0, Y2
+	VMASKMOVPS   (R9)(R10*1), Y0, Y3
 	VBROADCASTSS 32(AX), Y4
 	VBROADCASTSS 36(AX), Y5
 	VMASKMOVPS   (SI), Y0, Y6
@@ -1483,14 +1453,15 @@ normalizeAddAVX23:
 	MOVQ 80(AX), R8
 	MOVQ 88(AX), R9
 	MOVQ 96(AX), R10
-	MOVQ 16(AX), R11
+	XORQ R11, R11
+	MOVQ 16(AX), R12
 
 normalizeAddAVX23vector:
-	CMPQ        R11, $0x00000008
+	CMPQ        R12, $0x00000008
 	JL          normalizeAddAVX23tail
-	VMOVUPS     (R8), Y0
-	VMOVUPS     (R9), Y1
-	VMOVUPS     (R10), Y2
+	VMOVUPS     (R8)(R11*1), Y0
+	VMOVUPS     (R9)(R11*1), Y1
+	VMOVUPS     (R10)(R11*1), Y2
 	VMOVUPS     (SI), Y3
 	VSUBPS      Y0, Y3, Y3
 	VFMADD213PS Y2, Y1, Y3
@@ -1512,21 +1483,19 @@ normalizeAddAVX23vector:
 	ADDQ        $0x00000020, BX
 	ADDQ        $0x00000020, SI
 	ADDQ        $0x00000020, DI
-	ADDQ        24(AX), R8
-	ADDQ        24(AX), R9
-	ADDQ        24(AX), R10
-	SUBQ        $0x00000008, R11
+	ADDQ        24(AX), R11
+	SUBQ        $0x00000008, R12
 	JMP         normalizeAddAVX23vector
 
 normalizeAddAVX23tail:
-	TESTQ       R11, R11
+	TESTQ       R12, R12
 	JZ          normalizeAddAVX23next
-	LEAQ        laneFirst<>+0(SB), R12
-	NEGQ        R11
-	VMOVUPS     32(R12)(R11*4), Y0
-	VMASKMOVPS  (R8), Y0, Y1
-	VMASKMOVPS  (R9), Y0, Y2
-	VMASKMOVPS  (R10), Y0, Y3
+	LEAQ        laneFirst<>+0(SB), R13
+	NEGQ        R12
+	VMOVUPS     32(R13)(R12*4), Y0
+	VMASKMOVPS  (R8)(R11*1), Y0, Y1
+	VMASKMOVPS  (R9)(R11*1), Y0, Y2
+	VMASKMOVPS  (R10)(R11*1), Y0, Y3
 	VMASKMOVPS  (SI), Y0, Y4
 	VSUBPS      Y1, Y4, Y4
 	VFMADD213PS Y3, Y2, Y4
@@ -1569,14 +1538,15 @@ normalizeAddAVX21:
 	MOVQ 80(AX), R8
 	MOVQ 88(AX), R9
 	MOVQ 96(AX), R10
-	MOVQ 16(AX), R11
+	XORQ R11, R11
+	MOVQ 16(AX), R12
 
 normalizeAddAVX21vector:
-	CMPQ        R11, $0x00000008
+	CMPQ        R12, $0x00000008
 	JL          normalizeAddAVX21tail
-	VMOVUPS     (R8), Y0
-	VMOVUPS     (R9), Y1
-	VMOVUPS     (R10), Y2
+	VMOVUPS     (R8)(R11*1), Y0
+	VMOVUPS     (R9)(R11*1), Y1
+	VMOVUPS     (R10)(R11*1), Y2
 	VMOVUPS     (SI), Y3
 	VSUBPS      Y0, Y3, Y0
 	VFMADD213PS Y2, Y1, Y0
@@ -1586,21 +1556,19 @@ normalizeAddAVX21vector:
 	ADDQ        $0x00000020, BX
 	ADDQ        $0x00000020, SI
 	ADDQ        $0x00000020, DI
-	ADDQ        24(AX), R8
-	ADDQ        24(AX), R9
-	ADDQ        24(AX), R10
-	SUBQ        $0x00000008, R11
+	ADDQ        24(AX), R11
+	SUBQ        $0x00000008, R12
 	JMP         normalizeAddAVX21vector
 
 normalizeAddAVX21tail:
-	TESTQ       R11, R11
+	TESTQ       R12, R12
 	JZ          normalizeAddAVX21next
-	LEAQ        laneFirst<>+0(SB), R12
-	NEGQ        R11
-	VMOVUPS     32(R12)(R11*4), Y0
-	VMASKMOVPS  (R8), Y0, Y1
-	VMASKMOVPS  (R9), Y0, Y2
-	VMASKMOVPS  (R10), Y0, Y3
+	LEAQ        laneFirst<>+0(SB), R13
+	NEGQ        R12
+	VMOVUPS     32(R13)(R12*4), Y0
+	VMASKMOVPS  (R8)(R11*1), Y0, Y1
+	VMASKMOVPS  (R9)(R11*1), Y0, Y2
+	VMASKMOVPS  (R10)(R11*1), Y0, Y3
 	VMASKMOVPS  (SI), Y0, Y4
 	VSUBPS      Y1, Y4, Y1
 	VFMADD213PS Y3, Y2, Y1
@@ -1635,14 +1603,15 @@ normalizeAddActAVX23:
 	MOVQ 80(AX), R8
 	MOVQ 88(AX), R9
 	MOVQ 96(AX), R10
-	MOVQ 16(AX), R11
+	XORQ R11, R11
+	MOVQ 16(AX), R12
 
 normalizeAddActAVX23vector:
-	CMPQ         R11, $0x00000008
+	CMPQ         R12, $0x00000008
 	JL           normalizeAddActAVX23tail
-	VMOVUPS      (R8), Y0
-	VMOVUPS      (R9), Y1
-	VMOVUPS      (R10), Y2
+	VMOVUPS      (R8)(R11*1), Y0
+	VMOVUPS      (R9)(R11*1), Y1
+	VMOVUPS      (R10)(R11*1), Y2
 	VBROADCASTSS 32(AX), Y3
 	VBROADCASTSS 36(AX), Y4
 	VMOVUPS      (SI), Y5
@@ -1678,21 +1647,19 @@ normalizeAddActAVX23vector:
 	ADDQ         $0x00000020, BX
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x00000020, DI
-	ADDQ         24(AX), R8
-	ADDQ         24(AX), R9
-	ADDQ         24(AX), R10
-	SUBQ         $0x00000008, R11
+	ADDQ         24(AX), R11
+	SUBQ         $0x00000008, R12
 	JMP          normalizeAddActAVX23vector
 
 normalizeAddActAVX23tail:
-	TESTQ        R11, R11
+	TESTQ        R12, R12
 	JZ           normalizeAddActAVX23next
-	LEAQ         laneFirst<>+0(SB), R12
-	NEGQ         R11
-	VMOVUPS      32(R12)(R11*4), Y0
-	VMASKMOVPS   (R8), Y0, Y1
-	VMASKMOVPS   (R9), Y0, Y2
-	VMASKMOVPS   (R10), Y0, Y3
+	LEAQ         laneFirst<>+0(SB), R13
+	NEGQ         R12
+	VMOVUPS      32(R13)(R12*4), Y0
+	VMASKMOVPS   (R8)(R11*1), Y0, Y1
+	VMASKMOVPS   (R9)(R11*1), Y0, Y2
+	VMASKMOVPS   (R10)(R11*1), Y0, Y3
 	VBROADCASTSS 32(AX), Y4
 	VBROADCASTSS 36(AX), Y5
 	VMASKMOVPS   (SI), Y0, Y6
@@ -1749,14 +1716,15 @@ normalizeAddActAVX21:
 	MOVQ 80(AX), R8
 	MOVQ 88(AX), R9
 	MOVQ 96(AX), R10
-	MOVQ 16(AX), R11
+	XORQ R11, R11
+	MOVQ 16(AX), R12
 
 normalizeAddActAVX21vector:
-	CMPQ         R11, $0x00000008
+	CMPQ         R12, $0x00000008
 	JL           normalizeAddActAVX21tail
-	VMOVUPS      (R8), Y0
-	VMOVUPS      (R9), Y1
-	VMOVUPS      (R10), Y2
+	VMOVUPS      (R8)(R11*1), Y0
+	VMOVUPS      (R9)(R11*1), Y1
+	VMOVUPS      (R10)(R11*1), Y2
 	VBROADCASTSS 32(AX), Y3
 	VBROADCASTSS 36(AX), Y4
 	VMOVUPS      (SI), Y5
@@ -1772,21 +1740,19 @@ normalizeAddActAVX21vector:
 	ADDQ         $0x00000020, BX
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x00000020, DI
-	ADDQ         24(AX), R8
-	ADDQ         24(AX), R9
-	ADDQ         24(AX), R10
-	SUBQ         $0x00000008, R11
+	ADDQ         24(AX), R11
+	SUBQ         $0x00000008, R12
 	JMP          normalizeAddActAVX21vector
 
 normalizeAddActAVX21tail:
-	TESTQ        R11, R11
+	TESTQ        R12, R12
 	JZ           normalizeAddActAVX21next
-	LEAQ         laneFirst<>+0(SB), R12
-	NEGQ         R11
-	VMOVUPS      32(R12)(R11*4), Y0
-	VMASKMOVPS   (R8), Y0, Y1
-	VMASKMOVPS   (R9), Y0, Y2
-	VMASKMOVPS   (R10), Y0, Y3
+	LEAQ         laneFirst<>+0(SB), R13
+	NEGQ         R12
+	VMOVUPS      32(R13)(R12*4), Y0
+	VMASKMOVPS   (R8)(R11*1), Y0, Y1
+	VMASKMOVPS   (R9)(R11*1), Y0, Y2
+	VMASKMOVPS   (R10)(R11*1), Y0, Y3
 	VBROADCASTSS 32(AX), Y4
 	VBROADCASTSS 36(AX), Y5
 	VMASKMOVPS   (SI), Y0, Y6
@@ -1828,15 +1794,16 @@ inputGradAVX23:
 	MOVQ 80(AX), R9
 	MOVQ 104(AX), R10
 	MOVQ 120(AX), R11
-	MOVQ 16(AX), R12
+	XORQ R12, R12
+	MOVQ 16(AX), R13
 
 inputGradAVX23vector:
-	CMPQ        R12, $0x00000008
+	CMPQ        R13, $0x00000008
 	JL          inputGradAVX23tail
-	VMOVUPS     (R8), Y0
-	VMOVUPS     (R9), Y1
-	VMOVUPS     (R10), Y2
-	VMOVUPS     (R11), Y3
+	VMOVUPS     (R8)(R12*1), Y0
+	VMOVUPS     (R9)(R12*1), Y1
+	VMOVUPS     (R10)(R12*1), Y2
+	VMOVUPS     (R11)(R12*1), Y3
 	VMOVUPS     (DI), Y4
 	VSUBPS      Y1, Y4, Y4
 	VMOVUPS     (SI), Y5
@@ -1858,23 +1825,20 @@ inputGradAVX23vector:
 	ADDQ        $0x00000020, BX
 	ADDQ        $0x00000020, SI
 	ADDQ        $0x00000020, DI
-	ADDQ        24(AX), R8
-	ADDQ        24(AX), R9
-	ADDQ        24(AX), R10
-	ADDQ        24(AX), R11
-	SUBQ        $0x00000008, R12
+	ADDQ        24(AX), R12
+	SUBQ        $0x00000008, R13
 	JMP         inputGradAVX23vector
 
 inputGradAVX23tail:
-	TESTQ       R12, R12
+	TESTQ       R13, R13
 	JZ          inputGradAVX23next
-	LEAQ        laneFirst<>+0(SB), R13
-	NEGQ        R12
-	VMOVUPS     32(R13)(R12*4), Y0
-	VMASKMOVPS  (R8), Y0, Y1
-	VMASKMOVPS  (R9), Y0, Y2
-	VMASKMOVPS  (R10), Y0, Y3
-	VMASKMOVPS  (R11), Y0, Y4
+	LEAQ        laneFirst<>+0(SB), R14
+	NEGQ        R13
+	VMOVUPS     32(R14)(R13*4), Y0
+	VMASKMOVPS  (R8)(R12*1), Y0, Y1
+	VMASKMOVPS  (R9)(R12*1), Y0, Y2
+	VMASKMOVPS  (R10)(R12*1), Y0, Y3
+	VMASKMOVPS  (R11)(R12*1), Y0, Y4
 	VMASKMOVPS  (DI), Y0, Y5
 	VSUBPS      Y2, Y5, Y5
 	VMASKMOVPS  (SI), Y0, Y6
@@ -1918,15 +1882,16 @@ inputGradAVX21:
 	MOVQ 80(AX), R9
 	MOVQ 104(AX), R10
 	MOVQ 120(AX), R11
-	MOVQ 16(AX), R12
+	XORQ R12, R12
+	MOVQ 16(AX), R13
 
 inputGradAVX21vector:
-	CMPQ        R12, $0x00000008
+	CMPQ        R13, $0x00000008
 	JL          inputGradAVX21tail
-	VMOVUPS     (R8), Y0
-	VMOVUPS     (R9), Y1
-	VMOVUPS     (R10), Y2
-	VMOVUPS     (R11), Y3
+	VMOVUPS     (R8)(R12*1), Y0
+	VMOVUPS     (R9)(R12*1), Y1
+	VMOVUPS     (R10)(R12*1), Y2
+	VMOVUPS     (R11)(R12*1), Y3
 	VMOVUPS     (DI), Y4
 	VSUBPS      Y1, Y4, Y1
 	VMOVUPS     (SI), Y4
@@ -1936,23 +1901,20 @@ inputGradAVX21vector:
 	ADDQ        $0x00000020, BX
 	ADDQ        $0x00000020, SI
 	ADDQ        $0x00000020, DI
-	ADDQ        24(AX), R8
-	ADDQ        24(AX), R9
-	ADDQ        24(AX), R10
-	ADDQ        24(AX), R11
-	SUBQ        $0x00000008, R12
+	ADDQ        24(AX), R12
+	SUBQ        $0x00000008, R13
 	JMP         inputGradAVX21vector
 
 inputGradAVX21tail:
-	TESTQ       R12, R12
+	TESTQ       R13, R13
 	JZ          inputGradAVX21next
-	LEAQ        laneFirst<>+0(SB), R13
-	NEGQ        R12
-	VMOVUPS     32(R13)(R12*4), Y0
-	VMASKMOVPS  (R8), Y0, Y1
-	VMASKMOVPS  (R9), Y0, Y2
-	VMASKMOVPS  (R10), Y0, Y3
-	VMASKMOVPS  (R11), Y0, Y4
+	LEAQ        laneFirst<>+0(SB), R14
+	NEGQ        R13
+	VMOVUPS     32(R14)(R13*4), Y0
+	VMASKMOVPS  (R8)(R12*1), Y0, Y1
+	VMASKMOVPS  (R9)(R12*1), Y0, Y2
+	VMASKMOVPS  (R10)(R12*1), Y0, Y3
+	VMASKMOVPS  (R11)(R12*1), Y0, Y4
 	VMASKMOVPS  (DI), Y0, Y5
 	VSUBPS      Y2, Y5, Y2
 	VMASKMOVPS  (SI), Y0, Y5
@@ -1989,15 +1951,16 @@ inputGradMaskedAVX23:
 	MOVQ 80(AX), R10
 	MOVQ 104(AX), R11
 	MOVQ 120(AX), R12
-	MOVQ 16(AX), R13
+	XORQ R13, R13
+	MOVQ 16(AX), R14
 
 inputGradMaskedAVX23vector:
-	CMPQ         R13, $0x00000008
+	CMPQ         R14, $0x00000008
 	JL           inputGradMaskedAVX23tail
-	VMOVUPS      (R9), Y0
-	VMOVUPS      (R10), Y1
-	VMOVUPS      (R11), Y2
-	VMOVUPS      (R12), Y3
+	VMOVUPS      (R9)(R13*1), Y0
+	VMOVUPS      (R10)(R13*1), Y1
+	VMOVUPS      (R11)(R13*1), Y2
+	VMOVUPS      (R12)(R13*1), Y3
 	VBROADCASTSS 32(AX), Y4
 	VBROADCASTSS 144(AX), Y5
 	VMOVUPS      (R8), Y6
@@ -2037,23 +2000,20 @@ inputGradMaskedAVX23vector:
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x00000020, DI
 	ADDQ         $0x00000020, R8
-	ADDQ         24(AX), R9
-	ADDQ         24(AX), R10
-	ADDQ         24(AX), R11
-	ADDQ         24(AX), R12
-	SUBQ         $0x00000008, R13
+	ADDQ         24(AX), R13
+	SUBQ         $0x00000008, R14
 	JMP          inputGradMaskedAVX23vector
 
 inputGradMaskedAVX23tail:
-	TESTQ        R13, R13
+	TESTQ        R14, R14
 	JZ           inputGradMaskedAVX23next
-	LEAQ         laneFirst<>+0(SB), R14
-	NEGQ         R13
-	VMOVUPS      32(R14)(R13*4), Y0
-	VMASKMOVPS   (R9), Y0, Y1
-	VMASKMOVPS   (R10), Y0, Y2
-	VMASKMOVPS   (R11), Y0, Y3
-	VMASKMOVPS   (R12), Y0, Y4
+	LEAQ         laneFirst<>+0(SB), R15
+	NEGQ         R14
+	VMOVUPS      32(R15)(R14*4), Y0
+	VMASKMOVPS   (R9)(R13*1), Y0, Y1
+	VMASKMOVPS   (R10)(R13*1), Y0, Y2
+	VMASKMOVPS   (R11)(R13*1), Y0, Y3
+	VMASKMOVPS   (R12)(R13*1), Y0, Y4
 	VBROADCASTSS 32(AX), Y5
 	VBROADCASTSS 144(AX), Y6
 	VMASKMOVPS   (R8), Y0, Y7
@@ -2118,15 +2078,16 @@ inputGradMaskedAVX21:
 	MOVQ 80(AX), R10
 	MOVQ 104(AX), R11
 	MOVQ 120(AX), R12
-	MOVQ 16(AX), R13
+	XORQ R13, R13
+	MOVQ 16(AX), R14
 
 inputGradMaskedAVX21vector:
-	CMPQ         R13, $0x00000008
+	CMPQ         R14, $0x00000008
 	JL           inputGradMaskedAVX21tail
-	VMOVUPS      (R9), Y0
-	VMOVUPS      (R10), Y1
-	VMOVUPS      (R11), Y2
-	VMOVUPS      (R12), Y3
+	VMOVUPS      (R9)(R13*1), Y0
+	VMOVUPS      (R10)(R13*1), Y1
+	VMOVUPS      (R11)(R13*1), Y2
+	VMOVUPS      (R12)(R13*1), Y3
 	VBROADCASTSS 32(AX), Y4
 	VBROADCASTSS 144(AX), Y5
 	VMOVUPS      (R8), Y6
@@ -2144,23 +2105,20 @@ inputGradMaskedAVX21vector:
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x00000020, DI
 	ADDQ         $0x00000020, R8
-	ADDQ         24(AX), R9
-	ADDQ         24(AX), R10
-	ADDQ         24(AX), R11
-	ADDQ         24(AX), R12
-	SUBQ         $0x00000008, R13
+	ADDQ         24(AX), R13
+	SUBQ         $0x00000008, R14
 	JMP          inputGradMaskedAVX21vector
 
 inputGradMaskedAVX21tail:
-	TESTQ        R13, R13
+	TESTQ        R14, R14
 	JZ           inputGradMaskedAVX21next
-	LEAQ         laneFirst<>+0(SB), R14
-	NEGQ         R13
-	VMOVUPS      32(R14)(R13*4), Y0
-	VMASKMOVPS   (R9), Y0, Y1
-	VMASKMOVPS   (R10), Y0, Y2
-	VMASKMOVPS   (R11), Y0, Y3
-	VMASKMOVPS   (R12), Y0, Y4
+	LEAQ         laneFirst<>+0(SB), R15
+	NEGQ         R14
+	VMOVUPS      32(R15)(R14*4), Y0
+	VMASKMOVPS   (R9)(R13*1), Y0, Y1
+	VMASKMOVPS   (R10)(R13*1), Y0, Y2
+	VMASKMOVPS   (R11)(R13*1), Y0, Y3
+	VMASKMOVPS   (R12)(R13*1), Y0, Y4
 	VBROADCASTSS 32(AX), Y5
 	VBROADCASTSS 144(AX), Y6
 	VMASKMOVPS   (R8), Y0, Y7
@@ -2189,7 +2147,7 @@ inputGradMaskedAVX21done:
 
 // func inputGradSplitAVX2(c *byte)
 // Requires: AVX, FMA3
-TEXT ·inputGradSplitAVX2(SB), NOSPLIT, $0-8
+TEXT ·inputGradSplitAVX2(SB), NOSPLIT, $8-8
 	MOVQ c+0(FP), AX
 	MOVQ 8(AX), CX
 	MOVQ 136(AX), DX
@@ -2206,15 +2164,16 @@ inputGradSplitAVX23:
 	MOVQ 80(AX), R11
 	MOVQ 104(AX), R12
 	MOVQ 120(AX), R13
-	MOVQ 16(AX), R14
+	XORQ R14, R14
+	MOVQ 16(AX), R15
 
 inputGradSplitAVX23vector:
-	CMPQ         R14, $0x00000008
+	CMPQ         R15, $0x00000008
 	JL           inputGradSplitAVX23tail
-	VMOVUPS      (R10), Y0
-	VMOVUPS      (R11), Y1
-	VMOVUPS      (R12), Y2
-	VMOVUPS      (R13), Y3
+	VMOVUPS      (R10)(R14*1), Y0
+	VMOVUPS      (R11)(R14*1), Y1
+	VMOVUPS      (R12)(R14*1), Y2
+	VMOVUPS      (R13)(R14*1), Y3
 	VBROADCASTSS 32(AX), Y4
 	VBROADCASTSS 144(AX), Y5
 	VMOVUPS      (R9), Y6
@@ -2258,23 +2217,20 @@ inputGradSplitAVX23vector:
 	ADDQ         $0x00000020, DI
 	ADDQ         $0x00000020, R8
 	ADDQ         $0x00000020, R9
-	ADDQ         24(AX), R10
-	ADDQ         24(AX), R11
-	ADDQ         24(AX), R12
-	ADDQ         24(AX), R13
-	SUBQ         $0x00000008, R14
+	ADDQ         24(AX), R14
+	SUBQ         $0x00000008, R15
 	JMP          inputGradSplitAVX23vector
 
 inputGradSplitAVX23tail:
-	TESTQ        R14, R14
+	TESTQ        R15, R15
 	JZ           inputGradSplitAVX23next
-	LEAQ         laneFirst<>+0(SB), R15
-	NEGQ         R14
-	VMOVUPS      32(R15)(R14*4), Y0
-	VMASKMOVPS   (R10), Y0, Y1
-	VMASKMOVPS   (R11), Y0, Y2
-	VMASKMOVPS   (R12), Y0, Y3
-	VMASKMOVPS   (R13), Y0, Y4
+	LEAQ         laneFirst<>+0(SB), BP
+	NEGQ         R15
+	VMOVUPS      32(BP)(R15*4), Y0
+	VMASKMOVPS   (R10)(R14*1), Y0, Y1
+	VMASKMOVPS   (R11)(R14*1), Y0, Y2
+	VMASKMOVPS   (R12)(R14*1), Y0, Y3
+	VMASKMOVPS   (R13)(R14*1), Y0, Y4
 	VBROADCASTSS 32(AX), Y5
 	VBROADCASTSS 144(AX), Y6
 	VMASKMOVPS   (R9), Y0, Y7
@@ -2346,15 +2302,16 @@ inputGradSplitAVX21:
 	MOVQ 80(AX), R11
 	MOVQ 104(AX), R12
 	MOVQ 120(AX), R13
-	MOVQ 16(AX), R14
+	XORQ R14, R14
+	MOVQ 16(AX), R15
 
 inputGradSplitAVX21vector:
-	CMPQ         R14, $0x00000008
+	CMPQ         R15, $0x00000008
 	JL           inputGradSplitAVX21tail
-	VMOVUPS      (R10), Y0
-	VMOVUPS      (R11), Y1
-	VMOVUPS      (R12), Y2
-	VMOVUPS      (R13), Y3
+	VMOVUPS      (R10)(R14*1), Y0
+	VMOVUPS      (R11)(R14*1), Y1
+	VMOVUPS      (R12)(R14*1), Y2
+	VMOVUPS      (R13)(R14*1), Y3
 	VBROADCASTSS 32(AX), Y4
 	VBROADCASTSS 144(AX), Y5
 	VMOVUPS      (R9), Y6
@@ -2374,23 +2331,20 @@ inputGradSplitAVX21vector:
 	ADDQ         $0x00000020, DI
 	ADDQ         $0x00000020, R8
 	ADDQ         $0x00000020, R9
-	ADDQ         24(AX), R10
-	ADDQ         24(AX), R11
-	ADDQ         24(AX), R12
-	ADDQ         24(AX), R13
-	SUBQ         $0x00000008, R14
+	ADDQ         24(AX), R14
+	SUBQ         $0x00000008, R15
 	JMP          inputGradSplitAVX21vector
 
 inputGradSplitAVX21tail:
-	TESTQ        R14, R14
+	TESTQ        R15, R15
 	JZ           inputGradSplitAVX21next
-	LEAQ         laneFirst<>+0(SB), R15
-	NEGQ         R14
-	VMOVUPS      32(R15)(R14*4), Y0
-	VMASKMOVPS   (R10), Y0, Y1
-	VMASKMOVPS   (R11), Y0, Y2
-	VMASKMOVPS   (R12), Y0, Y3
-	VMASKMOVPS   (R13), Y0, Y4
+	LEAQ         laneFirst<>+0(SB), BP
+	NEGQ         R15
+	VMOVUPS      32(BP)(R15*4), Y0
+	VMASKMOVPS   (R10)(R14*1), Y0, Y1
+	VMASKMOVPS   (R11)(R14*1), Y0, Y2
+	VMASKMOVPS   (R12)(R14*1), Y0, Y3
+	VMASKMOVPS   (R13)(R14*1), Y0, Y4
 	VBROADCASTSS 32(AX), Y5
 	VBROADCASTSS 144(AX), Y6
 	VMASKMOVPS   (R9), Y0, Y7
@@ -2421,7 +2375,7 @@ inputGradSplitAVX21done:
 
 // func inputGradFromXAVX2(c *byte)
 // Requires: AVX, FMA3
-TEXT ·inputGradFromXAVX2(SB), NOSPLIT, $0-8
+TEXT ·inputGradFromXAVX2(SB), NOSPLIT, $8-8
 	MOVQ c+0(FP), AX
 	MOVQ 8(AX), CX
 	MOVQ 136(AX), DX
@@ -2438,17 +2392,18 @@ inputGradFromXAVX23:
 	MOVQ 96(AX), R11
 	MOVQ 104(AX), R12
 	MOVQ 120(AX), R13
-	MOVQ 16(AX), R14
+	XORQ R14, R14
+	MOVQ 16(AX), R15
 
 inputGradFromXAVX23vector:
-	CMPQ         R14, $0x00000008
+	CMPQ         R15, $0x00000008
 	JL           inputGradFromXAVX23tail
-	VMOVUPS      (R8), Y0
-	VMOVUPS      (R9), Y1
-	VMOVUPS      (R10), Y2
-	VMOVUPS      (R11), Y3
-	VMOVUPS      (R12), Y4
-	VMOVUPS      (R13), Y5
+	VMOVUPS      (R8)(R14*1), Y0
+	VMOVUPS      (R9)(R14*1), Y1
+	VMOVUPS      (R10)(R14*1), Y2
+	VMOVUPS      (R11)(R14*1), Y3
+	VMOVUPS      (R12)(R14*1), Y4
+	VMOVUPS      (R13)(R14*1), Y5
 	VBROADCASTSS 32(AX), Y6
 	VBROADCASTSS 144(AX), Y7
 	VMOVUPS      (DI), Y8
@@ -2490,27 +2445,22 @@ inputGradFromXAVX23vector:
 	ADDQ         $0x00000020, BX
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x00000020, DI
-	ADDQ         24(AX), R8
-	ADDQ         24(AX), R9
-	ADDQ         24(AX), R10
-	ADDQ         24(AX), R11
-	ADDQ         24(AX), R12
-	ADDQ         24(AX), R13
-	SUBQ         $0x00000008, R14
+	ADDQ         24(AX), R14
+	SUBQ         $0x00000008, R15
 	JMP          inputGradFromXAVX23vector
 
 inputGradFromXAVX23tail:
-	TESTQ        R14, R14
+	TESTQ        R15, R15
 	JZ           inputGradFromXAVX23next
-	LEAQ         laneFirst<>+0(SB), R15
-	NEGQ         R14
-	VMOVUPS      32(R15)(R14*4), Y0
-	VMASKMOVPS   (R8), Y0, Y1
-	VMASKMOVPS   (R9), Y0, Y2
-	VMASKMOVPS   (R10), Y0, Y3
-	VMASKMOVPS   (R11), Y0, Y4
-	VMASKMOVPS   (R12), Y0, Y5
-	VMASKMOVPS   (R13), Y0, Y6
+	LEAQ         laneFirst<>+0(SB), BP
+	NEGQ         R15
+	VMOVUPS      32(BP)(R15*4), Y0
+	VMASKMOVPS   (R8)(R14*1), Y0, Y1
+	VMASKMOVPS   (R9)(R14*1), Y0, Y2
+	VMASKMOVPS   (R10)(R14*1), Y0, Y3
+	VMASKMOVPS   (R11)(R14*1), Y0, Y4
+	VMASKMOVPS   (R12)(R14*1), Y0, Y5
+	VMASKMOVPS   (R13)(R14*1), Y0, Y6
 	VBROADCASTSS 32(AX), Y7
 	VBROADCASTSS 144(AX), Y8
 	VMASKMOVPS   (DI), Y0, Y9
@@ -2576,17 +2526,18 @@ inputGradFromXAVX21:
 	MOVQ 96(AX), R11
 	MOVQ 104(AX), R12
 	MOVQ 120(AX), R13
-	MOVQ 16(AX), R14
+	XORQ R14, R14
+	MOVQ 16(AX), R15
 
 inputGradFromXAVX21vector:
-	CMPQ         R14, $0x00000008
+	CMPQ         R15, $0x00000008
 	JL           inputGradFromXAVX21tail
-	VMOVUPS      (R8), Y0
-	VMOVUPS      (R9), Y1
-	VMOVUPS      (R10), Y2
-	VMOVUPS      (R11), Y3
-	VMOVUPS      (R12), Y4
-	VMOVUPS      (R13), Y5
+	VMOVUPS      (R8)(R14*1), Y0
+	VMOVUPS      (R9)(R14*1), Y1
+	VMOVUPS      (R10)(R14*1), Y2
+	VMOVUPS      (R11)(R14*1), Y3
+	VMOVUPS      (R12)(R14*1), Y4
+	VMOVUPS      (R13)(R14*1), Y5
 	VBROADCASTSS 32(AX), Y6
 	VBROADCASTSS 144(AX), Y7
 	VMOVUPS      (DI), Y8
@@ -2604,27 +2555,22 @@ inputGradFromXAVX21vector:
 	ADDQ         $0x00000020, BX
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x00000020, DI
-	ADDQ         24(AX), R8
-	ADDQ         24(AX), R9
-	ADDQ         24(AX), R10
-	ADDQ         24(AX), R11
-	ADDQ         24(AX), R12
-	ADDQ         24(AX), R13
-	SUBQ         $0x00000008, R14
+	ADDQ         24(AX), R14
+	SUBQ         $0x00000008, R15
 	JMP          inputGradFromXAVX21vector
 
 inputGradFromXAVX21tail:
-	TESTQ        R14, R14
+	TESTQ        R15, R15
 	JZ           inputGradFromXAVX21next
-	LEAQ         laneFirst<>+0(SB), R15
-	NEGQ         R14
-	VMOVUPS      32(R15)(R14*4), Y0
-	VMASKMOVPS   (R8), Y0, Y1
-	VMASKMOVPS   (R9), Y0, Y2
-	VMASKMOVPS   (R10), Y0, Y3
-	VMASKMOVPS   (R11), Y0, Y4
-	VMASKMOVPS   (R12), Y0, Y5
-	VMASKMOVPS   (R13), Y0, Y6
+	LEAQ         laneFirst<>+0(SB), BP
+	NEGQ         R15
+	VMOVUPS      32(BP)(R15*4), Y0
+	VMASKMOVPS   (R8)(R14*1), Y0, Y1
+	VMASKMOVPS   (R9)(R14*1), Y0, Y2
+	VMASKMOVPS   (R10)(R14*1), Y0, Y3
+	VMASKMOVPS   (R11)(R14*1), Y0, Y4
+	VMASKMOVPS   (R12)(R14*1), Y0, Y5
+	VMASKMOVPS   (R13)(R14*1), Y0, Y6
 	VBROADCASTSS 32(AX), Y7
 	VBROADCASTSS 144(AX), Y8
 	VMASKMOVPS   (DI), Y0, Y9
@@ -2664,12 +2610,13 @@ frozenGradAVX23:
 	MOVQ 40(AX), BX
 	MOVQ 64(AX), SI
 	MOVQ 112(AX), DI
-	MOVQ 16(AX), R8
+	XORQ R8, R8
+	MOVQ 16(AX), R9
 
 frozenGradAVX23vector:
-	CMPQ    R8, $0x00000008
+	CMPQ    R9, $0x00000008
 	JL      frozenGradAVX23tail
-	VMOVUPS (DI), Y0
+	VMOVUPS (DI)(R8*1), Y0
 	VMOVUPS (SI), Y1
 	VMULPS  Y0, Y1, Y1
 	VMOVUPS Y1, (BX)
@@ -2681,17 +2628,17 @@ frozenGradAVX23vector:
 	VMOVUPS Y0, (BX)(CX*2)
 	ADDQ    $0x00000020, BX
 	ADDQ    $0x00000020, SI
-	ADDQ    24(AX), DI
-	SUBQ    $0x00000008, R8
+	ADDQ    24(AX), R8
+	SUBQ    $0x00000008, R9
 	JMP     frozenGradAVX23vector
 
 frozenGradAVX23tail:
-	TESTQ      R8, R8
+	TESTQ      R9, R9
 	JZ         frozenGradAVX23next
-	LEAQ       laneFirst<>+0(SB), R9
-	NEGQ       R8
-	VMOVUPS    32(R9)(R8*4), Y0
-	VMASKMOVPS (DI), Y0, Y1
+	LEAQ       laneFirst<>+0(SB), R10
+	NEGQ       R9
+	VMOVUPS    32(R10)(R9*4), Y0
+	VMASKMOVPS (DI)(R8*1), Y0, Y1
 	VMASKMOVPS (SI), Y0, Y2
 	VMULPS     Y1, Y2, Y2
 	VMASKMOVPS Y2, Y0, (BX)
@@ -2719,28 +2666,29 @@ frozenGradAVX21:
 	MOVQ 40(AX), BX
 	MOVQ 64(AX), SI
 	MOVQ 112(AX), DI
-	MOVQ 16(AX), R8
+	XORQ R8, R8
+	MOVQ 16(AX), R9
 
 frozenGradAVX21vector:
-	CMPQ    R8, $0x00000008
+	CMPQ    R9, $0x00000008
 	JL      frozenGradAVX21tail
-	VMOVUPS (DI), Y0
+	VMOVUPS (DI)(R8*1), Y0
 	VMOVUPS (SI), Y1
 	VMULPS  Y0, Y1, Y0
 	VMOVUPS Y0, (BX)
 	ADDQ    $0x00000020, BX
 	ADDQ    $0x00000020, SI
-	ADDQ    24(AX), DI
-	SUBQ    $0x00000008, R8
+	ADDQ    24(AX), R8
+	SUBQ    $0x00000008, R9
 	JMP     frozenGradAVX21vector
 
 frozenGradAVX21tail:
-	TESTQ      R8, R8
+	TESTQ      R9, R9
 	JZ         frozenGradAVX21next
-	LEAQ       laneFirst<>+0(SB), R9
-	NEGQ       R8
-	VMOVUPS    32(R9)(R8*4), Y0
-	VMASKMOVPS (DI), Y0, Y1
+	LEAQ       laneFirst<>+0(SB), R10
+	NEGQ       R9
+	VMOVUPS    32(R10)(R9*4), Y0
+	VMASKMOVPS (DI)(R8*1), Y0, Y1
 	VMASKMOVPS (SI), Y0, Y2
 	VMULPS     Y1, Y2, Y1
 	VMASKMOVPS Y1, Y0, (BX)
@@ -2769,12 +2717,13 @@ frozenGradMaskedAVX23:
 	MOVQ 64(AX), SI
 	MOVQ 72(AX), DI
 	MOVQ 112(AX), R8
-	MOVQ 16(AX), R9
+	XORQ R9, R9
+	MOVQ 16(AX), R10
 
 frozenGradMaskedAVX23vector:
-	CMPQ         R9, $0x00000008
+	CMPQ         R10, $0x00000008
 	JL           frozenGradMaskedAVX23tail
-	VMOVUPS      (R8), Y0
+	VMOVUPS      (R8)(R9*1), Y0
 	VBROADCASTSS 32(AX), Y1
 	VBROADCASTSS 144(AX), Y2
 	VMOVUPS      (SI), Y3
@@ -2804,17 +2753,17 @@ frozenGradMaskedAVX23vector:
 	ADDQ         $0x00000020, BX
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x00000020, DI
-	ADDQ         24(AX), R8
-	SUBQ         $0x00000008, R9
+	ADDQ         24(AX), R9
+	SUBQ         $0x00000008, R10
 	JMP          frozenGradMaskedAVX23vector
 
 frozenGradMaskedAVX23tail:
-	TESTQ        R9, R9
+	TESTQ        R10, R10
 	JZ           frozenGradMaskedAVX23next
-	LEAQ         laneFirst<>+0(SB), R10
-	NEGQ         R9
-	VMOVUPS      32(R10)(R9*4), Y0
-	VMASKMOVPS   (R8), Y0, Y1
+	LEAQ         laneFirst<>+0(SB), R11
+	NEGQ         R10
+	VMOVUPS      32(R11)(R10*4), Y0
+	VMASKMOVPS   (R8)(R9*1), Y0, Y1
 	VBROADCASTSS 32(AX), Y2
 	VBROADCASTSS 144(AX), Y3
 	VMASKMOVPS   (SI), Y0, Y4
@@ -2863,12 +2812,13 @@ frozenGradMaskedAVX21:
 	MOVQ 64(AX), SI
 	MOVQ 72(AX), DI
 	MOVQ 112(AX), R8
-	MOVQ 16(AX), R9
+	XORQ R9, R9
+	MOVQ 16(AX), R10
 
 frozenGradMaskedAVX21vector:
-	CMPQ         R9, $0x00000008
+	CMPQ         R10, $0x00000008
 	JL           frozenGradMaskedAVX21tail
-	VMOVUPS      (R8), Y0
+	VMOVUPS      (R8)(R9*1), Y0
 	VBROADCASTSS 32(AX), Y1
 	VBROADCASTSS 144(AX), Y2
 	VMOVUPS      (SI), Y3
@@ -2882,17 +2832,17 @@ frozenGradMaskedAVX21vector:
 	ADDQ         $0x00000020, BX
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x00000020, DI
-	ADDQ         24(AX), R8
-	SUBQ         $0x00000008, R9
+	ADDQ         24(AX), R9
+	SUBQ         $0x00000008, R10
 	JMP          frozenGradMaskedAVX21vector
 
 frozenGradMaskedAVX21tail:
-	TESTQ        R9, R9
+	TESTQ        R10, R10
 	JZ           frozenGradMaskedAVX21next
-	LEAQ         laneFirst<>+0(SB), R10
-	NEGQ         R9
-	VMOVUPS      32(R10)(R9*4), Y0
-	VMASKMOVPS   (R8), Y0, Y1
+	LEAQ         laneFirst<>+0(SB), R11
+	NEGQ         R10
+	VMOVUPS      32(R11)(R10*4), Y0
+	VMASKMOVPS   (R8)(R9*1), Y0, Y1
 	VBROADCASTSS 32(AX), Y2
 	VBROADCASTSS 144(AX), Y3
 	VMASKMOVPS   (SI), Y0, Y4
@@ -2930,12 +2880,13 @@ frozenGradSplitAVX23:
 	MOVQ 72(AX), DI
 	MOVQ 56(AX), R8
 	MOVQ 112(AX), R9
-	MOVQ 16(AX), R10
+	XORQ R10, R10
+	MOVQ 16(AX), R11
 
 frozenGradSplitAVX23vector:
-	CMPQ         R10, $0x00000008
+	CMPQ         R11, $0x00000008
 	JL           frozenGradSplitAVX23tail
-	VMOVUPS      (R9), Y0
+	VMOVUPS      (R9)(R10*1), Y0
 	VBROADCASTSS 32(AX), Y1
 	VBROADCASTSS 144(AX), Y2
 	VMOVUPS      (SI), Y3
@@ -2969,17 +2920,17 @@ frozenGradSplitAVX23vector:
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x00000020, DI
 	ADDQ         $0x00000020, R8
-	ADDQ         24(AX), R9
-	SUBQ         $0x00000008, R10
+	ADDQ         24(AX), R10
+	SUBQ         $0x00000008, R11
 	JMP          frozenGradSplitAVX23vector
 
 frozenGradSplitAVX23tail:
-	TESTQ        R10, R10
+	TESTQ        R11, R11
 	JZ           frozenGradSplitAVX23next
-	LEAQ         laneFirst<>+0(SB), R11
-	NEGQ         R10
-	VMOVUPS      32(R11)(R10*4), Y0
-	VMASKMOVPS   (R9), Y0, Y1
+	LEAQ         laneFirst<>+0(SB), R12
+	NEGQ         R11
+	VMOVUPS      32(R12)(R11*4), Y0
+	VMASKMOVPS   (R9)(R10*1), Y0, Y1
 	VBROADCASTSS 32(AX), Y2
 	VBROADCASTSS 144(AX), Y3
 	VMASKMOVPS   (SI), Y0, Y4
@@ -3035,12 +2986,13 @@ frozenGradSplitAVX21:
 	MOVQ 72(AX), DI
 	MOVQ 56(AX), R8
 	MOVQ 112(AX), R9
-	MOVQ 16(AX), R10
+	XORQ R10, R10
+	MOVQ 16(AX), R11
 
 frozenGradSplitAVX21vector:
-	CMPQ         R10, $0x00000008
+	CMPQ         R11, $0x00000008
 	JL           frozenGradSplitAVX21tail
-	VMOVUPS      (R9), Y0
+	VMOVUPS      (R9)(R10*1), Y0
 	VBROADCASTSS 32(AX), Y1
 	VBROADCASTSS 144(AX), Y2
 	VMOVUPS      (SI), Y3
@@ -3056,17 +3008,17 @@ frozenGradSplitAVX21vector:
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x00000020, DI
 	ADDQ         $0x00000020, R8
-	ADDQ         24(AX), R9
-	SUBQ         $0x00000008, R10
+	ADDQ         24(AX), R10
+	SUBQ         $0x00000008, R11
 	JMP          frozenGradSplitAVX21vector
 
 frozenGradSplitAVX21tail:
-	TESTQ        R10, R10
+	TESTQ        R11, R11
 	JZ           frozenGradSplitAVX21next
-	LEAQ         laneFirst<>+0(SB), R11
-	NEGQ         R10
-	VMOVUPS      32(R11)(R10*4), Y0
-	VMASKMOVPS   (R9), Y0, Y1
+	LEAQ         laneFirst<>+0(SB), R12
+	NEGQ         R11
+	VMOVUPS      32(R12)(R11*4), Y0
+	VMASKMOVPS   (R9)(R10*1), Y0, Y1
 	VBROADCASTSS 32(AX), Y2
 	VBROADCASTSS 144(AX), Y3
 	VMASKMOVPS   (SI), Y0, Y4
@@ -3108,15 +3060,16 @@ frozenGradFromXAVX23:
 	MOVQ 80(AX), R9
 	MOVQ 88(AX), R10
 	MOVQ 96(AX), R11
-	MOVQ 16(AX), R12
+	XORQ R12, R12
+	MOVQ 16(AX), R13
 
 frozenGradFromXAVX23vector:
-	CMPQ         R12, $0x00000008
+	CMPQ         R13, $0x00000008
 	JL           frozenGradFromXAVX23tail
-	VMOVUPS      (R8), Y0
-	VMOVUPS      (R9), Y1
-	VMOVUPS      (R10), Y2
-	VMOVUPS      (R11), Y3
+	VMOVUPS      (R8)(R12*1), Y0
+	VMOVUPS      (R9)(R12*1), Y1
+	VMOVUPS      (R10)(R12*1), Y2
+	VMOVUPS      (R11)(R12*1), Y3
 	VBROADCASTSS 32(AX), Y4
 	VBROADCASTSS 144(AX), Y5
 	VMOVUPS      (DI), Y6
@@ -3155,23 +3108,20 @@ frozenGradFromXAVX23vector:
 	ADDQ         $0x00000020, BX
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x00000020, DI
-	ADDQ         24(AX), R8
-	ADDQ         24(AX), R9
-	ADDQ         24(AX), R10
-	ADDQ         24(AX), R11
-	SUBQ         $0x00000008, R12
+	ADDQ         24(AX), R12
+	SUBQ         $0x00000008, R13
 	JMP          frozenGradFromXAVX23vector
 
 frozenGradFromXAVX23tail:
-	TESTQ        R12, R12
+	TESTQ        R13, R13
 	JZ           frozenGradFromXAVX23next
-	LEAQ         laneFirst<>+0(SB), R13
-	NEGQ         R12
-	VMOVUPS      32(R13)(R12*4), Y0
-	VMASKMOVPS   (R8), Y0, Y1
-	VMASKMOVPS   (R9), Y0, Y2
-	VMASKMOVPS   (R10), Y0, Y3
-	VMASKMOVPS   (R11), Y0, Y4
+	LEAQ         laneFirst<>+0(SB), R14
+	NEGQ         R13
+	VMOVUPS      32(R14)(R13*4), Y0
+	VMASKMOVPS   (R8)(R12*1), Y0, Y1
+	VMASKMOVPS   (R9)(R12*1), Y0, Y2
+	VMASKMOVPS   (R10)(R12*1), Y0, Y3
+	VMASKMOVPS   (R11)(R12*1), Y0, Y4
 	VBROADCASTSS 32(AX), Y5
 	VBROADCASTSS 144(AX), Y6
 	VMASKMOVPS   (DI), Y0, Y7
@@ -3232,15 +3182,16 @@ frozenGradFromXAVX21:
 	MOVQ 80(AX), R9
 	MOVQ 88(AX), R10
 	MOVQ 96(AX), R11
-	MOVQ 16(AX), R12
+	XORQ R12, R12
+	MOVQ 16(AX), R13
 
 frozenGradFromXAVX21vector:
-	CMPQ         R12, $0x00000008
+	CMPQ         R13, $0x00000008
 	JL           frozenGradFromXAVX21tail
-	VMOVUPS      (R8), Y0
-	VMOVUPS      (R9), Y1
-	VMOVUPS      (R10), Y2
-	VMOVUPS      (R11), Y3
+	VMOVUPS      (R8)(R12*1), Y0
+	VMOVUPS      (R9)(R12*1), Y1
+	VMOVUPS      (R10)(R12*1), Y2
+	VMOVUPS      (R11)(R12*1), Y3
 	VBROADCASTSS 32(AX), Y4
 	VBROADCASTSS 144(AX), Y5
 	VMOVUPS      (DI), Y6
@@ -3257,23 +3208,20 @@ frozenGradFromXAVX21vector:
 	ADDQ         $0x00000020, BX
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x00000020, DI
-	ADDQ         24(AX), R8
-	ADDQ         24(AX), R9
-	ADDQ         24(AX), R10
-	ADDQ         24(AX), R11
-	SUBQ         $0x00000008, R12
+	ADDQ         24(AX), R12
+	SUBQ         $0x00000008, R13
 	JMP          frozenGradFromXAVX21vector
 
 frozenGradFromXAVX21tail:
-	TESTQ        R12, R12
+	TESTQ        R13, R13
 	JZ           frozenGradFromXAVX21next
-	LEAQ         laneFirst<>+0(SB), R13
-	NEGQ         R12
-	VMOVUPS      32(R13)(R12*4), Y0
-	VMASKMOVPS   (R8), Y0, Y1
-	VMASKMOVPS   (R9), Y0, Y2
-	VMASKMOVPS   (R10), Y0, Y3
-	VMASKMOVPS   (R11), Y0, Y4
+	LEAQ         laneFirst<>+0(SB), R14
+	NEGQ         R13
+	VMOVUPS      32(R14)(R13*4), Y0
+	VMASKMOVPS   (R8)(R12*1), Y0, Y1
+	VMASKMOVPS   (R9)(R12*1), Y0, Y2
+	VMASKMOVPS   (R10)(R12*1), Y0, Y3
+	VMASKMOVPS   (R11)(R12*1), Y0, Y4
 	VBROADCASTSS 32(AX), Y5
 	VBROADCASTSS 144(AX), Y6
 	VMASKMOVPS   (DI), Y0, Y7
@@ -3312,15 +3260,16 @@ statsAVX5126:
 	LEAQ (DX)(CX*2), BX
 	ADDQ CX, BX
 	MOVQ 128(AX), SI
-	MOVQ 16(AX), DI
+	XORQ DI, DI
+	MOVQ 16(AX), R8
 
 statsAVX5126vector:
-	CMPQ          DI, $0x00000010
+	CMPQ          R8, $0x00000010
 	JL            statsAVX5126tail
-	VMOVUPS       (SI), Z0
-	VMOVUPS       128(SI), Z1
-	VMOVUPS       64(SI), Z2
-	VMOVUPS       192(SI), Z3
+	VMOVUPS       (SI)(DI*4), Z0
+	VMOVUPS       128(SI)(DI*4), Z1
+	VMOVUPS       64(SI)(DI*4), Z2
+	VMOVUPS       192(SI)(DI*4), Z3
 	VMOVUPS       (DX), Z4
 	VCVTPS2PD     Y4, Z5
 	VADDPD        Z5, Z0, Z0
@@ -3369,30 +3318,27 @@ statsAVX5126vector:
 	VCVTPS2PD     Y4, Z4
 	VADDPD        Z4, Z2, Z2
 	VFMADD231PD   Z4, Z4, Z3
-	VMOVUPD       Z0, (SI)
-	VMOVUPD       Z1, 128(SI)
-	VMOVUPD       Z2, 64(SI)
-	VMOVUPD       Z3, 192(SI)
+	VMOVUPD       Z0, (SI)(DI*4)
+	VMOVUPD       Z1, 128(SI)(DI*4)
+	VMOVUPD       Z2, 64(SI)(DI*4)
+	VMOVUPD       Z3, 192(SI)(DI*4)
 	ADDQ          $0x00000040, DX
 	ADDQ          $0x00000040, BX
-	ADDQ          24(AX), SI
-	ADDQ          24(AX), SI
-	ADDQ          24(AX), SI
-	ADDQ          24(AX), SI
-	SUBQ          $0x00000010, DI
+	ADDQ          24(AX), DI
+	SUBQ          $0x00000010, R8
 	JMP           statsAVX5126vector
 
 statsAVX5126tail:
-	TESTQ         DI, DI
+	TESTQ         R8, R8
 	JZ            statsAVX5126next
-	XORL          R8, R8
-	BTSL          DI, R8
-	DECL          R8
-	KMOVW         R8, K1
-	VMOVUPS       (SI), Z0
-	VMOVUPS       128(SI), Z1
-	VMOVUPS       64(SI), Z2
-	VMOVUPS       192(SI), Z3
+	XORL          R9, R9
+	BTSL          R8, R9
+	DECL          R9
+	KMOVW         R9, K1
+	VMOVUPS       (SI)(DI*4), Z0
+	VMOVUPS       128(SI)(DI*4), Z1
+	VMOVUPS       64(SI)(DI*4), Z2
+	VMOVUPS       192(SI)(DI*4), Z3
 	VMOVUPS.Z     (DX), K1, Z4
 	VCVTPS2PD     Y4, Z5
 	VADDPD        Z5, Z0, Z0
@@ -3441,10 +3387,10 @@ statsAVX5126tail:
 	VCVTPS2PD     Y4, Z4
 	VADDPD        Z4, Z2, Z2
 	VFMADD231PD   Z4, Z4, Z3
-	VMOVUPD       Z0, (SI)
-	VMOVUPD       Z1, 128(SI)
-	VMOVUPD       Z2, 64(SI)
-	VMOVUPD       Z3, 192(SI)
+	VMOVUPD       Z0, (SI)(DI*4)
+	VMOVUPD       Z1, 128(SI)(DI*4)
+	VMOVUPD       Z2, 64(SI)(DI*4)
+	VMOVUPD       Z3, 192(SI)(DI*4)
 
 statsAVX5126next:
 	ADDQ CX, 48(AX)
@@ -3462,15 +3408,16 @@ statsAVX5121:
 	JL   statsAVX5121done
 	MOVQ 48(AX), DX
 	MOVQ 128(AX), BX
-	MOVQ 16(AX), SI
+	XORQ SI, SI
+	MOVQ 16(AX), DI
 
 statsAVX5121vector:
-	CMPQ          SI, $0x00000010
+	CMPQ          DI, $0x00000010
 	JL            statsAVX5121tail
-	VMOVUPS       (BX), Z0
-	VMOVUPS       128(BX), Z1
-	VMOVUPS       64(BX), Z2
-	VMOVUPS       192(BX), Z3
+	VMOVUPS       (BX)(SI*4), Z0
+	VMOVUPS       128(BX)(SI*4), Z1
+	VMOVUPS       64(BX)(SI*4), Z2
+	VMOVUPS       192(BX)(SI*4), Z3
 	VMOVUPS       (DX), Z4
 	VCVTPS2PD     Y4, Z5
 	VADDPD        Z5, Z0, Z0
@@ -3479,29 +3426,26 @@ statsAVX5121vector:
 	VCVTPS2PD     Y4, Z4
 	VADDPD        Z4, Z2, Z2
 	VFMADD231PD   Z4, Z4, Z3
-	VMOVUPD       Z0, (BX)
-	VMOVUPD       Z1, 128(BX)
-	VMOVUPD       Z2, 64(BX)
-	VMOVUPD       Z3, 192(BX)
+	VMOVUPD       Z0, (BX)(SI*4)
+	VMOVUPD       Z1, 128(BX)(SI*4)
+	VMOVUPD       Z2, 64(BX)(SI*4)
+	VMOVUPD       Z3, 192(BX)(SI*4)
 	ADDQ          $0x00000040, DX
-	ADDQ          24(AX), BX
-	ADDQ          24(AX), BX
-	ADDQ          24(AX), BX
-	ADDQ          24(AX), BX
-	SUBQ          $0x00000010, SI
+	ADDQ          24(AX), SI
+	SUBQ          $0x00000010, DI
 	JMP           statsAVX5121vector
 
 statsAVX5121tail:
-	TESTQ         SI, SI
+	TESTQ         DI, DI
 	JZ            statsAVX5121next
-	XORL          DI, DI
-	BTSL          SI, DI
-	DECL          DI
-	KMOVW         DI, K1
-	VMOVUPS       (BX), Z0
-	VMOVUPS       128(BX), Z1
-	VMOVUPS       64(BX), Z2
-	VMOVUPS       192(BX), Z3
+	XORL          R8, R8
+	BTSL          DI, R8
+	DECL          R8
+	KMOVW         R8, K1
+	VMOVUPS       (BX)(SI*4), Z0
+	VMOVUPS       128(BX)(SI*4), Z1
+	VMOVUPS       64(BX)(SI*4), Z2
+	VMOVUPS       192(BX)(SI*4), Z3
 	VMOVUPS.Z     (DX), K1, Z4
 	VCVTPS2PD     Y4, Z5
 	VADDPD        Z5, Z0, Z0
@@ -3510,10 +3454,10 @@ statsAVX5121tail:
 	VCVTPS2PD     Y4, Z4
 	VADDPD        Z4, Z2, Z2
 	VFMADD231PD   Z4, Z4, Z3
-	VMOVUPD       Z0, (BX)
-	VMOVUPD       Z1, 128(BX)
-	VMOVUPD       Z2, 64(BX)
-	VMOVUPD       Z3, 192(BX)
+	VMOVUPD       Z0, (BX)(SI*4)
+	VMOVUPD       Z1, 128(BX)(SI*4)
+	VMOVUPD       Z2, 64(BX)(SI*4)
+	VMOVUPD       Z3, 192(BX)(SI*4)
 
 statsAVX5121next:
 	ADDQ CX, 48(AX)
@@ -3542,12 +3486,13 @@ gradStatsAVX5126:
 	ADDQ CX, R8
 	MOVQ 80(AX), R9
 	MOVQ 128(AX), R10
-	MOVQ 16(AX), R11
+	XORQ R11, R11
+	MOVQ 16(AX), R12
 
 gradStatsAVX5126vector:
-	CMPQ          R11, $0x00000010
+	CMPQ          R12, $0x00000010
 	JL            gradStatsAVX5126tail
-	VMOVUPS       (R9), Z0
+	VMOVUPS       (R9)(R11*1), Z0
 	VXORPS        Z1, Z1, Z1
 	VXORPS        Z2, Z2, Z2
 	VMOVUPS       (DI), Z3
@@ -3581,39 +3526,35 @@ gradStatsAVX5126vector:
 	VADDPS        Z3, Z1, Z1
 	VFMADD231PS   Z0, Z3, Z2
 	VCVTPS2PD     Y1, Z0
-	VADDPD        (R10), Z0, Z0
-	VMOVUPD       Z0, (R10)
+	VADDPD        (R10)(R11*4), Z0, Z0
+	VMOVUPD       Z0, (R10)(R11*4)
 	VEXTRACTF32X8 $0x01, Z1, Y0
 	VCVTPS2PD     Y0, Z0
-	VADDPD        64(R10), Z0, Z0
-	VMOVUPD       Z0, 64(R10)
+	VADDPD        64(R10)(R11*4), Z0, Z0
+	VMOVUPD       Z0, 64(R10)(R11*4)
 	VCVTPS2PD     Y2, Z0
-	VADDPD        128(R10), Z0, Z0
-	VMOVUPD       Z0, 128(R10)
+	VADDPD        128(R10)(R11*4), Z0, Z0
+	VMOVUPD       Z0, 128(R10)(R11*4)
 	VEXTRACTF32X8 $0x01, Z2, Y0
 	VCVTPS2PD     Y0, Z0
-	VADDPD        192(R10), Z0, Z0
-	VMOVUPD       Z0, 192(R10)
+	VADDPD        192(R10)(R11*4), Z0, Z0
+	VMOVUPD       Z0, 192(R10)(R11*4)
 	ADDQ          $0x00000040, BX
 	ADDQ          $0x00000040, SI
 	ADDQ          $0x00000040, DI
 	ADDQ          $0x00000040, R8
-	ADDQ          24(AX), R9
-	ADDQ          24(AX), R10
-	ADDQ          24(AX), R10
-	ADDQ          24(AX), R10
-	ADDQ          24(AX), R10
-	SUBQ          $0x00000010, R11
+	ADDQ          24(AX), R11
+	SUBQ          $0x00000010, R12
 	JMP           gradStatsAVX5126vector
 
 gradStatsAVX5126tail:
-	TESTQ         R11, R11
+	TESTQ         R12, R12
 	JZ            gradStatsAVX5126next
-	XORL          R12, R12
-	BTSL          R11, R12
-	DECL          R12
-	KMOVW         R12, K1
-	VMOVUPS.Z     (R9), K1, Z0
+	XORL          R13, R13
+	BTSL          R12, R13
+	DECL          R13
+	KMOVW         R13, K1
+	VMOVUPS.Z     (R9)(R11*1), K1, Z0
 	VXORPS        Z1, Z1, Z1
 	VXORPS        Z2, Z2, Z2
 	VMOVUPS.Z     (DI), K1, Z3
@@ -3647,19 +3588,19 @@ gradStatsAVX5126tail:
 	VADDPS        Z3, Z1, Z1
 	VFMADD231PS   Z0, Z3, Z2
 	VCVTPS2PD     Y1, Z0
-	VADDPD        (R10), Z0, Z0
-	VMOVUPD       Z0, (R10)
+	VADDPD        (R10)(R11*4), Z0, Z0
+	VMOVUPD       Z0, (R10)(R11*4)
 	VEXTRACTF32X8 $0x01, Z1, Y0
 	VCVTPS2PD     Y0, Z0
-	VADDPD        64(R10), Z0, Z0
-	VMOVUPD       Z0, 64(R10)
+	VADDPD        64(R10)(R11*4), Z0, Z0
+	VMOVUPD       Z0, 64(R10)(R11*4)
 	VCVTPS2PD     Y2, Z0
-	VADDPD        128(R10), Z0, Z0
-	VMOVUPD       Z0, 128(R10)
+	VADDPD        128(R10)(R11*4), Z0, Z0
+	VMOVUPD       Z0, 128(R10)(R11*4)
 	VEXTRACTF32X8 $0x01, Z2, Y0
 	VCVTPS2PD     Y0, Z0
-	VADDPD        192(R10), Z0, Z0
-	VMOVUPD       Z0, 192(R10)
+	VADDPD        192(R10)(R11*4), Z0, Z0
+	VMOVUPD       Z0, 192(R10)(R11*4)
 
 gradStatsAVX5126next:
 	ADDQ DX, 64(AX)
@@ -3685,12 +3626,13 @@ gradStatsAVX5121:
 	MOVQ 48(AX), SI
 	MOVQ 80(AX), DI
 	MOVQ 128(AX), R8
-	MOVQ 16(AX), R9
+	XORQ R9, R9
+	MOVQ 16(AX), R10
 
 gradStatsAVX5121vector:
-	CMPQ          R9, $0x00000010
+	CMPQ          R10, $0x00000010
 	JL            gradStatsAVX5121tail
-	VMOVUPS       (DI), Z0
+	VMOVUPS       (DI)(R9*1), Z0
 	VXORPS        Z1, Z1, Z1
 	VXORPS        Z2, Z2, Z2
 	VMOVUPS       (SI), Z3
@@ -3699,37 +3641,33 @@ gradStatsAVX5121vector:
 	VADDPS        Z3, Z1, Z1
 	VFMADD231PS   Z0, Z3, Z2
 	VCVTPS2PD     Y1, Z0
-	VADDPD        (R8), Z0, Z0
-	VMOVUPD       Z0, (R8)
+	VADDPD        (R8)(R9*4), Z0, Z0
+	VMOVUPD       Z0, (R8)(R9*4)
 	VEXTRACTF32X8 $0x01, Z1, Y0
 	VCVTPS2PD     Y0, Z0
-	VADDPD        64(R8), Z0, Z0
-	VMOVUPD       Z0, 64(R8)
+	VADDPD        64(R8)(R9*4), Z0, Z0
+	VMOVUPD       Z0, 64(R8)(R9*4)
 	VCVTPS2PD     Y2, Z0
-	VADDPD        128(R8), Z0, Z0
-	VMOVUPD       Z0, 128(R8)
+	VADDPD        128(R8)(R9*4), Z0, Z0
+	VMOVUPD       Z0, 128(R8)(R9*4)
 	VEXTRACTF32X8 $0x01, Z2, Y0
 	VCVTPS2PD     Y0, Z0
-	VADDPD        192(R8), Z0, Z0
-	VMOVUPD       Z0, 192(R8)
+	VADDPD        192(R8)(R9*4), Z0, Z0
+	VMOVUPD       Z0, 192(R8)(R9*4)
 	ADDQ          $0x00000040, BX
 	ADDQ          $0x00000040, SI
-	ADDQ          24(AX), DI
-	ADDQ          24(AX), R8
-	ADDQ          24(AX), R8
-	ADDQ          24(AX), R8
-	ADDQ          24(AX), R8
-	SUBQ          $0x00000010, R9
+	ADDQ          24(AX), R9
+	SUBQ          $0x00000010, R10
 	JMP           gradStatsAVX5121vector
 
 gradStatsAVX5121tail:
-	TESTQ         R9, R9
+	TESTQ         R10, R10
 	JZ            gradStatsAVX5121next
-	XORL          R10, R10
-	BTSL          R9, R10
-	DECL          R10
-	KMOVW         R10, K1
-	VMOVUPS.Z     (DI), K1, Z0
+	XORL          R11, R11
+	BTSL          R10, R11
+	DECL          R11
+	KMOVW         R11, K1
+	VMOVUPS.Z     (DI)(R9*1), K1, Z0
 	VXORPS        Z1, Z1, Z1
 	VXORPS        Z2, Z2, Z2
 	VMOVUPS.Z     (SI), K1, Z3
@@ -3738,19 +3676,19 @@ gradStatsAVX5121tail:
 	VADDPS        Z3, Z1, Z1
 	VFMADD231PS   Z0, Z3, Z2
 	VCVTPS2PD     Y1, Z0
-	VADDPD        (R8), Z0, Z0
-	VMOVUPD       Z0, (R8)
+	VADDPD        (R8)(R9*4), Z0, Z0
+	VMOVUPD       Z0, (R8)(R9*4)
 	VEXTRACTF32X8 $0x01, Z1, Y0
 	VCVTPS2PD     Y0, Z0
-	VADDPD        64(R8), Z0, Z0
-	VMOVUPD       Z0, 64(R8)
+	VADDPD        64(R8)(R9*4), Z0, Z0
+	VMOVUPD       Z0, 64(R8)(R9*4)
 	VCVTPS2PD     Y2, Z0
-	VADDPD        128(R8), Z0, Z0
-	VMOVUPD       Z0, 128(R8)
+	VADDPD        128(R8)(R9*4), Z0, Z0
+	VMOVUPD       Z0, 128(R8)(R9*4)
 	VEXTRACTF32X8 $0x01, Z2, Y0
 	VCVTPS2PD     Y0, Z0
-	VADDPD        192(R8), Z0, Z0
-	VMOVUPD       Z0, 192(R8)
+	VADDPD        192(R8)(R9*4), Z0, Z0
+	VMOVUPD       Z0, 192(R8)(R9*4)
 
 gradStatsAVX5121next:
 	ADDQ DX, 64(AX)
@@ -3783,12 +3721,13 @@ gradStatsMaskedAVX5126:
 	ADDQ CX, R10
 	MOVQ 80(AX), R11
 	MOVQ 128(AX), R12
-	MOVQ 16(AX), R13
+	XORQ R13, R13
+	MOVQ 16(AX), R14
 
 gradStatsMaskedAVX5126vector:
-	CMPQ          R13, $0x00000010
+	CMPQ          R14, $0x00000010
 	JL            gradStatsMaskedAVX5126tail
-	VMOVUPS       (R11), Z0
+	VMOVUPS       (R11)(R13*1), Z0
 	VXORPS        Z1, Z1, Z1
 	VXORPS        Z2, Z2, Z2
 	VMOVUPS       (DI), Z3
@@ -3846,41 +3785,37 @@ gradStatsMaskedAVX5126vector:
 	VADDPS        Z3, Z1, Z1
 	VFMADD231PS   Z0, Z3, Z2
 	VCVTPS2PD     Y1, Z0
-	VADDPD        (R12), Z0, Z0
-	VMOVUPD       Z0, (R12)
+	VADDPD        (R12)(R13*4), Z0, Z0
+	VMOVUPD       Z0, (R12)(R13*4)
 	VEXTRACTF32X8 $0x01, Z1, Y0
 	VCVTPS2PD     Y0, Z0
-	VADDPD        64(R12), Z0, Z0
-	VMOVUPD       Z0, 64(R12)
+	VADDPD        64(R12)(R13*4), Z0, Z0
+	VMOVUPD       Z0, 64(R12)(R13*4)
 	VCVTPS2PD     Y2, Z0
-	VADDPD        128(R12), Z0, Z0
-	VMOVUPD       Z0, 128(R12)
+	VADDPD        128(R12)(R13*4), Z0, Z0
+	VMOVUPD       Z0, 128(R12)(R13*4)
 	VEXTRACTF32X8 $0x01, Z2, Y0
 	VCVTPS2PD     Y0, Z0
-	VADDPD        192(R12), Z0, Z0
-	VMOVUPD       Z0, 192(R12)
+	VADDPD        192(R12)(R13*4), Z0, Z0
+	VMOVUPD       Z0, 192(R12)(R13*4)
 	ADDQ          $0x00000040, BX
 	ADDQ          $0x00000040, SI
 	ADDQ          $0x00000040, DI
 	ADDQ          $0x00000040, R8
 	ADDQ          $0x00000040, R9
 	ADDQ          $0x00000040, R10
-	ADDQ          24(AX), R11
-	ADDQ          24(AX), R12
-	ADDQ          24(AX), R12
-	ADDQ          24(AX), R12
-	ADDQ          24(AX), R12
-	SUBQ          $0x00000010, R13
+	ADDQ          24(AX), R13
+	SUBQ          $0x00000010, R14
 	JMP           gradStatsMaskedAVX5126vector
 
 gradStatsMaskedAVX5126tail:
-	TESTQ         R13, R13
+	TESTQ         R14, R14
 	JZ            gradStatsMaskedAVX5126next
-	XORL          R14, R14
-	BTSL          R13, R14
-	DECL          R14
-	KMOVW         R14, K1
-	VMOVUPS.Z     (R11), K1, Z0
+	XORL          R15, R15
+	BTSL          R14, R15
+	DECL          R15
+	KMOVW         R15, K1
+	VMOVUPS.Z     (R11)(R13*1), K1, Z0
 	VXORPS        Z1, Z1, Z1
 	VXORPS        Z2, Z2, Z2
 	VMOVUPS.Z     (DI), K1, Z3
@@ -3938,19 +3873,19 @@ gradStatsMaskedAVX5126tail:
 	VADDPS        Z3, Z1, Z1
 	VFMADD231PS   Z0, Z3, Z2
 	VCVTPS2PD     Y1, Z0
-	VADDPD        (R12), Z0, Z0
-	VMOVUPD       Z0, (R12)
+	VADDPD        (R12)(R13*4), Z0, Z0
+	VMOVUPD       Z0, (R12)(R13*4)
 	VEXTRACTF32X8 $0x01, Z1, Y0
 	VCVTPS2PD     Y0, Z0
-	VADDPD        64(R12), Z0, Z0
-	VMOVUPD       Z0, 64(R12)
+	VADDPD        64(R12)(R13*4), Z0, Z0
+	VMOVUPD       Z0, 64(R12)(R13*4)
 	VCVTPS2PD     Y2, Z0
-	VADDPD        128(R12), Z0, Z0
-	VMOVUPD       Z0, 128(R12)
+	VADDPD        128(R12)(R13*4), Z0, Z0
+	VMOVUPD       Z0, 128(R12)(R13*4)
 	VEXTRACTF32X8 $0x01, Z2, Y0
 	VCVTPS2PD     Y0, Z0
-	VADDPD        192(R12), Z0, Z0
-	VMOVUPD       Z0, 192(R12)
+	VADDPD        192(R12)(R13*4), Z0, Z0
+	VMOVUPD       Z0, 192(R12)(R13*4)
 
 gradStatsMaskedAVX5126next:
 	ADDQ DX, 64(AX)
@@ -3983,12 +3918,13 @@ gradStatsMaskedAVX5121:
 	MOVQ 72(AX), DI
 	MOVQ 80(AX), R8
 	MOVQ 128(AX), R9
-	MOVQ 16(AX), R10
+	XORQ R10, R10
+	MOVQ 16(AX), R11
 
 gradStatsMaskedAVX5121vector:
-	CMPQ          R10, $0x00000010
+	CMPQ          R11, $0x00000010
 	JL            gradStatsMaskedAVX5121tail
-	VMOVUPS       (R8), Z0
+	VMOVUPS       (R8)(R10*1), Z0
 	VXORPS        Z1, Z1, Z1
 	VXORPS        Z2, Z2, Z2
 	VMOVUPS       (SI), Z3
@@ -4001,38 +3937,34 @@ gradStatsMaskedAVX5121vector:
 	VADDPS        Z3, Z1, Z1
 	VFMADD231PS   Z0, Z3, Z2
 	VCVTPS2PD     Y1, Z0
-	VADDPD        (R9), Z0, Z0
-	VMOVUPD       Z0, (R9)
+	VADDPD        (R9)(R10*4), Z0, Z0
+	VMOVUPD       Z0, (R9)(R10*4)
 	VEXTRACTF32X8 $0x01, Z1, Y0
 	VCVTPS2PD     Y0, Z0
-	VADDPD        64(R9), Z0, Z0
-	VMOVUPD       Z0, 64(R9)
+	VADDPD        64(R9)(R10*4), Z0, Z0
+	VMOVUPD       Z0, 64(R9)(R10*4)
 	VCVTPS2PD     Y2, Z0
-	VADDPD        128(R9), Z0, Z0
-	VMOVUPD       Z0, 128(R9)
+	VADDPD        128(R9)(R10*4), Z0, Z0
+	VMOVUPD       Z0, 128(R9)(R10*4)
 	VEXTRACTF32X8 $0x01, Z2, Y0
 	VCVTPS2PD     Y0, Z0
-	VADDPD        192(R9), Z0, Z0
-	VMOVUPD       Z0, 192(R9)
+	VADDPD        192(R9)(R10*4), Z0, Z0
+	VMOVUPD       Z0, 192(R9)(R10*4)
 	ADDQ          $0x00000040, BX
 	ADDQ          $0x00000040, SI
 	ADDQ          $0x00000040, DI
-	ADDQ          24(AX), R8
-	ADDQ          24(AX), R9
-	ADDQ          24(AX), R9
-	ADDQ          24(AX), R9
-	ADDQ          24(AX), R9
-	SUBQ          $0x00000010, R10
+	ADDQ          24(AX), R10
+	SUBQ          $0x00000010, R11
 	JMP           gradStatsMaskedAVX5121vector
 
 gradStatsMaskedAVX5121tail:
-	TESTQ         R10, R10
+	TESTQ         R11, R11
 	JZ            gradStatsMaskedAVX5121next
-	XORL          R11, R11
-	BTSL          R10, R11
-	DECL          R11
-	KMOVW         R11, K1
-	VMOVUPS.Z     (R8), K1, Z0
+	XORL          R12, R12
+	BTSL          R11, R12
+	DECL          R12
+	KMOVW         R12, K1
+	VMOVUPS.Z     (R8)(R10*1), K1, Z0
 	VXORPS        Z1, Z1, Z1
 	VXORPS        Z2, Z2, Z2
 	VMOVUPS.Z     (SI), K1, Z3
@@ -4045,19 +3977,19 @@ gradStatsMaskedAVX5121tail:
 	VADDPS        Z3, Z1, Z1
 	VFMADD231PS   Z0, Z3, Z2
 	VCVTPS2PD     Y1, Z0
-	VADDPD        (R9), Z0, Z0
-	VMOVUPD       Z0, (R9)
+	VADDPD        (R9)(R10*4), Z0, Z0
+	VMOVUPD       Z0, (R9)(R10*4)
 	VEXTRACTF32X8 $0x01, Z1, Y0
 	VCVTPS2PD     Y0, Z0
-	VADDPD        64(R9), Z0, Z0
-	VMOVUPD       Z0, 64(R9)
+	VADDPD        64(R9)(R10*4), Z0, Z0
+	VMOVUPD       Z0, 64(R9)(R10*4)
 	VCVTPS2PD     Y2, Z0
-	VADDPD        128(R9), Z0, Z0
-	VMOVUPD       Z0, 128(R9)
+	VADDPD        128(R9)(R10*4), Z0, Z0
+	VMOVUPD       Z0, 128(R9)(R10*4)
 	VEXTRACTF32X8 $0x01, Z2, Y0
 	VCVTPS2PD     Y0, Z0
-	VADDPD        192(R9), Z0, Z0
-	VMOVUPD       Z0, 192(R9)
+	VADDPD        192(R9)(R10*4), Z0, Z0
+	VMOVUPD       Z0, 192(R9)(R10*4)
 
 gradStatsMaskedAVX5121next:
 	ADDQ DX, 64(AX)
@@ -4090,16 +4022,17 @@ gradStatsFromXAVX5126:
 	MOVQ 88(AX), R10
 	MOVQ 96(AX), R11
 	MOVQ 128(AX), R12
-	MOVQ 16(AX), R13
+	XORQ R13, R13
+	MOVQ 16(AX), R14
 
 gradStatsFromXAVX5126vector:
-	CMPQ          R13, $0x00000010
+	CMPQ          R14, $0x00000010
 	JL            gradStatsFromXAVX5126tail
-	VMOVUPS       (R9), Z0
+	VMOVUPS       (R9)(R13*1), Z0
 	VXORPS        Z1, Z1, Z1
 	VXORPS        Z2, Z2, Z2
-	VMOVUPS       (R10), Z3
-	VMOVUPS       (R11), Z4
+	VMOVUPS       (R10)(R13*1), Z3
+	VMOVUPS       (R11)(R13*1), Z4
 	VMOVUPS       (DI), Z5
 	VSUBPS        Z0, Z5, Z5
 	VMOVUPS       (BX), Z6
@@ -4161,45 +4094,39 @@ gradStatsFromXAVX5126vector:
 	VADDPS        Z5, Z1, Z1
 	VFMADD231PS   Z0, Z5, Z2
 	VCVTPS2PD     Y1, Z0
-	VADDPD        (R12), Z0, Z0
-	VMOVUPD       Z0, (R12)
+	VADDPD        (R12)(R13*4), Z0, Z0
+	VMOVUPD       Z0, (R12)(R13*4)
 	VEXTRACTF32X8 $0x01, Z1, Y0
 	VCVTPS2PD     Y0, Z0
-	VADDPD        64(R12), Z0, Z0
-	VMOVUPD       Z0, 64(R12)
+	VADDPD        64(R12)(R13*4), Z0, Z0
+	VMOVUPD       Z0, 64(R12)(R13*4)
 	VCVTPS2PD     Y2, Z0
-	VADDPD        128(R12), Z0, Z0
-	VMOVUPD       Z0, 128(R12)
+	VADDPD        128(R12)(R13*4), Z0, Z0
+	VMOVUPD       Z0, 128(R12)(R13*4)
 	VEXTRACTF32X8 $0x01, Z2, Y0
 	VCVTPS2PD     Y0, Z0
-	VADDPD        192(R12), Z0, Z0
-	VMOVUPD       Z0, 192(R12)
+	VADDPD        192(R12)(R13*4), Z0, Z0
+	VMOVUPD       Z0, 192(R12)(R13*4)
 	ADDQ          $0x00000040, BX
 	ADDQ          $0x00000040, SI
 	ADDQ          $0x00000040, DI
 	ADDQ          $0x00000040, R8
-	ADDQ          24(AX), R9
-	ADDQ          24(AX), R10
-	ADDQ          24(AX), R11
-	ADDQ          24(AX), R12
-	ADDQ          24(AX), R12
-	ADDQ          24(AX), R12
-	ADDQ          24(AX), R12
-	SUBQ          $0x00000010, R13
+	ADDQ          24(AX), R13
+	SUBQ          $0x00000010, R14
 	JMP           gradStatsFromXAVX5126vector
 
 gradStatsFromXAVX5126tail:
-	TESTQ         R13, R13
+	TESTQ         R14, R14
 	JZ            gradStatsFromXAVX5126next
-	XORL          R14, R14
-	BTSL          R13, R14
-	DECL          R14
-	KMOVW         R14, K1
-	VMOVUPS.Z     (R9), K1, Z0
+	XORL          R15, R15
+	BTSL          R14, R15
+	DECL          R15
+	KMOVW         R15, K1
+	VMOVUPS.Z     (R9)(R13*1), K1, Z0
 	VXORPS        Z1, Z1, Z1
 	VXORPS        Z2, Z2, Z2
-	VMOVUPS.Z     (R10), K1, Z3
-	VMOVUPS.Z     (R11), K1, Z4
+	VMOVUPS.Z     (R10)(R13*1), K1, Z3
+	VMOVUPS.Z     (R11)(R13*1), K1, Z4
 	VMOVUPS.Z     (DI), K1, Z5
 	VSUBPS        Z0, Z5, Z5
 	VMOVUPS.Z     (BX), K1, Z6
@@ -4261,19 +4188,19 @@ gradStatsFromXAVX5126tail:
 	VADDPS        Z5, Z1, Z1
 	VFMADD231PS   Z0, Z5, Z2
 	VCVTPS2PD     Y1, Z0
-	VADDPD        (R12), Z0, Z0
-	VMOVUPD       Z0, (R12)
+	VADDPD        (R12)(R13*4), Z0, Z0
+	VMOVUPD       Z0, (R12)(R13*4)
 	VEXTRACTF32X8 $0x01, Z1, Y0
 	VCVTPS2PD     Y0, Z0
-	VADDPD        64(R12), Z0, Z0
-	VMOVUPD       Z0, 64(R12)
+	VADDPD        64(R12)(R13*4), Z0, Z0
+	VMOVUPD       Z0, 64(R12)(R13*4)
 	VCVTPS2PD     Y2, Z0
-	VADDPD        128(R12), Z0, Z0
-	VMOVUPD       Z0, 128(R12)
+	VADDPD        128(R12)(R13*4), Z0, Z0
+	VMOVUPD       Z0, 128(R12)(R13*4)
 	VEXTRACTF32X8 $0x01, Z2, Y0
 	VCVTPS2PD     Y0, Z0
-	VADDPD        192(R12), Z0, Z0
-	VMOVUPD       Z0, 192(R12)
+	VADDPD        192(R12)(R13*4), Z0, Z0
+	VMOVUPD       Z0, 192(R12)(R13*4)
 
 gradStatsFromXAVX5126next:
 	ADDQ DX, 64(AX)
@@ -4301,16 +4228,17 @@ gradStatsFromXAVX5121:
 	MOVQ 88(AX), R8
 	MOVQ 96(AX), R9
 	MOVQ 128(AX), R10
-	MOVQ 16(AX), R11
+	XORQ R11, R11
+	MOVQ 16(AX), R12
 
 gradStatsFromXAVX5121vector:
-	CMPQ          R11, $0x00000010
+	CMPQ          R12, $0x00000010
 	JL            gradStatsFromXAVX5121tail
-	VMOVUPS       (DI), Z0
+	VMOVUPS       (DI)(R11*1), Z0
 	VXORPS        Z1, Z1, Z1
 	VXORPS        Z2, Z2, Z2
-	VMOVUPS       (R8), Z3
-	VMOVUPS       (R9), Z4
+	VMOVUPS       (R8)(R11*1), Z3
+	VMOVUPS       (R9)(R11*1), Z4
 	VMOVUPS       (SI), Z5
 	VSUBPS        Z0, Z5, Z0
 	VMOVUPS       (BX), Z5
@@ -4322,43 +4250,37 @@ gradStatsFromXAVX5121vector:
 	VADDPS        Z5, Z1, Z1
 	VFMADD231PS   Z0, Z5, Z2
 	VCVTPS2PD     Y1, Z0
-	VADDPD        (R10), Z0, Z0
-	VMOVUPD       Z0, (R10)
+	VADDPD        (R10)(R11*4), Z0, Z0
+	VMOVUPD       Z0, (R10)(R11*4)
 	VEXTRACTF32X8 $0x01, Z1, Y0
 	VCVTPS2PD     Y0, Z0
-	VADDPD        64(R10), Z0, Z0
-	VMOVUPD       Z0, 64(R10)
+	VADDPD        64(R10)(R11*4), Z0, Z0
+	VMOVUPD       Z0, 64(R10)(R11*4)
 	VCVTPS2PD     Y2, Z0
-	VADDPD        128(R10), Z0, Z0
-	VMOVUPD       Z0, 128(R10)
+	VADDPD        128(R10)(R11*4), Z0, Z0
+	VMOVUPD       Z0, 128(R10)(R11*4)
 	VEXTRACTF32X8 $0x01, Z2, Y0
 	VCVTPS2PD     Y0, Z0
-	VADDPD        192(R10), Z0, Z0
-	VMOVUPD       Z0, 192(R10)
+	VADDPD        192(R10)(R11*4), Z0, Z0
+	VMOVUPD       Z0, 192(R10)(R11*4)
 	ADDQ          $0x00000040, BX
 	ADDQ          $0x00000040, SI
-	ADDQ          24(AX), DI
-	ADDQ          24(AX), R8
-	ADDQ          24(AX), R9
-	ADDQ          24(AX), R10
-	ADDQ          24(AX), R10
-	ADDQ          24(AX), R10
-	ADDQ          24(AX), R10
-	SUBQ          $0x00000010, R11
+	ADDQ          24(AX), R11
+	SUBQ          $0x00000010, R12
 	JMP           gradStatsFromXAVX5121vector
 
 gradStatsFromXAVX5121tail:
-	TESTQ         R11, R11
+	TESTQ         R12, R12
 	JZ            gradStatsFromXAVX5121next
-	XORL          R12, R12
-	BTSL          R11, R12
-	DECL          R12
-	KMOVW         R12, K1
-	VMOVUPS.Z     (DI), K1, Z0
+	XORL          R13, R13
+	BTSL          R12, R13
+	DECL          R13
+	KMOVW         R13, K1
+	VMOVUPS.Z     (DI)(R11*1), K1, Z0
 	VXORPS        Z1, Z1, Z1
 	VXORPS        Z2, Z2, Z2
-	VMOVUPS.Z     (R8), K1, Z3
-	VMOVUPS.Z     (R9), K1, Z4
+	VMOVUPS.Z     (R8)(R11*1), K1, Z3
+	VMOVUPS.Z     (R9)(R11*1), K1, Z4
 	VMOVUPS.Z     (SI), K1, Z5
 	VSUBPS        Z0, Z5, Z0
 	VMOVUPS.Z     (BX), K1, Z5
@@ -4370,19 +4292,19 @@ gradStatsFromXAVX5121tail:
 	VADDPS        Z5, Z1, Z1
 	VFMADD231PS   Z0, Z5, Z2
 	VCVTPS2PD     Y1, Z0
-	VADDPD        (R10), Z0, Z0
-	VMOVUPD       Z0, (R10)
+	VADDPD        (R10)(R11*4), Z0, Z0
+	VMOVUPD       Z0, (R10)(R11*4)
 	VEXTRACTF32X8 $0x01, Z1, Y0
 	VCVTPS2PD     Y0, Z0
-	VADDPD        64(R10), Z0, Z0
-	VMOVUPD       Z0, 64(R10)
+	VADDPD        64(R10)(R11*4), Z0, Z0
+	VMOVUPD       Z0, 64(R10)(R11*4)
 	VCVTPS2PD     Y2, Z0
-	VADDPD        128(R10), Z0, Z0
-	VMOVUPD       Z0, 128(R10)
+	VADDPD        128(R10)(R11*4), Z0, Z0
+	VMOVUPD       Z0, 128(R10)(R11*4)
 	VEXTRACTF32X8 $0x01, Z2, Y0
 	VCVTPS2PD     Y0, Z0
-	VADDPD        192(R10), Z0, Z0
-	VMOVUPD       Z0, 192(R10)
+	VADDPD        192(R10)(R11*4), Z0, Z0
+	VMOVUPD       Z0, 192(R10)(R11*4)
 
 gradStatsFromXAVX5121next:
 	ADDQ DX, 64(AX)
@@ -4409,14 +4331,15 @@ normalizeAVX5123:
 	MOVQ 80(AX), DI
 	MOVQ 88(AX), R8
 	MOVQ 96(AX), R9
-	MOVQ 16(AX), R10
+	XORQ R10, R10
+	MOVQ 16(AX), R11
 
 normalizeAVX5123vector:
-	CMPQ        R10, $0x00000010
+	CMPQ        R11, $0x00000010
 	JL          normalizeAVX5123tail
-	VMOVUPS     (DI), Z0
-	VMOVUPS     (R8), Z1
-	VMOVUPS     (R9), Z2
+	VMOVUPS     (DI)(R10*1), Z0
+	VMOVUPS     (R8)(R10*1), Z1
+	VMOVUPS     (R9)(R10*1), Z2
 	VMOVUPS     (SI), Z3
 	VSUBPS      Z0, Z3, Z3
 	VFMADD213PS Z2, Z1, Z3
@@ -4431,22 +4354,20 @@ normalizeAVX5123vector:
 	VMOVUPS     Z0, (BX)(DX*2)
 	ADDQ        $0x00000040, BX
 	ADDQ        $0x00000040, SI
-	ADDQ        24(AX), DI
-	ADDQ        24(AX), R8
-	ADDQ        24(AX), R9
-	SUBQ        $0x00000010, R10
+	ADDQ        24(AX), R10
+	SUBQ        $0x00000010, R11
 	JMP         normalizeAVX5123vector
 
 normalizeAVX5123tail:
-	TESTQ       R10, R10
+	TESTQ       R11, R11
 	JZ          normalizeAVX5123next
-	XORL        R11, R11
-	BTSL        R10, R11
-	DECL        R11
-	KMOVW       R11, K1
-	VMOVUPS.Z   (DI), K1, Z0
-	VMOVUPS.Z   (R8), K1, Z1
-	VMOVUPS.Z   (R9), K1, Z2
+	XORL        R12, R12
+	BTSL        R11, R12
+	DECL        R12
+	KMOVW       R12, K1
+	VMOVUPS.Z   (DI)(R10*1), K1, Z0
+	VMOVUPS.Z   (R8)(R10*1), K1, Z1
+	VMOVUPS.Z   (R9)(R10*1), K1, Z2
 	VMOVUPS.Z   (SI), K1, Z3
 	VSUBPS      Z0, Z3, Z3
 	VFMADD213PS Z2, Z1, Z3
@@ -4479,36 +4400,35 @@ normalizeAVX5121:
 	MOVQ 80(AX), DI
 	MOVQ 88(AX), R8
 	MOVQ 96(AX), R9
-	MOVQ 16(AX), R10
+	XORQ R10, R10
+	MOVQ 16(AX), R11
 
 normalizeAVX5121vector:
-	CMPQ        R10, $0x00000010
+	CMPQ        R11, $0x00000010
 	JL          normalizeAVX5121tail
-	VMOVUPS     (DI), Z0
-	VMOVUPS     (R8), Z1
-	VMOVUPS     (R9), Z2
+	VMOVUPS     (DI)(R10*1), Z0
+	VMOVUPS     (R8)(R10*1), Z1
+	VMOVUPS     (R9)(R10*1), Z2
 	VMOVUPS     (SI), Z3
 	VSUBPS      Z0, Z3, Z0
 	VFMADD213PS Z2, Z1, Z0
 	VMOVUPS     Z0, (BX)
 	ADDQ        $0x00000040, BX
 	ADDQ        $0x00000040, SI
-	ADDQ        24(AX), DI
-	ADDQ        24(AX), R8
-	ADDQ        24(AX), R9
-	SUBQ        $0x00000010, R10
+	ADDQ        24(AX), R10
+	SUBQ        $0x00000010, R11
 	JMP         normalizeAVX5121vector
 
 normalizeAVX5121tail:
-	TESTQ       R10, R10
+	TESTQ       R11, R11
 	JZ          normalizeAVX5121next
-	XORL        R11, R11
-	BTSL        R10, R11
-	DECL        R11
-	KMOVW       R11, K1
-	VMOVUPS.Z   (DI), K1, Z0
-	VMOVUPS.Z   (R8), K1, Z1
-	VMOVUPS.Z   (R9), K1, Z2
+	XORL        R12, R12
+	BTSL        R11, R12
+	DECL        R12
+	KMOVW       R12, K1
+	VMOVUPS.Z   (DI)(R10*1), K1, Z0
+	VMOVUPS.Z   (R8)(R10*1), K1, Z1
+	VMOVUPS.Z   (R9)(R10*1), K1, Z2
 	VMOVUPS.Z   (SI), K1, Z3
 	VSUBPS      Z0, Z3, Z0
 	VFMADD213PS Z2, Z1, Z0
@@ -4539,14 +4459,15 @@ normalizeActAVX5123:
 	MOVQ 80(AX), DI
 	MOVQ 88(AX), R8
 	MOVQ 96(AX), R9
-	MOVQ 16(AX), R10
+	XORQ R10, R10
+	MOVQ 16(AX), R11
 
 normalizeActAVX5123vector:
-	CMPQ         R10, $0x00000010
+	CMPQ         R11, $0x00000010
 	JL           normalizeActAVX5123tail
-	VMOVUPS      (DI), Z0
-	VMOVUPS      (R8), Z1
-	VMOVUPS      (R9), Z2
+	VMOVUPS      (DI)(R10*1), Z0
+	VMOVUPS      (R8)(R10*1), Z1
+	VMOVUPS      (R9)(R10*1), Z2
 	VMOVUPS      (SI), Z3
 	VSUBPS       Z0, Z3, Z3
 	VFMADD213PS  Z2, Z1, Z3
@@ -4573,22 +4494,20 @@ normalizeActAVX5123vector:
 	VMOVUPS      Z0, (BX)(DX*2)
 	ADDQ         $0x00000040, BX
 	ADDQ         $0x00000040, SI
-	ADDQ         24(AX), DI
-	ADDQ         24(AX), R8
-	ADDQ         24(AX), R9
-	SUBQ         $0x00000010, R10
+	ADDQ         24(AX), R10
+	SUBQ         $0x00000010, R11
 	JMP          normalizeActAVX5123vector
 
 normalizeActAVX5123tail:
-	TESTQ        R10, R10
+	TESTQ        R11, R11
 	JZ           normalizeActAVX5123next
-	XORL         R11, R11
-	BTSL         R10, R11
-	DECL         R11
-	KMOVW        R11, K1
-	VMOVUPS.Z    (DI), K1, Z0
-	VMOVUPS.Z    (R8), K1, Z1
-	VMOVUPS.Z    (R9), K1, Z2
+	XORL         R12, R12
+	BTSL         R11, R12
+	DECL         R12
+	KMOVW        R12, K1
+	VMOVUPS.Z    (DI)(R10*1), K1, Z0
+	VMOVUPS.Z    (R8)(R10*1), K1, Z1
+	VMOVUPS.Z    (R9)(R10*1), K1, Z2
 	VMOVUPS.Z    (SI), K1, Z3
 	VSUBPS       Z0, Z3, Z3
 	VFMADD213PS  Z2, Z1, Z3
@@ -4633,14 +4552,15 @@ normalizeActAVX5121:
 	MOVQ 80(AX), DI
 	MOVQ 88(AX), R8
 	MOVQ 96(AX), R9
-	MOVQ 16(AX), R10
+	XORQ R10, R10
+	MOVQ 16(AX), R11
 
 normalizeActAVX5121vector:
-	CMPQ         R10, $0x00000010
+	CMPQ         R11, $0x00000010
 	JL           normalizeActAVX5121tail
-	VMOVUPS      (DI), Z0
-	VMOVUPS      (R8), Z1
-	VMOVUPS      (R9), Z2
+	VMOVUPS      (DI)(R10*1), Z0
+	VMOVUPS      (R8)(R10*1), Z1
+	VMOVUPS      (R9)(R10*1), Z2
 	VMOVUPS      (SI), Z3
 	VSUBPS       Z0, Z3, Z0
 	VFMADD213PS  Z2, Z1, Z0
@@ -4651,22 +4571,20 @@ normalizeActAVX5121vector:
 	VMOVUPS      Z0, (BX)
 	ADDQ         $0x00000040, BX
 	ADDQ         $0x00000040, SI
-	ADDQ         24(AX), DI
-	ADDQ         24(AX), R8
-	ADDQ         24(AX), R9
-	SUBQ         $0x00000010, R10
+	ADDQ         24(AX), R10
+	SUBQ         $0x00000010, R11
 	JMP          normalizeActAVX5121vector
 
 normalizeActAVX5121tail:
-	TESTQ        R10, R10
+	TESTQ        R11, R11
 	JZ           normalizeActAVX5121next
-	XORL         R11, R11
-	BTSL         R10, R11
-	DECL         R11
-	KMOVW        R11, K1
-	VMOVUPS.Z    (DI), K1, Z0
-	VMOVUPS.Z    (R8), K1, Z1
-	VMOVUPS.Z    (R9), K1, Z2
+	XORL         R12, R12
+	BTSL         R11, R12
+	DECL         R12
+	KMOVW        R12, K1
+	VMOVUPS.Z    (DI)(R10*1), K1, Z0
+	VMOVUPS.Z    (R8)(R10*1), K1, Z1
+	VMOVUPS.Z    (R9)(R10*1), K1, Z2
 	VMOVUPS.Z    (SI), K1, Z3
 	VSUBPS       Z0, Z3, Z0
 	VFMADD213PS  Z2, Z1, Z0
@@ -4702,14 +4620,15 @@ normalizeAddAVX5123:
 	MOVQ 80(AX), R8
 	MOVQ 88(AX), R9
 	MOVQ 96(AX), R10
-	MOVQ 16(AX), R11
+	XORQ R11, R11
+	MOVQ 16(AX), R12
 
 normalizeAddAVX5123vector:
-	CMPQ        R11, $0x00000010
+	CMPQ        R12, $0x00000010
 	JL          normalizeAddAVX5123tail
-	VMOVUPS     (R8), Z0
-	VMOVUPS     (R9), Z1
-	VMOVUPS     (R10), Z2
+	VMOVUPS     (R8)(R11*1), Z0
+	VMOVUPS     (R9)(R11*1), Z1
+	VMOVUPS     (R10)(R11*1), Z2
 	VMOVUPS     (SI), Z3
 	VSUBPS      Z0, Z3, Z3
 	VFMADD213PS Z2, Z1, Z3
@@ -4731,22 +4650,20 @@ normalizeAddAVX5123vector:
 	ADDQ        $0x00000040, BX
 	ADDQ        $0x00000040, SI
 	ADDQ        $0x00000040, DI
-	ADDQ        24(AX), R8
-	ADDQ        24(AX), R9
-	ADDQ        24(AX), R10
-	SUBQ        $0x00000010, R11
+	ADDQ        24(AX), R11
+	SUBQ        $0x00000010, R12
 	JMP         normalizeAddAVX5123vector
 
 normalizeAddAVX5123tail:
-	TESTQ       R11, R11
+	TESTQ       R12, R12
 	JZ          normalizeAddAVX5123next
-	XORL        R12, R12
-	BTSL        R11, R12
-	DECL        R12
-	KMOVW       R12, K1
-	VMOVUPS.Z   (R8), K1, Z0
-	VMOVUPS.Z   (R9), K1, Z1
-	VMOVUPS.Z   (R10), K1, Z2
+	XORL        R13, R13
+	BTSL        R12, R13
+	DECL        R13
+	KMOVW       R13, K1
+	VMOVUPS.Z   (R8)(R11*1), K1, Z0
+	VMOVUPS.Z   (R9)(R11*1), K1, Z1
+	VMOVUPS.Z   (R10)(R11*1), K1, Z2
 	VMOVUPS.Z   (SI), K1, Z3
 	VSUBPS      Z0, Z3, Z3
 	VFMADD213PS Z2, Z1, Z3
@@ -4789,14 +4706,15 @@ normalizeAddAVX5121:
 	MOVQ 80(AX), R8
 	MOVQ 88(AX), R9
 	MOVQ 96(AX), R10
-	MOVQ 16(AX), R11
+	XORQ R11, R11
+	MOVQ 16(AX), R12
 
 normalizeAddAVX5121vector:
-	CMPQ        R11, $0x00000010
+	CMPQ        R12, $0x00000010
 	JL          normalizeAddAVX5121tail
-	VMOVUPS     (R8), Z0
-	VMOVUPS     (R9), Z1
-	VMOVUPS     (R10), Z2
+	VMOVUPS     (R8)(R11*1), Z0
+	VMOVUPS     (R9)(R11*1), Z1
+	VMOVUPS     (R10)(R11*1), Z2
 	VMOVUPS     (SI), Z3
 	VSUBPS      Z0, Z3, Z0
 	VFMADD213PS Z2, Z1, Z0
@@ -4806,22 +4724,20 @@ normalizeAddAVX5121vector:
 	ADDQ        $0x00000040, BX
 	ADDQ        $0x00000040, SI
 	ADDQ        $0x00000040, DI
-	ADDQ        24(AX), R8
-	ADDQ        24(AX), R9
-	ADDQ        24(AX), R10
-	SUBQ        $0x00000010, R11
+	ADDQ        24(AX), R11
+	SUBQ        $0x00000010, R12
 	JMP         normalizeAddAVX5121vector
 
 normalizeAddAVX5121tail:
-	TESTQ       R11, R11
+	TESTQ       R12, R12
 	JZ          normalizeAddAVX5121next
-	XORL        R12, R12
-	BTSL        R11, R12
-	DECL        R12
-	KMOVW       R12, K1
-	VMOVUPS.Z   (R8), K1, Z0
-	VMOVUPS.Z   (R9), K1, Z1
-	VMOVUPS.Z   (R10), K1, Z2
+	XORL        R13, R13
+	BTSL        R12, R13
+	DECL        R13
+	KMOVW       R13, K1
+	VMOVUPS.Z   (R8)(R11*1), K1, Z0
+	VMOVUPS.Z   (R9)(R11*1), K1, Z1
+	VMOVUPS.Z   (R10)(R11*1), K1, Z2
 	VMOVUPS.Z   (SI), K1, Z3
 	VSUBPS      Z0, Z3, Z0
 	VFMADD213PS Z2, Z1, Z0
@@ -4856,14 +4772,15 @@ normalizeAddActAVX5123:
 	MOVQ 80(AX), R8
 	MOVQ 88(AX), R9
 	MOVQ 96(AX), R10
-	MOVQ 16(AX), R11
+	XORQ R11, R11
+	MOVQ 16(AX), R12
 
 normalizeAddActAVX5123vector:
-	CMPQ         R11, $0x00000010
+	CMPQ         R12, $0x00000010
 	JL           normalizeAddActAVX5123tail
-	VMOVUPS      (R8), Z0
-	VMOVUPS      (R9), Z1
-	VMOVUPS      (R10), Z2
+	VMOVUPS      (R8)(R11*1), Z0
+	VMOVUPS      (R9)(R11*1), Z1
+	VMOVUPS      (R10)(R11*1), Z2
 	VMOVUPS      (SI), Z3
 	VSUBPS       Z0, Z3, Z3
 	VFMADD213PS  Z2, Z1, Z3
@@ -4897,22 +4814,20 @@ normalizeAddActAVX5123vector:
 	ADDQ         $0x00000040, BX
 	ADDQ         $0x00000040, SI
 	ADDQ         $0x00000040, DI
-	ADDQ         24(AX), R8
-	ADDQ         24(AX), R9
-	ADDQ         24(AX), R10
-	SUBQ         $0x00000010, R11
+	ADDQ         24(AX), R11
+	SUBQ         $0x00000010, R12
 	JMP          normalizeAddActAVX5123vector
 
 normalizeAddActAVX5123tail:
-	TESTQ        R11, R11
+	TESTQ        R12, R12
 	JZ           normalizeAddActAVX5123next
-	XORL         R12, R12
-	BTSL         R11, R12
-	DECL         R12
-	KMOVW        R12, K1
-	VMOVUPS.Z    (R8), K1, Z0
-	VMOVUPS.Z    (R9), K1, Z1
-	VMOVUPS.Z    (R10), K1, Z2
+	XORL         R13, R13
+	BTSL         R12, R13
+	DECL         R13
+	KMOVW        R13, K1
+	VMOVUPS.Z    (R8)(R11*1), K1, Z0
+	VMOVUPS.Z    (R9)(R11*1), K1, Z1
+	VMOVUPS.Z    (R10)(R11*1), K1, Z2
 	VMOVUPS.Z    (SI), K1, Z3
 	VSUBPS       Z0, Z3, Z3
 	VFMADD213PS  Z2, Z1, Z3
@@ -4967,14 +4882,15 @@ normalizeAddActAVX5121:
 	MOVQ 80(AX), R8
 	MOVQ 88(AX), R9
 	MOVQ 96(AX), R10
-	MOVQ 16(AX), R11
+	XORQ R11, R11
+	MOVQ 16(AX), R12
 
 normalizeAddActAVX5121vector:
-	CMPQ         R11, $0x00000010
+	CMPQ         R12, $0x00000010
 	JL           normalizeAddActAVX5121tail
-	VMOVUPS      (R8), Z0
-	VMOVUPS      (R9), Z1
-	VMOVUPS      (R10), Z2
+	VMOVUPS      (R8)(R11*1), Z0
+	VMOVUPS      (R9)(R11*1), Z1
+	VMOVUPS      (R10)(R11*1), Z2
 	VMOVUPS      (SI), Z3
 	VSUBPS       Z0, Z3, Z0
 	VFMADD213PS  Z2, Z1, Z0
@@ -4988,22 +4904,20 @@ normalizeAddActAVX5121vector:
 	ADDQ         $0x00000040, BX
 	ADDQ         $0x00000040, SI
 	ADDQ         $0x00000040, DI
-	ADDQ         24(AX), R8
-	ADDQ         24(AX), R9
-	ADDQ         24(AX), R10
-	SUBQ         $0x00000010, R11
+	ADDQ         24(AX), R11
+	SUBQ         $0x00000010, R12
 	JMP          normalizeAddActAVX5121vector
 
 normalizeAddActAVX5121tail:
-	TESTQ        R11, R11
+	TESTQ        R12, R12
 	JZ           normalizeAddActAVX5121next
-	XORL         R12, R12
-	BTSL         R11, R12
-	DECL         R12
-	KMOVW        R12, K1
-	VMOVUPS.Z    (R8), K1, Z0
-	VMOVUPS.Z    (R9), K1, Z1
-	VMOVUPS.Z    (R10), K1, Z2
+	XORL         R13, R13
+	BTSL         R12, R13
+	DECL         R13
+	KMOVW        R13, K1
+	VMOVUPS.Z    (R8)(R11*1), K1, Z0
+	VMOVUPS.Z    (R9)(R11*1), K1, Z1
+	VMOVUPS.Z    (R10)(R11*1), K1, Z2
 	VMOVUPS.Z    (SI), K1, Z3
 	VSUBPS       Z0, Z3, Z0
 	VFMADD213PS  Z2, Z1, Z0
@@ -5043,15 +4957,16 @@ inputGradAVX5123:
 	MOVQ 80(AX), R9
 	MOVQ 104(AX), R10
 	MOVQ 120(AX), R11
-	MOVQ 16(AX), R12
+	XORQ R12, R12
+	MOVQ 16(AX), R13
 
 inputGradAVX5123vector:
-	CMPQ        R12, $0x00000010
+	CMPQ        R13, $0x00000010
 	JL          inputGradAVX5123tail
-	VMOVUPS     (R8), Z0
-	VMOVUPS     (R9), Z1
-	VMOVUPS     (R10), Z2
-	VMOVUPS     (R11), Z3
+	VMOVUPS     (R8)(R12*1), Z0
+	VMOVUPS     (R9)(R12*1), Z1
+	VMOVUPS     (R10)(R12*1), Z2
+	VMOVUPS     (R11)(R12*1), Z3
 	VMOVUPS     (DI), Z4
 	VSUBPS      Z1, Z4, Z4
 	VMOVUPS     (SI), Z5
@@ -5073,24 +4988,21 @@ inputGradAVX5123vector:
 	ADDQ        $0x00000040, BX
 	ADDQ        $0x00000040, SI
 	ADDQ        $0x00000040, DI
-	ADDQ        24(AX), R8
-	ADDQ        24(AX), R9
-	ADDQ        24(AX), R10
-	ADDQ        24(AX), R11
-	SUBQ        $0x00000010, R12
+	ADDQ        24(AX), R12
+	SUBQ        $0x00000010, R13
 	JMP         inputGradAVX5123vector
 
 inputGradAVX5123tail:
-	TESTQ       R12, R12
+	TESTQ       R13, R13
 	JZ          inputGradAVX5123next
-	XORL        R13, R13
-	BTSL        R12, R13
-	DECL        R13
-	KMOVW       R13, K1
-	VMOVUPS.Z   (R8), K1, Z0
-	VMOVUPS.Z   (R9), K1, Z1
-	VMOVUPS.Z   (R10), K1, Z2
-	VMOVUPS.Z   (R11), K1, Z3
+	XORL        R14, R14
+	BTSL        R13, R14
+	DECL        R14
+	KMOVW       R14, K1
+	VMOVUPS.Z   (R8)(R12*1), K1, Z0
+	VMOVUPS.Z   (R9)(R12*1), K1, Z1
+	VMOVUPS.Z   (R10)(R12*1), K1, Z2
+	VMOVUPS.Z   (R11)(R12*1), K1, Z3
 	VMOVUPS.Z   (DI), K1, Z4
 	VSUBPS      Z1, Z4, Z4
 	VMOVUPS.Z   (SI), K1, Z5
@@ -5134,15 +5046,16 @@ inputGradAVX5121:
 	MOVQ 80(AX), R9
 	MOVQ 104(AX), R10
 	MOVQ 120(AX), R11
-	MOVQ 16(AX), R12
+	XORQ R12, R12
+	MOVQ 16(AX), R13
 
 inputGradAVX5121vector:
-	CMPQ        R12, $0x00000010
+	CMPQ        R13, $0x00000010
 	JL          inputGradAVX5121tail
-	VMOVUPS     (R8), Z0
-	VMOVUPS     (R9), Z1
-	VMOVUPS     (R10), Z2
-	VMOVUPS     (R11), Z3
+	VMOVUPS     (R8)(R12*1), Z0
+	VMOVUPS     (R9)(R12*1), Z1
+	VMOVUPS     (R10)(R12*1), Z2
+	VMOVUPS     (R11)(R12*1), Z3
 	VMOVUPS     (DI), Z4
 	VSUBPS      Z1, Z4, Z1
 	VMOVUPS     (SI), Z4
@@ -5152,24 +5065,21 @@ inputGradAVX5121vector:
 	ADDQ        $0x00000040, BX
 	ADDQ        $0x00000040, SI
 	ADDQ        $0x00000040, DI
-	ADDQ        24(AX), R8
-	ADDQ        24(AX), R9
-	ADDQ        24(AX), R10
-	ADDQ        24(AX), R11
-	SUBQ        $0x00000010, R12
+	ADDQ        24(AX), R12
+	SUBQ        $0x00000010, R13
 	JMP         inputGradAVX5121vector
 
 inputGradAVX5121tail:
-	TESTQ       R12, R12
+	TESTQ       R13, R13
 	JZ          inputGradAVX5121next
-	XORL        R13, R13
-	BTSL        R12, R13
-	DECL        R13
-	KMOVW       R13, K1
-	VMOVUPS.Z   (R8), K1, Z0
-	VMOVUPS.Z   (R9), K1, Z1
-	VMOVUPS.Z   (R10), K1, Z2
-	VMOVUPS.Z   (R11), K1, Z3
+	XORL        R14, R14
+	BTSL        R13, R14
+	DECL        R14
+	KMOVW       R14, K1
+	VMOVUPS.Z   (R8)(R12*1), K1, Z0
+	VMOVUPS.Z   (R9)(R12*1), K1, Z1
+	VMOVUPS.Z   (R10)(R12*1), K1, Z2
+	VMOVUPS.Z   (R11)(R12*1), K1, Z3
 	VMOVUPS.Z   (DI), K1, Z4
 	VSUBPS      Z1, Z4, Z1
 	VMOVUPS.Z   (SI), K1, Z4
@@ -5206,15 +5116,16 @@ inputGradMaskedAVX5123:
 	MOVQ 80(AX), R10
 	MOVQ 104(AX), R11
 	MOVQ 120(AX), R12
-	MOVQ 16(AX), R13
+	XORQ R13, R13
+	MOVQ 16(AX), R14
 
 inputGradMaskedAVX5123vector:
-	CMPQ        R13, $0x00000010
+	CMPQ        R14, $0x00000010
 	JL          inputGradMaskedAVX5123tail
-	VMOVUPS     (R9), Z0
-	VMOVUPS     (R10), Z1
-	VMOVUPS     (R11), Z2
-	VMOVUPS     (R12), Z3
+	VMOVUPS     (R9)(R13*1), Z0
+	VMOVUPS     (R10)(R13*1), Z1
+	VMOVUPS     (R11)(R13*1), Z2
+	VMOVUPS     (R12)(R13*1), Z3
 	VMOVUPS     (R8), Z4
 	VSUBPS      Z1, Z4, Z4
 	VMOVUPS     (SI), Z5
@@ -5249,24 +5160,21 @@ inputGradMaskedAVX5123vector:
 	ADDQ        $0x00000040, SI
 	ADDQ        $0x00000040, DI
 	ADDQ        $0x00000040, R8
-	ADDQ        24(AX), R9
-	ADDQ        24(AX), R10
-	ADDQ        24(AX), R11
-	ADDQ        24(AX), R12
-	SUBQ        $0x00000010, R13
+	ADDQ        24(AX), R13
+	SUBQ        $0x00000010, R14
 	JMP         inputGradMaskedAVX5123vector
 
 inputGradMaskedAVX5123tail:
-	TESTQ       R13, R13
+	TESTQ       R14, R14
 	JZ          inputGradMaskedAVX5123next
-	XORL        R14, R14
-	BTSL        R13, R14
-	DECL        R14
-	KMOVW       R14, K1
-	VMOVUPS.Z   (R9), K1, Z0
-	VMOVUPS.Z   (R10), K1, Z1
-	VMOVUPS.Z   (R11), K1, Z2
-	VMOVUPS.Z   (R12), K1, Z3
+	XORL        R15, R15
+	BTSL        R14, R15
+	DECL        R15
+	KMOVW       R15, K1
+	VMOVUPS.Z   (R9)(R13*1), K1, Z0
+	VMOVUPS.Z   (R10)(R13*1), K1, Z1
+	VMOVUPS.Z   (R11)(R13*1), K1, Z2
+	VMOVUPS.Z   (R12)(R13*1), K1, Z3
 	VMOVUPS.Z   (R8), K1, Z4
 	VSUBPS      Z1, Z4, Z4
 	VMOVUPS.Z   (SI), K1, Z5
@@ -5326,15 +5234,16 @@ inputGradMaskedAVX5121:
 	MOVQ 80(AX), R10
 	MOVQ 104(AX), R11
 	MOVQ 120(AX), R12
-	MOVQ 16(AX), R13
+	XORQ R13, R13
+	MOVQ 16(AX), R14
 
 inputGradMaskedAVX5121vector:
-	CMPQ        R13, $0x00000010
+	CMPQ        R14, $0x00000010
 	JL          inputGradMaskedAVX5121tail
-	VMOVUPS     (R9), Z0
-	VMOVUPS     (R10), Z1
-	VMOVUPS     (R11), Z2
-	VMOVUPS     (R12), Z3
+	VMOVUPS     (R9)(R13*1), Z0
+	VMOVUPS     (R10)(R13*1), Z1
+	VMOVUPS     (R11)(R13*1), Z2
+	VMOVUPS     (R12)(R13*1), Z3
 	VMOVUPS     (R8), Z4
 	VSUBPS      Z1, Z4, Z1
 	VMOVUPS     (SI), Z4
@@ -5349,24 +5258,21 @@ inputGradMaskedAVX5121vector:
 	ADDQ        $0x00000040, SI
 	ADDQ        $0x00000040, DI
 	ADDQ        $0x00000040, R8
-	ADDQ        24(AX), R9
-	ADDQ        24(AX), R10
-	ADDQ        24(AX), R11
-	ADDQ        24(AX), R12
-	SUBQ        $0x00000010, R13
+	ADDQ        24(AX), R13
+	SUBQ        $0x00000010, R14
 	JMP         inputGradMaskedAVX5121vector
 
 inputGradMaskedAVX5121tail:
-	TESTQ       R13, R13
+	TESTQ       R14, R14
 	JZ          inputGradMaskedAVX5121next
-	XORL        R14, R14
-	BTSL        R13, R14
-	DECL        R14
-	KMOVW       R14, K1
-	VMOVUPS.Z   (R9), K1, Z0
-	VMOVUPS.Z   (R10), K1, Z1
-	VMOVUPS.Z   (R11), K1, Z2
-	VMOVUPS.Z   (R12), K1, Z3
+	XORL        R15, R15
+	BTSL        R14, R15
+	DECL        R15
+	KMOVW       R15, K1
+	VMOVUPS.Z   (R9)(R13*1), K1, Z0
+	VMOVUPS.Z   (R10)(R13*1), K1, Z1
+	VMOVUPS.Z   (R11)(R13*1), K1, Z2
+	VMOVUPS.Z   (R12)(R13*1), K1, Z3
 	VMOVUPS.Z   (R8), K1, Z4
 	VSUBPS      Z1, Z4, Z1
 	VMOVUPS.Z   (SI), K1, Z4
@@ -5392,7 +5298,7 @@ inputGradMaskedAVX5121done:
 
 // func inputGradSplitAVX512(c *byte)
 // Requires: AVX, AVX512DQ, AVX512F
-TEXT ·inputGradSplitAVX512(SB), NOSPLIT, $0-8
+TEXT ·inputGradSplitAVX512(SB), NOSPLIT, $8-8
 	MOVQ c+0(FP), AX
 	MOVQ 8(AX), CX
 	MOVQ 136(AX), DX
@@ -5409,15 +5315,16 @@ inputGradSplitAVX5123:
 	MOVQ 80(AX), R11
 	MOVQ 104(AX), R12
 	MOVQ 120(AX), R13
-	MOVQ 16(AX), R14
+	XORQ R14, R14
+	MOVQ 16(AX), R15
 
 inputGradSplitAVX5123vector:
-	CMPQ        R14, $0x00000010
+	CMPQ        R15, $0x00000010
 	JL          inputGradSplitAVX5123tail
-	VMOVUPS     (R10), Z0
-	VMOVUPS     (R11), Z1
-	VMOVUPS     (R12), Z2
-	VMOVUPS     (R13), Z3
+	VMOVUPS     (R10)(R14*1), Z0
+	VMOVUPS     (R11)(R14*1), Z1
+	VMOVUPS     (R12)(R14*1), Z2
+	VMOVUPS     (R13)(R14*1), Z3
 	VMOVUPS     (R9), Z4
 	VSUBPS      Z1, Z4, Z4
 	VMOVUPS     (SI), Z5
@@ -5456,24 +5363,21 @@ inputGradSplitAVX5123vector:
 	ADDQ        $0x00000040, DI
 	ADDQ        $0x00000040, R8
 	ADDQ        $0x00000040, R9
-	ADDQ        24(AX), R10
-	ADDQ        24(AX), R11
-	ADDQ        24(AX), R12
-	ADDQ        24(AX), R13
-	SUBQ        $0x00000010, R14
+	ADDQ        24(AX), R14
+	SUBQ        $0x00000010, R15
 	JMP         inputGradSplitAVX5123vector
 
 inputGradSplitAVX5123tail:
-	TESTQ       R14, R14
+	TESTQ       R15, R15
 	JZ          inputGradSplitAVX5123next
-	XORL        R15, R15
-	BTSL        R14, R15
-	DECL        R15
-	KMOVW       R15, K1
-	VMOVUPS.Z   (R10), K1, Z0
-	VMOVUPS.Z   (R11), K1, Z1
-	VMOVUPS.Z   (R12), K1, Z2
-	VMOVUPS.Z   (R13), K1, Z3
+	XORL        BP, BP
+	BTSL        R15, BP
+	DECL        BP
+	KMOVW       BP, K1
+	VMOVUPS.Z   (R10)(R14*1), K1, Z0
+	VMOVUPS.Z   (R11)(R14*1), K1, Z1
+	VMOVUPS.Z   (R12)(R14*1), K1, Z2
+	VMOVUPS.Z   (R13)(R14*1), K1, Z3
 	VMOVUPS.Z   (R9), K1, Z4
 	VSUBPS      Z1, Z4, Z4
 	VMOVUPS.Z   (SI), K1, Z5
@@ -5540,15 +5444,16 @@ inputGradSplitAVX5121:
 	MOVQ 80(AX), R11
 	MOVQ 104(AX), R12
 	MOVQ 120(AX), R13
-	MOVQ 16(AX), R14
+	XORQ R14, R14
+	MOVQ 16(AX), R15
 
 inputGradSplitAVX5121vector:
-	CMPQ        R14, $0x00000010
+	CMPQ        R15, $0x00000010
 	JL          inputGradSplitAVX5121tail
-	VMOVUPS     (R10), Z0
-	VMOVUPS     (R11), Z1
-	VMOVUPS     (R12), Z2
-	VMOVUPS     (R13), Z3
+	VMOVUPS     (R10)(R14*1), Z0
+	VMOVUPS     (R11)(R14*1), Z1
+	VMOVUPS     (R12)(R14*1), Z2
+	VMOVUPS     (R13)(R14*1), Z3
 	VMOVUPS     (R9), Z4
 	VSUBPS      Z1, Z4, Z1
 	VMOVUPS     (SI), Z4
@@ -5565,24 +5470,21 @@ inputGradSplitAVX5121vector:
 	ADDQ        $0x00000040, DI
 	ADDQ        $0x00000040, R8
 	ADDQ        $0x00000040, R9
-	ADDQ        24(AX), R10
-	ADDQ        24(AX), R11
-	ADDQ        24(AX), R12
-	ADDQ        24(AX), R13
-	SUBQ        $0x00000010, R14
+	ADDQ        24(AX), R14
+	SUBQ        $0x00000010, R15
 	JMP         inputGradSplitAVX5121vector
 
 inputGradSplitAVX5121tail:
-	TESTQ       R14, R14
+	TESTQ       R15, R15
 	JZ          inputGradSplitAVX5121next
-	XORL        R15, R15
-	BTSL        R14, R15
-	DECL        R15
-	KMOVW       R15, K1
-	VMOVUPS.Z   (R10), K1, Z0
-	VMOVUPS.Z   (R11), K1, Z1
-	VMOVUPS.Z   (R12), K1, Z2
-	VMOVUPS.Z   (R13), K1, Z3
+	XORL        BP, BP
+	BTSL        R15, BP
+	DECL        BP
+	KMOVW       BP, K1
+	VMOVUPS.Z   (R10)(R14*1), K1, Z0
+	VMOVUPS.Z   (R11)(R14*1), K1, Z1
+	VMOVUPS.Z   (R12)(R14*1), K1, Z2
+	VMOVUPS.Z   (R13)(R14*1), K1, Z3
 	VMOVUPS.Z   (R9), K1, Z4
 	VSUBPS      Z1, Z4, Z1
 	VMOVUPS.Z   (SI), K1, Z4
@@ -5610,7 +5512,7 @@ inputGradSplitAVX5121done:
 
 // func inputGradFromXAVX512(c *byte)
 // Requires: AVX, AVX512DQ, AVX512F
-TEXT ·inputGradFromXAVX512(SB), NOSPLIT, $0-8
+TEXT ·inputGradFromXAVX512(SB), NOSPLIT, $8-8
 	MOVQ c+0(FP), AX
 	MOVQ 8(AX), CX
 	MOVQ 136(AX), DX
@@ -5627,17 +5529,18 @@ inputGradFromXAVX5123:
 	MOVQ 96(AX), R11
 	MOVQ 104(AX), R12
 	MOVQ 120(AX), R13
-	MOVQ 16(AX), R14
+	XORQ R14, R14
+	MOVQ 16(AX), R15
 
 inputGradFromXAVX5123vector:
-	CMPQ        R14, $0x00000010
+	CMPQ        R15, $0x00000010
 	JL          inputGradFromXAVX5123tail
-	VMOVUPS     (R8), Z0
-	VMOVUPS     (R9), Z1
-	VMOVUPS     (R10), Z2
-	VMOVUPS     (R11), Z3
-	VMOVUPS     (R12), Z4
-	VMOVUPS     (R13), Z5
+	VMOVUPS     (R8)(R14*1), Z0
+	VMOVUPS     (R9)(R14*1), Z1
+	VMOVUPS     (R10)(R14*1), Z2
+	VMOVUPS     (R11)(R14*1), Z3
+	VMOVUPS     (R12)(R14*1), Z4
+	VMOVUPS     (R13)(R14*1), Z5
 	VMOVUPS     (DI), Z6
 	VSUBPS      Z1, Z6, Z6
 	VMOVUPS     (SI), Z7
@@ -5674,28 +5577,23 @@ inputGradFromXAVX5123vector:
 	ADDQ        $0x00000040, BX
 	ADDQ        $0x00000040, SI
 	ADDQ        $0x00000040, DI
-	ADDQ        24(AX), R8
-	ADDQ        24(AX), R9
-	ADDQ        24(AX), R10
-	ADDQ        24(AX), R11
-	ADDQ        24(AX), R12
-	ADDQ        24(AX), R13
-	SUBQ        $0x00000010, R14
+	ADDQ        24(AX), R14
+	SUBQ        $0x00000010, R15
 	JMP         inputGradFromXAVX5123vector
 
 inputGradFromXAVX5123tail:
-	TESTQ       R14, R14
+	TESTQ       R15, R15
 	JZ          inputGradFromXAVX5123next
-	XORL        R15, R15
-	BTSL        R14, R15
-	DECL        R15
-	KMOVW       R15, K1
-	VMOVUPS.Z   (R8), K1, Z0
-	VMOVUPS.Z   (R9), K1, Z1
-	VMOVUPS.Z   (R10), K1, Z2
-	VMOVUPS.Z   (R11), K1, Z3
-	VMOVUPS.Z   (R12), K1, Z4
-	VMOVUPS.Z   (R13), K1, Z5
+	XORL        BP, BP
+	BTSL        R15, BP
+	DECL        BP
+	KMOVW       BP, K1
+	VMOVUPS.Z   (R8)(R14*1), K1, Z0
+	VMOVUPS.Z   (R9)(R14*1), K1, Z1
+	VMOVUPS.Z   (R10)(R14*1), K1, Z2
+	VMOVUPS.Z   (R11)(R14*1), K1, Z3
+	VMOVUPS.Z   (R12)(R14*1), K1, Z4
+	VMOVUPS.Z   (R13)(R14*1), K1, Z5
 	VMOVUPS.Z   (DI), K1, Z6
 	VSUBPS      Z1, Z6, Z6
 	VMOVUPS.Z   (SI), K1, Z7
@@ -5756,17 +5654,18 @@ inputGradFromXAVX5121:
 	MOVQ 96(AX), R11
 	MOVQ 104(AX), R12
 	MOVQ 120(AX), R13
-	MOVQ 16(AX), R14
+	XORQ R14, R14
+	MOVQ 16(AX), R15
 
 inputGradFromXAVX5121vector:
-	CMPQ        R14, $0x00000010
+	CMPQ        R15, $0x00000010
 	JL          inputGradFromXAVX5121tail
-	VMOVUPS     (R8), Z0
-	VMOVUPS     (R9), Z1
-	VMOVUPS     (R10), Z2
-	VMOVUPS     (R11), Z3
-	VMOVUPS     (R12), Z4
-	VMOVUPS     (R13), Z5
+	VMOVUPS     (R8)(R14*1), Z0
+	VMOVUPS     (R9)(R14*1), Z1
+	VMOVUPS     (R10)(R14*1), Z2
+	VMOVUPS     (R11)(R14*1), Z3
+	VMOVUPS     (R12)(R14*1), Z4
+	VMOVUPS     (R13)(R14*1), Z5
 	VMOVUPS     (DI), Z6
 	VSUBPS      Z1, Z6, Z1
 	VMOVUPS     (SI), Z6
@@ -5781,28 +5680,23 @@ inputGradFromXAVX5121vector:
 	ADDQ        $0x00000040, BX
 	ADDQ        $0x00000040, SI
 	ADDQ        $0x00000040, DI
-	ADDQ        24(AX), R8
-	ADDQ        24(AX), R9
-	ADDQ        24(AX), R10
-	ADDQ        24(AX), R11
-	ADDQ        24(AX), R12
-	ADDQ        24(AX), R13
-	SUBQ        $0x00000010, R14
+	ADDQ        24(AX), R14
+	SUBQ        $0x00000010, R15
 	JMP         inputGradFromXAVX5121vector
 
 inputGradFromXAVX5121tail:
-	TESTQ       R14, R14
+	TESTQ       R15, R15
 	JZ          inputGradFromXAVX5121next
-	XORL        R15, R15
-	BTSL        R14, R15
-	DECL        R15
-	KMOVW       R15, K1
-	VMOVUPS.Z   (R8), K1, Z0
-	VMOVUPS.Z   (R9), K1, Z1
-	VMOVUPS.Z   (R10), K1, Z2
-	VMOVUPS.Z   (R11), K1, Z3
-	VMOVUPS.Z   (R12), K1, Z4
-	VMOVUPS.Z   (R13), K1, Z5
+	XORL        BP, BP
+	BTSL        R15, BP
+	DECL        BP
+	KMOVW       BP, K1
+	VMOVUPS.Z   (R8)(R14*1), K1, Z0
+	VMOVUPS.Z   (R9)(R14*1), K1, Z1
+	VMOVUPS.Z   (R10)(R14*1), K1, Z2
+	VMOVUPS.Z   (R11)(R14*1), K1, Z3
+	VMOVUPS.Z   (R12)(R14*1), K1, Z4
+	VMOVUPS.Z   (R13)(R14*1), K1, Z5
 	VMOVUPS.Z   (DI), K1, Z6
 	VSUBPS      Z1, Z6, Z1
 	VMOVUPS.Z   (SI), K1, Z6
@@ -5839,12 +5733,13 @@ frozenGradAVX5123:
 	MOVQ 40(AX), BX
 	MOVQ 64(AX), SI
 	MOVQ 112(AX), DI
-	MOVQ 16(AX), R8
+	XORQ R8, R8
+	MOVQ 16(AX), R9
 
 frozenGradAVX5123vector:
-	CMPQ    R8, $0x00000010
+	CMPQ    R9, $0x00000010
 	JL      frozenGradAVX5123tail
-	VMOVUPS (DI), Z0
+	VMOVUPS (DI)(R8*1), Z0
 	VMOVUPS (SI), Z1
 	VMULPS  Z0, Z1, Z1
 	VMOVUPS Z1, (BX)
@@ -5856,18 +5751,18 @@ frozenGradAVX5123vector:
 	VMOVUPS Z0, (BX)(CX*2)
 	ADDQ    $0x00000040, BX
 	ADDQ    $0x00000040, SI
-	ADDQ    24(AX), DI
-	SUBQ    $0x00000010, R8
+	ADDQ    24(AX), R8
+	SUBQ    $0x00000010, R9
 	JMP     frozenGradAVX5123vector
 
 frozenGradAVX5123tail:
-	TESTQ     R8, R8
+	TESTQ     R9, R9
 	JZ        frozenGradAVX5123next
-	XORL      R9, R9
-	BTSL      R8, R9
-	DECL      R9
-	KMOVW     R9, K1
-	VMOVUPS.Z (DI), K1, Z0
+	XORL      R10, R10
+	BTSL      R9, R10
+	DECL      R10
+	KMOVW     R10, K1
+	VMOVUPS.Z (DI)(R8*1), K1, Z0
 	VMOVUPS.Z (SI), K1, Z1
 	VMULPS    Z0, Z1, Z1
 	VMOVUPS   Z1, K1, (BX)
@@ -5895,29 +5790,30 @@ frozenGradAVX5121:
 	MOVQ 40(AX), BX
 	MOVQ 64(AX), SI
 	MOVQ 112(AX), DI
-	MOVQ 16(AX), R8
+	XORQ R8, R8
+	MOVQ 16(AX), R9
 
 frozenGradAVX5121vector:
-	CMPQ    R8, $0x00000010
+	CMPQ    R9, $0x00000010
 	JL      frozenGradAVX5121tail
-	VMOVUPS (DI), Z0
+	VMOVUPS (DI)(R8*1), Z0
 	VMOVUPS (SI), Z1
 	VMULPS  Z0, Z1, Z0
 	VMOVUPS Z0, (BX)
 	ADDQ    $0x00000040, BX
 	ADDQ    $0x00000040, SI
-	ADDQ    24(AX), DI
-	SUBQ    $0x00000010, R8
+	ADDQ    24(AX), R8
+	SUBQ    $0x00000010, R9
 	JMP     frozenGradAVX5121vector
 
 frozenGradAVX5121tail:
-	TESTQ     R8, R8
+	TESTQ     R9, R9
 	JZ        frozenGradAVX5121next
-	XORL      R9, R9
-	BTSL      R8, R9
-	DECL      R9
-	KMOVW     R9, K1
-	VMOVUPS.Z (DI), K1, Z0
+	XORL      R10, R10
+	BTSL      R9, R10
+	DECL      R10
+	KMOVW     R10, K1
+	VMOVUPS.Z (DI)(R8*1), K1, Z0
 	VMOVUPS.Z (SI), K1, Z1
 	VMULPS    Z0, Z1, Z0
 	VMOVUPS   Z0, K1, (BX)
@@ -5946,12 +5842,13 @@ frozenGradMaskedAVX5123:
 	MOVQ 64(AX), SI
 	MOVQ 72(AX), DI
 	MOVQ 112(AX), R8
-	MOVQ 16(AX), R9
+	XORQ R9, R9
+	MOVQ 16(AX), R10
 
 frozenGradMaskedAVX5123vector:
-	CMPQ        R9, $0x00000010
+	CMPQ        R10, $0x00000010
 	JL          frozenGradMaskedAVX5123tail
-	VMOVUPS     (R8), Z0
+	VMOVUPS     (R8)(R9*1), Z0
 	VMOVUPS     (SI), Z1
 	VMOVUPS     (DI), Z2
 	VCMPPS      $0x12, lane00000000<>+0(SB), Z2, K1
@@ -5976,18 +5873,18 @@ frozenGradMaskedAVX5123vector:
 	ADDQ        $0x00000040, BX
 	ADDQ        $0x00000040, SI
 	ADDQ        $0x00000040, DI
-	ADDQ        24(AX), R8
-	SUBQ        $0x00000010, R9
+	ADDQ        24(AX), R9
+	SUBQ        $0x00000010, R10
 	JMP         frozenGradMaskedAVX5123vector
 
 frozenGradMaskedAVX5123tail:
-	TESTQ       R9, R9
+	TESTQ       R10, R10
 	JZ          frozenGradMaskedAVX5123next
-	XORL        R10, R10
-	BTSL        R9, R10
-	DECL        R10
-	KMOVW       R10, K1
-	VMOVUPS.Z   (R8), K1, Z0
+	XORL        R11, R11
+	BTSL        R10, R11
+	DECL        R11
+	KMOVW       R11, K1
+	VMOVUPS.Z   (R8)(R9*1), K1, Z0
 	VMOVUPS.Z   (SI), K1, Z1
 	VMOVUPS.Z   (DI), K1, Z2
 	VCMPPS      $0x12, lane00000000<>+0(SB), Z2, K2
@@ -6031,12 +5928,13 @@ frozenGradMaskedAVX5121:
 	MOVQ 64(AX), SI
 	MOVQ 72(AX), DI
 	MOVQ 112(AX), R8
-	MOVQ 16(AX), R9
+	XORQ R9, R9
+	MOVQ 16(AX), R10
 
 frozenGradMaskedAVX5121vector:
-	CMPQ        R9, $0x00000010
+	CMPQ        R10, $0x00000010
 	JL          frozenGradMaskedAVX5121tail
-	VMOVUPS     (R8), Z0
+	VMOVUPS     (R8)(R9*1), Z0
 	VMOVUPS     (SI), Z1
 	VMOVUPS     (DI), Z2
 	VCMPPS      $0x12, lane00000000<>+0(SB), Z2, K1
@@ -6047,18 +5945,18 @@ frozenGradMaskedAVX5121vector:
 	ADDQ        $0x00000040, BX
 	ADDQ        $0x00000040, SI
 	ADDQ        $0x00000040, DI
-	ADDQ        24(AX), R8
-	SUBQ        $0x00000010, R9
+	ADDQ        24(AX), R9
+	SUBQ        $0x00000010, R10
 	JMP         frozenGradMaskedAVX5121vector
 
 frozenGradMaskedAVX5121tail:
-	TESTQ       R9, R9
+	TESTQ       R10, R10
 	JZ          frozenGradMaskedAVX5121next
-	XORL        R10, R10
-	BTSL        R9, R10
-	DECL        R10
-	KMOVW       R10, K1
-	VMOVUPS.Z   (R8), K1, Z0
+	XORL        R11, R11
+	BTSL        R10, R11
+	DECL        R11
+	KMOVW       R11, K1
+	VMOVUPS.Z   (R8)(R9*1), K1, Z0
 	VMOVUPS.Z   (SI), K1, Z1
 	VMOVUPS.Z   (DI), K1, Z2
 	VCMPPS      $0x12, lane00000000<>+0(SB), Z2, K2
@@ -6093,12 +5991,13 @@ frozenGradSplitAVX5123:
 	MOVQ 72(AX), DI
 	MOVQ 56(AX), R8
 	MOVQ 112(AX), R9
-	MOVQ 16(AX), R10
+	XORQ R10, R10
+	MOVQ 16(AX), R11
 
 frozenGradSplitAVX5123vector:
-	CMPQ        R10, $0x00000010
+	CMPQ        R11, $0x00000010
 	JL          frozenGradSplitAVX5123tail
-	VMOVUPS     (R9), Z0
+	VMOVUPS     (R9)(R10*1), Z0
 	VMOVUPS     (SI), Z1
 	VMOVUPS     (DI), Z2
 	VCMPPS      $0x12, lane00000000<>+0(SB), Z2, K1
@@ -6127,18 +6026,18 @@ frozenGradSplitAVX5123vector:
 	ADDQ        $0x00000040, SI
 	ADDQ        $0x00000040, DI
 	ADDQ        $0x00000040, R8
-	ADDQ        24(AX), R9
-	SUBQ        $0x00000010, R10
+	ADDQ        24(AX), R10
+	SUBQ        $0x00000010, R11
 	JMP         frozenGradSplitAVX5123vector
 
 frozenGradSplitAVX5123tail:
-	TESTQ       R10, R10
+	TESTQ       R11, R11
 	JZ          frozenGradSplitAVX5123next
-	XORL        R11, R11
-	BTSL        R10, R11
-	DECL        R11
-	KMOVW       R11, K1
-	VMOVUPS.Z   (R9), K1, Z0
+	XORL        R12, R12
+	BTSL        R11, R12
+	DECL        R12
+	KMOVW       R12, K1
+	VMOVUPS.Z   (R9)(R10*1), K1, Z0
 	VMOVUPS.Z   (SI), K1, Z1
 	VMOVUPS.Z   (DI), K1, Z2
 	VCMPPS      $0x12, lane00000000<>+0(SB), Z2, K2
@@ -6189,12 +6088,13 @@ frozenGradSplitAVX5121:
 	MOVQ 72(AX), DI
 	MOVQ 56(AX), R8
 	MOVQ 112(AX), R9
-	MOVQ 16(AX), R10
+	XORQ R10, R10
+	MOVQ 16(AX), R11
 
 frozenGradSplitAVX5121vector:
-	CMPQ        R10, $0x00000010
+	CMPQ        R11, $0x00000010
 	JL          frozenGradSplitAVX5121tail
-	VMOVUPS     (R9), Z0
+	VMOVUPS     (R9)(R10*1), Z0
 	VMOVUPS     (SI), Z1
 	VMOVUPS     (DI), Z2
 	VCMPPS      $0x12, lane00000000<>+0(SB), Z2, K1
@@ -6207,18 +6107,18 @@ frozenGradSplitAVX5121vector:
 	ADDQ        $0x00000040, SI
 	ADDQ        $0x00000040, DI
 	ADDQ        $0x00000040, R8
-	ADDQ        24(AX), R9
-	SUBQ        $0x00000010, R10
+	ADDQ        24(AX), R10
+	SUBQ        $0x00000010, R11
 	JMP         frozenGradSplitAVX5121vector
 
 frozenGradSplitAVX5121tail:
-	TESTQ       R10, R10
+	TESTQ       R11, R11
 	JZ          frozenGradSplitAVX5121next
-	XORL        R11, R11
-	BTSL        R10, R11
-	DECL        R11
-	KMOVW       R11, K1
-	VMOVUPS.Z   (R9), K1, Z0
+	XORL        R12, R12
+	BTSL        R11, R12
+	DECL        R12
+	KMOVW       R12, K1
+	VMOVUPS.Z   (R9)(R10*1), K1, Z0
 	VMOVUPS.Z   (SI), K1, Z1
 	VMOVUPS.Z   (DI), K1, Z2
 	VCMPPS      $0x12, lane00000000<>+0(SB), Z2, K2
@@ -6257,15 +6157,16 @@ frozenGradFromXAVX5123:
 	MOVQ 80(AX), R9
 	MOVQ 88(AX), R10
 	MOVQ 96(AX), R11
-	MOVQ 16(AX), R12
+	XORQ R12, R12
+	MOVQ 16(AX), R13
 
 frozenGradFromXAVX5123vector:
-	CMPQ        R12, $0x00000010
+	CMPQ        R13, $0x00000010
 	JL          frozenGradFromXAVX5123tail
-	VMOVUPS     (R8), Z0
-	VMOVUPS     (R9), Z1
-	VMOVUPS     (R10), Z2
-	VMOVUPS     (R11), Z3
+	VMOVUPS     (R8)(R12*1), Z0
+	VMOVUPS     (R9)(R12*1), Z1
+	VMOVUPS     (R10)(R12*1), Z2
+	VMOVUPS     (R11)(R12*1), Z3
 	VMOVUPS     (DI), Z4
 	VSUBPS      Z1, Z4, Z4
 	VMOVUPS     (SI), Z5
@@ -6299,24 +6200,21 @@ frozenGradFromXAVX5123vector:
 	ADDQ        $0x00000040, BX
 	ADDQ        $0x00000040, SI
 	ADDQ        $0x00000040, DI
-	ADDQ        24(AX), R8
-	ADDQ        24(AX), R9
-	ADDQ        24(AX), R10
-	ADDQ        24(AX), R11
-	SUBQ        $0x00000010, R12
+	ADDQ        24(AX), R12
+	SUBQ        $0x00000010, R13
 	JMP         frozenGradFromXAVX5123vector
 
 frozenGradFromXAVX5123tail:
-	TESTQ       R12, R12
+	TESTQ       R13, R13
 	JZ          frozenGradFromXAVX5123next
-	XORL        R13, R13
-	BTSL        R12, R13
-	DECL        R13
-	KMOVW       R13, K1
-	VMOVUPS.Z   (R8), K1, Z0
-	VMOVUPS.Z   (R9), K1, Z1
-	VMOVUPS.Z   (R10), K1, Z2
-	VMOVUPS.Z   (R11), K1, Z3
+	XORL        R14, R14
+	BTSL        R13, R14
+	DECL        R14
+	KMOVW       R14, K1
+	VMOVUPS.Z   (R8)(R12*1), K1, Z0
+	VMOVUPS.Z   (R9)(R12*1), K1, Z1
+	VMOVUPS.Z   (R10)(R12*1), K1, Z2
+	VMOVUPS.Z   (R11)(R12*1), K1, Z3
 	VMOVUPS.Z   (DI), K1, Z4
 	VSUBPS      Z1, Z4, Z4
 	VMOVUPS.Z   (SI), K1, Z5
@@ -6372,15 +6270,16 @@ frozenGradFromXAVX5121:
 	MOVQ 80(AX), R9
 	MOVQ 88(AX), R10
 	MOVQ 96(AX), R11
-	MOVQ 16(AX), R12
+	XORQ R12, R12
+	MOVQ 16(AX), R13
 
 frozenGradFromXAVX5121vector:
-	CMPQ        R12, $0x00000010
+	CMPQ        R13, $0x00000010
 	JL          frozenGradFromXAVX5121tail
-	VMOVUPS     (R8), Z0
-	VMOVUPS     (R9), Z1
-	VMOVUPS     (R10), Z2
-	VMOVUPS     (R11), Z3
+	VMOVUPS     (R8)(R12*1), Z0
+	VMOVUPS     (R9)(R12*1), Z1
+	VMOVUPS     (R10)(R12*1), Z2
+	VMOVUPS     (R11)(R12*1), Z3
 	VMOVUPS     (DI), Z4
 	VSUBPS      Z1, Z4, Z1
 	VMOVUPS     (SI), Z4
@@ -6394,24 +6293,21 @@ frozenGradFromXAVX5121vector:
 	ADDQ        $0x00000040, BX
 	ADDQ        $0x00000040, SI
 	ADDQ        $0x00000040, DI
-	ADDQ        24(AX), R8
-	ADDQ        24(AX), R9
-	ADDQ        24(AX), R10
-	ADDQ        24(AX), R11
-	SUBQ        $0x00000010, R12
+	ADDQ        24(AX), R12
+	SUBQ        $0x00000010, R13
 	JMP         frozenGradFromXAVX5121vector
 
 frozenGradFromXAVX5121tail:
-	TESTQ       R12, R12
+	TESTQ       R13, R13
 	JZ          frozenGradFromXAVX5121next
-	XORL        R13, R13
-	BTSL        R12, R13
-	DECL        R13
-	KMOVW       R13, K1
-	VMOVUPS.Z   (R8), K1, Z0
-	VMOVUPS.Z   (R9), K1, Z1
-	VMOVUPS.Z   (R10), K1, Z2
-	VMOVUPS.Z   (R11), K1, Z3
+	XORL        R14, R14
+	BTSL        R13, R14
+	DECL        R14
+	KMOVW       R14, K1
+	VMOVUPS.Z   (R8)(R12*1), K1, Z0
+	VMOVUPS.Z   (R9)(R12*1), K1, Z1
+	VMOVUPS.Z   (R10)(R12*1), K1, Z2
+	VMOVUPS.Z   (R11)(R12*1), K1, Z3
 	VMOVUPS.Z   (DI), K1, Z4
 	VSUBPS      Z1, Z4, Z1
 	VMOVUPS.Z   (SI), K1, Z4

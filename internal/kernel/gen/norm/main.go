@@ -35,6 +35,7 @@ type kernel struct {
 	arrays map[int]array
 	params map[int]reg.GPVirtual
 	sums   reg.GPVirtual // two vectors of doubles for each sum
+	offset reg.GPVirtual // bytes that parameters are on from their first; sums, of twice as many doubles, four times as many
 	tail   *Mask
 }
 
@@ -73,7 +74,9 @@ func (k *kernel) store(v Vec, m Mem) {
 	VMOVUPS(v, m)
 }
 
-func (k *kernel) param(i int) Vec { return k.load(Mem{Base: k.params[i]}) }
+func (k *kernel) param(i int) Vec {
+	return k.load(Mem{Base: k.params[i], Index: k.offset, Scale: 1})
+}
 
 func (k *kernel) at(array, row int) Vec { return k.load(k.arrays[array].row(row)) }
 
@@ -122,6 +125,10 @@ func emit(w Width, name, doc string, rows int, arrays, params []int, sums bool, 
 		if sums {
 			k.sums = get(k.c, callSums)
 		}
+		if sums || len(params) > 0 {
+			k.offset = GP64()
+			XORQ(k.offset, k.offset)
+		}
 		n := get(k.c, callChannels)
 		Label(label + "vector")
 		CMPQ(n, U32(w.Lanes()))
@@ -131,14 +138,8 @@ func emit(w Width, name, doc string, rows int, arrays, params []int, sums bool, 
 		for _, p := range moving {
 			ADDQ(U32(int(w)), p)
 		}
-		for _, i := range params {
-			ADDQ(Mem{Base: k.c, Disp: callStep}, k.params[i])
-		}
-		if sums {
-			// The sums move four times as far: two of them, of doubles. A step of 0 stays.
-			for range 4 {
-				ADDQ(Mem{Base: k.c, Disp: callStep}, k.sums)
-			}
+		if sums || len(params) > 0 {
+			ADDQ(Mem{Base: k.c, Disp: callStep}, k.offset)
 		}
 		SUBQ(U32(w.Lanes()), n)
 		JMP(LabelRef(label + "vector"))
@@ -185,7 +186,9 @@ func double(w Width, v Vec, half int) Vec {
 }
 
 // sum addresses half a vector of sum i.
-func (k *kernel) sum(i, half int) Mem { return Mem{Base: k.sums, Disp: (2*i + half) * int(k.w)} }
+func (k *kernel) sum(i, half int) Mem {
+	return Mem{Base: k.sums, Index: k.offset, Scale: 4, Disp: (2*i + half) * int(k.w)}
+}
 
 // stats adds Σ x and Σ x² in float64.
 func stats(w Width) {
