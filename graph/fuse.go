@@ -9,11 +9,13 @@ import (
 // fuse joins ops that can be one pass over the data. First an op takes in the only reader of its result, as
 // long as it can: convolution, batch norm, residual add, activation. Then ops take in a producer that is cheap
 // to compute again, where all its readers can: the gradient of an activation in batch norm's gradients. At last
-// ops do without an input that they can tell from others: batch norm's gradients know the sign of its result.
+// ops do without an input that they can tell from others: batch norm's gradients know the sign of its result, and the
+// gradient of an activation before max pooling that of what was pooled.
 func (p *program) fuse() {
 	p.fuseReaders()
 	p.absorbProducers()
 	p.bypassInputs()
+	p.swap()
 }
 
 // readers counts how often each value is read, and says by whom last; outputs count as read twice.

@@ -159,3 +159,12 @@ type Freezer interface {
 type Bypasser interface {
 	Bypass(producer any, at int, same func(own, producers int) bool) (op any, take []int, ok bool)
 }
+
+// Swapper is an op that moves what it reads to places that its input 1 tells, as the gradient of max pooling does, and
+// can leave to the op that reads its result nothing to do: what that makes of an element and of the one that its
+// input 1 has there (the gradient of an activation) can be made of the element before it moves, with what the places
+// were taken from. Swap sees that reader, the op that found the places, and another that reads what it reads. It says
+// whether the latter takes what is at those places.
+type Swapper interface {
+	Swap(reader, places, taken any) bool
+}
