@@ -133,47 +133,6 @@ func (p *product[T]) panelOf(t *gemm.Tile[T], g, j, e int) {
 	t.B, t.StepB, t.HalfB = p.b[2*(g*panels(p.kg)+j)*size+e*p.cg*gemm.Half:], gemm.Half, size
 }
 
-// bandPiece computes output rows r0… of group g, panels j0….
-func (p *product[T]) bandPiece(r0, g, j0 int, buf []T) {
-	v := p.view
-	r1 := min(r0+p.rows, p.n*v.p)
-	j1 := min(j0+p.cols, panels(p.kg))
-	var starts [maxBandRows]int
-	p.fill(&p.band, buf, starts[:], r0, r1, g*p.cg, p.cg)
-	var offs [maxSpans]int
-	for i, sp := range v.spans {
-		offs[i] = ((sp.dy-p.band.minY)*p.band.width + sp.dx - p.band.minX) * p.cg
-	}
-	t := gemm.Tile[T]{
-		RowA: v.stepW * p.cg, StepA: 1, RowC: v.colMul * p.pitch, Rows: v.q, InParts: p.careful,
-		Next: p.ahead(r1*v.stepH, (r1-r0)*v.stepH),
-	}
-	for j := j0; j < j1; j++ {
-		p.panelOf(&t, g, j, 0)
-		for r := r0; r < r1; r++ {
-			t.C = p.y[p.output(r*v.q)*p.pitch+g*p.kg+j*panel:]
-			// Spans of different lengths (a view whose taps have gaps) are added one length after another.
-			b := t.B
-			t.Add = p.add
-			for i := 0; i < len(v.spans); {
-				e := i + 1
-				for e < len(v.spans) && v.spans[e].count == v.spans[i].count {
-					e++
-				}
-				t.A, t.Offs, t.Len = buf[starts[r-r0]:], offs[i:e], v.spans[i].count*p.cg
-				t.Run()
-				t.B = t.B[(e-i)*t.Len*gemm.Half:]
-				t.Add = true
-				i = e
-			}
-			t.B = b
-		}
-	}
-	if p.finish {
-		p.ep.apply(p.y, p.pitch, r0*v.q, r1*v.q, g*p.kg+j0*panel, g*p.kg+min(j1*panel, p.kg))
-	}
-}
-
 // ahead is a number of rows of the picture from one on, counted through all pictures.
 func (p *product[T]) ahead(row, count int) []T {
 	line := p.w * p.groups * p.cg
