@@ -148,9 +148,5 @@ func (v *view) inside(row, h int) (lo, hi int) {
 // width w as a whole.
 func (v *view) middle(w int) (first, last int) {
 	sp := v.spans[0]
-	first = min((max(0, -sp.dx)+v.stepW-1)/v.stepW, v.q)
-	if room := w - sp.dx - sp.count; room >= 0 {
-		last = min(room/v.stepW+1, v.q)
-	}
-	return first, max(first, last)
+	return inside(sp.dx, v.stepW, v.q, w-sp.count+1)
 }

@@ -373,28 +373,26 @@ func TestSpecials(t *testing.T) {
 					if o == at2 {
 						wantX[i] = true
 					}
-					if i == at {
+					if i == at || o == at2 {
 						wantW[f] = true
 					}
 				})
-				k := at2 % s.K * len(w) / s.K // every tap of its channel sees dy[at2], with a pixel or with padding
-				for f := range len(w) / s.K {
-					wantW[k+f] = true
-				}
 				y, dx, dw := make([]float32, len(dy)), make([]float32, len(x)), make([]float32, len(w))
 				Forward(s, y, x, w, nil, make([]float32, Workspace[float32](s, PassForward)))
 				InputGrad(s, dx, dy, w, make([]float32, Workspace[float32](s, PassInputGrad)))
 				WeightGrad(s, dw, dy, x, make([]float32, Workspace[float32](s, PassWeightGrad)))
-				check := func(pass string, got []float32, want []bool) {
+				check := func(pass string, got []float32, want []bool, either func(i int) bool) {
 					for i, g := range got {
-						if (g == 0) == want[i] {
+						if (g == 0) == want[i] && (want[i] || !either(i)) {
 							t.Fatalf("%s with %v, %+v: element %d is %v", pass, v, *s, i, g)
 						}
 					}
 				}
-				check("forward", y, wantY)
-				check("input gradient", dx, wantX)
-				check("weight gradient", dw, wantW)
+				never := func(int) bool { return false }
+				check("forward", y, wantY, never)
+				check("input gradient", dx, wantX, never)
+				// Where a tap of its channel sees dy[at2] with padding, that is 0·v or nothing: some shapes leave padding out.
+				check("weight gradient", dw, wantW, func(i int) bool { return i/(len(w)/s.K) == at2%s.K })
 			}
 		}
 	})

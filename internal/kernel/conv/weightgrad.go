@@ -121,8 +121,9 @@ func (t *weightGrad[T]) tasks() int {
 // length is the number of pixels of a band.
 func (t *weightGrad[T]) length() int { return t.band.rows(t.view, t.step) * t.band.width }
 
-// bandStarts is where each output row begins in a band: in whole lanes, and in the last one if it is narrower.
-type bandStarts [2][maxBandRows]int
+// bandStarts is where each output row begins in a band: in whole lanes, and in the last one if it is narrower; and
+// in the columns, if spans wants to know that.
+type bandStarts [3][maxBandRows]int
 
 func (s *bandStarts) of(width, lane int) []int {
 	if width < lane {
@@ -230,7 +231,7 @@ func (t *weightGrad[T]) sum(part, g, j0, r0, r1, c0 int, buf, columns []T) {
 				} else {
 					tile.B, tile.StepB = t.dy[r*v.q*channels+g*t.kg+k:], channels
 				}
-				tile.Next = t.spans(tile, sums[k-j*panel:], buf, &starts, r-r0, last-r0, c0, cw)
+				tile.Next = t.spans(tile, sums[k-j*panel:], buf, &starts, r-r0, last-r0, r%v.p, c0, cw)
 			}
 		}
 	}
@@ -251,39 +252,6 @@ func (t *weightGrad[T]) sumBias(dy []T, channels, part, first, k0, k1, r0, r1 in
 			to[i] = v
 		}
 	}
-}
-
-// spans computes one panel for channels c0…c0+cw−1 and every tap, over rows r0…r1−1 of the band. It returns
-// what of the tile's Next has not been prefetched.
-func (t *weightGrad[T]) spans(tile gemm.Tile[T], sums, buf []T, starts *bandStarts, r0, r1, c0, cw int) []T {
-	step := tile.StepA
-	for c := 0; c < cw; c += t.lane {
-		w := min(t.lane, cw-c)
-		tile.Offs, tile.Len = starts.of(w, t.lane)[r0:r1], t.view.q
-		if t.joined > 1 {
-			tile.Offs, tile.Len = tile.Offs[:1], (r1-r0)*t.view.q
-		}
-		if t.source == banded {
-			tile.StepA = step * w
-		}
-		e := 0
-		for _, sp := range t.view.spans {
-			tile.A = buf[c*t.length()+((sp.dy-t.band.minY)*t.band.width+sp.dx-t.band.minX)*w:]
-			if w == t.cg {
-				tile.C, tile.Rows = sums[e*w*panel:], sp.count*w
-				tile.Run()
-				e += sp.count
-				continue
-			}
-			for range sp.count {
-				tile.C, tile.Rows = sums[(e*t.cg+c0+c)*panel:], w
-				tile.Run()
-				tile.A = tile.A[w:]
-				e++
-			}
-		}
-	}
-	return tile.Next
 }
 
 // packColumns copies channels k0…k0+count−1 of output pixels m0…m1−1 as rows of width elements.
