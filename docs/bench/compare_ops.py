@@ -60,7 +60,7 @@ def main():
     log = []
     print(f"{'op':22} {'pass':10} {'stheno ms':>10} {'GFLOP/s':>8} {'PyTorch ms':>10} {'layout':>6} {'min':>6} {'median':>6} {'max':>6}  clean  road", flush=True)
     for name in names:
-        times, roads, flops = {}, {}, {}
+        times, roads = {}, {}
         for _ in range(a.rounds):
             ours = run([stheno, "bench", "ops", "--json", "--samples", os.environ.get("SAMPLES", "7"), "--limit", os.environ.get("LIMIT", "15") + "s", "--only", name] + (["--road", a.road] if a.road else []))
             peer = {f: run([python, os.path.join(HERE, "torch_ops.py"), shapes, name, f], env=env)
@@ -70,12 +70,12 @@ def main():
                 if r["name"] != name:
                     continue
                 best = min(((t["ms"], f) for f, rows in peer.items() for t in rows if t["pass"] == r["pass"]))
-                times.setdefault(r["pass"], []).append((best[0] / r["ms"], r["ms"], best, f"{r['clean']}/{r['all']}"))
-                roads[r["pass"]], flops[r["pass"]] = r["road"], r["gflops"]
+                times.setdefault(r["pass"], []).append((best[0] / r["ms"], r["ms"], best, f"{r['clean']}/{r['all']}", r["gflops"]))
+                roads[r["pass"]] = r["road"]
         for p, rounds in times.items():
             ratios = [t[0] for t in rounds]
             mid = sorted(rounds)[len(rounds) // 2]
-            print(f"{name:22} {p:10} {mid[1]:10.3f} {flops[p]:8.1f} {mid[2][0]:10.3f} {mid[2][1]:>6} {min(ratios):6.2f} {statistics.median(ratios):6.2f} {max(ratios):6.2f}  {mid[3]:>5}  {roads[p]}", flush=True)
+            print(f"{name:22} {p:10} {mid[1]:10.3f} {mid[4]:8.1f} {mid[2][0]:10.3f} {mid[2][1]:>6} {min(ratios):6.2f} {statistics.median(ratios):6.2f} {max(ratios):6.2f}  {mid[3]:>5}  {roads[p]}", flush=True)
     if a.json:
         json.dump(log, open(a.json, "w"), indent=1)
 

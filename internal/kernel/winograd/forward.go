@@ -203,12 +203,13 @@ func (p *product) panels(wk *worker, v, u []float32, k, t0, t1 int) {
 	vs, us, ms := plane(n, g.c), g.filterPlane(), plane(n, lane)
 	m := grow(&wk.m, 2*36*ms)
 	np := min(2, g.kp-k)
-	step := ceil(nt, ceil(nt, kr.rows))
 	for xi := range 36 {
 		for j := 0; j < np; j += kr.panels {
 			b := u[j*g.panelLen()+xi*us:]
-			for i := 0; i < nt; i += step {
-				kr.mul(min(step, nt-i), min(kr.panels, np-j), m[(j*36+xi)*ms+i*lane:], 36*ms, v[xi*vs+i*lane:], n*lane, b, g.panelLen(), g.c4)
+			for i, left := 0, ceil(nt, kr.rows); left > 0; left-- { // calls of nearly as many rows each
+				rows := ceil(nt-i, left)
+				kr.mul(rows, min(kr.panels, np-j), m[(j*36+xi)*ms+i*lane:], 36*ms, v[xi*vs+i*lane:], n*lane, b, g.panelLen(), g.c4)
+				i += rows
 			}
 		}
 	}
