@@ -123,14 +123,14 @@ func bind(t *testing.T, input *graph.Node) {
 
 // TestPassesKeepResults: whatever passes are on, forward pass and gradients are those of the program that runs
 // op by op, for every network. Short tests run a network a family, with all passes; STHENO_ZOO=all runs every pass
-// and both types for every network.
+// and both types for every network, STHENO_ZOO=usual all passes and both types on pictures of the usual size.
 func TestPassesKeepResults(t *testing.T) {
-	everything := os.Getenv("STHENO_ZOO") == "all"
+	everything := os.Getenv("STHENO_ZOO") == "all" || usualSize()
 	for _, info := range zoo.Models() {
 		thorough, family := families[info.Name]
 		var names []string
 		for name := range passes {
-			if name == "all passes" || !testing.Short() && (everything || thorough || family && reordering[name]) {
+			if name == "all passes" || !usualSize() && !testing.Short() && (everything || thorough || family && reordering[name]) {
 				names = append(names, name)
 			}
 		}
@@ -188,6 +188,7 @@ func compareRuns(t *testing.T, p *program, input *graph.Node, dt tensor.Dtype, n
 			if moved == nil {
 				moved = p.runMoved(t, input)
 			}
+			t.Logf("%v, %s: %s is off by %.2g of its norm", dt, name, p.names[k], off/norm(want[k]))
 			if limit := roundings * apart(moved[k], want[k]); !(off <= limit) {
 				t.Errorf("%v, %s: %s is off by %.3g, its norm is %.3g, want at most %.3g, or %.3g for its condition", dt, name, p.names[k], off, norm(want[k]), tolerance, limit)
 			}
@@ -222,10 +223,16 @@ func apart(x, y []float64) float64 {
 	return math.Sqrt(d)
 }
 
+func usualSize() bool { return os.Getenv("STHENO_ZOO") == "usual" }
+
 // smallest is the network at a size that is quick.
 func smallest(t *testing.T, info zoo.Info, dt tensor.Dtype) *zoo.Model {
 	t.Helper()
 	c := zoo.Config{Classes: 7, InputSize: small(info), Aux: true, DropRate: -1, Dtype: dt}
+	if usualSize() {
+		c.InputSize = [2]int{}
+		return build(t, info.Name, c)
+	}
 	switch info.Name {
 	case "inception_v3":
 		c.Aux = false // its head needs pictures of 299×299

@@ -1,6 +1,7 @@
 package conv
 
 import (
+	"github.com/stheno-ml/stheno/internal/kernel/cpu"
 	"github.com/stheno-ml/stheno/internal/kernel/gemm"
 	"github.com/stheno-ml/stheno/internal/kernel/par"
 	"github.com/stheno-ml/stheno/internal/kernel/vec"
@@ -58,7 +59,8 @@ func (p *product[T]) choose() (pieces int) {
 	case v.plain(p.h, p.w) && !gemm.Clash[T](p.groups*p.cg):
 		p.source = pixels
 	case depth > 0 && len(v.spans) <= maxSpans && v.q >= 5 && (v.q >= 12 || p.kg <= 64) &&
-		p.band.stepW == v.stepW && !gemm.Clash[T](v.stepW*p.cg):
+		p.band.stepW == v.stepW && !gemm.Clash[T](v.stepW*p.cg) &&
+		(cpu.Current() != cpu.Generic || v.spans[0].count*p.cg >= leastRun):
 		lines := p.n * v.p
 		step := min(lines, maxBandRows, max(1, bandPixels/v.q))
 		for step > 1 && (p.band.rows(v, step)*p.band.width*p.cg > bandSize || par.Chunks(lines, step) < 32 && step*v.q*depth*p.kg > 1<<22) {
@@ -78,6 +80,9 @@ func (p *product[T]) choose() (pieces int) {
 	}
 	return p.groups * par.Chunks(n, p.cols) * par.Chunks(total, p.rows)
 }
+
+// leastRun is the shortest run of the left matrix for which the Go twin does not rather copy.
+const leastRun = 64
 
 // maxSpans is the largest number of runs in a banded tile.
 const maxSpans = 64

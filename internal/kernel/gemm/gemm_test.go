@@ -98,7 +98,7 @@ func testTile[T Float](t *testing.T) {
 						tile.C = c.data
 						tile.Run()
 						tile.C = want
-						tile.runGeneric()
+						tile.RunGeneric()
 						name := fmt.Sprintf("rows %d cols %d k %d runs %d add %v form %d", rows, cols, k, runs, add, form)
 						c.intact(t, name)
 						for i := range want {

@@ -1,6 +1,10 @@
 package gemm
 
-import "github.com/stheno-ml/stheno/internal/kernel/cpu"
+import (
+	"unsafe"
+
+	"github.com/stheno-ml/stheno/internal/kernel/cpu"
+)
 
 // Float is what the kernels compute with.
 type Float interface{ float32 | float64 }
@@ -56,7 +60,7 @@ func (t *Tile[T]) run() {
 		t.runAsm(road)
 		return
 	}
-	t.runGeneric()
+	t.RunGeneric()
 }
 
 // check panics when the tile reaches beyond its slices, before assembly does so silently.
@@ -86,9 +90,9 @@ func (t *Tile[T]) check() {
 // column is where column j of B begins.
 func (t *Tile[T]) column(j int) int { return j/Half*t.HalfB + j%Half }
 
-// runGeneric is the twin of the assembly: blocks of 3 rows × 2 columns, which is what the compiler keeps in
+// RunGeneric is the twin of the assembly, whatever road is in force: blocks of 3 rows × 2 columns, which is what the compiler keeps in
 // registers.
-func (t *Tile[T]) runGeneric() {
+func (t *Tile[T]) RunGeneric() {
 	for i := 0; i < t.Rows; i += 3 {
 		for j := 0; j < t.Cols; j += 2 {
 			var sum [6]T
@@ -113,25 +117,31 @@ func (t *Tile[T]) runGeneric() {
 	}
 }
 
+// block walks by pointers, in fewer registers than slices take: check has seen that they stay inside.
 func (t *Tile[T]) block(i, j int) [6]T {
 	var c00, c01, c10, c11, c20, c21 T
-	bs, steps, stepA, stepB, bi := t.B, t.Len, t.StepA, t.StepB, t.column(j)
+	size := unsafe.Sizeof(c00)
+	row, stepA, stepB := size*uintptr(t.RowA), size*uintptr(t.StepA), size*uintptr(t.StepB)
+	first := unsafe.Add(unsafe.Pointer(unsafe.SliceData(t.A)), size*uintptr(i*t.RowA))
+	b := unsafe.Add(unsafe.Pointer(unsafe.SliceData(t.B)), size*uintptr(t.column(j)))
+	bi := uintptr(0)
 	for run, off := range t.Offs {
+		a0 := unsafe.Add(first, size*uintptr(off))
+		a1, a2, ai := unsafe.Add(a0, row), unsafe.Add(a0, 2*row), uintptr(0)
 		if t.OffsB != nil {
-			bi = t.OffsB[run] + t.column(j)
+			bi = size * uintptr(t.OffsB[run])
 		}
-		a0, a1, a2 := t.A[off+i*t.RowA:], t.A[off+(i+1)*t.RowA:], t.A[off+(i+2)*t.RowA:]
-		a0, a1 = a0[:len(a2)], a1[:len(a2)]
-		ai := 0
-		for range steps {
-			b := (*[2]T)(bs[bi:])
-			x, y := b[0], b[1]
-			c00 += a0[ai] * x
-			c01 += a0[ai] * y
-			c10 += a1[ai] * x
-			c11 += a1[ai] * y
-			c20 += a2[ai] * x
-			c21 += a2[ai] * y
+		for k := t.Len; k > 0; k-- {
+			x, y := *(*T)(unsafe.Add(b, bi)), *(*T)(unsafe.Add(b, bi+size))
+			v := *(*T)(unsafe.Add(a0, ai))
+			c00 += v * x
+			c01 += v * y
+			v = *(*T)(unsafe.Add(a1, ai))
+			c10 += v * x
+			c11 += v * y
+			v = *(*T)(unsafe.Add(a2, ai))
+			c20 += v * x
+			c21 += v * y
 			ai += stepA
 			bi += stepB
 		}

@@ -4,4 +4,4 @@ package gemm
 
 import "github.com/stheno-ml/stheno/internal/kernel/cpu"
 
-func (t *Tile[T]) runAsm(cpu.Road) { t.runGeneric() }
+func (t *Tile[T]) runAsm(cpu.Road) { t.RunGeneric() }

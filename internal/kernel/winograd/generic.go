@@ -1,5 +1,7 @@
 package winograd
 
+import "github.com/stheno-ml/stheno/internal/kernel/gemm"
+
 // The interpolation points are 0, ±pointA, ±pointB and infinity.
 const (
 	pointA = 5.0 / 8
@@ -9,43 +11,37 @@ const (
 	normA, normB = 2 * a2 * (a2 - b2), 2 * b2 * (b2 - a2)
 )
 
-var generic = kernels{4, 1, mulGeneric, outerGeneric, inputGeneric, gradGeneric, filterGeneric, outputGeneric, outputEpGeneric, output3Generic, transposeGeneric}
+var generic = kernels{12, 1, mulGeneric, outerGeneric, inputGeneric, gradGeneric, filterGeneric, outputGeneric, outputEpGeneric, output3Generic, transposeGeneric}
 
 func mulGeneric(rows, np int, out []float32, os int, a []float32, as int, b []float32, bs, c4 int) {
+	const most = 64 // groups of channels at a time
+	var offs [most]int
+	for i := range offs {
+		offs[i] = i * as
+	}
+	t := gemm.Tile[float32]{RowA: lane, StepA: 1, StepB: lane, RowC: lane, Rows: rows, Cols: lane}
 	for p := range np {
-		for i := range rows {
-			var acc [lane]float32
-			for c := range 4 * c4 {
-				x := a[c/lane*as+i*lane+c%lane]
-				bv := (*[lane]float32)(b[p*bs+c*lane:])
-				for v := range acc {
-					acc[v] += x * bv[v]
-				}
+		t.C = out[p*os:]
+		for c, n := 0, 0; c < 4*c4; c += n {
+			if n = min((4*c4-c)/lane, most); n > 0 {
+				t.Offs, t.Len = offs[:n], lane
+				n *= lane
+			} else {
+				n = 4*c4 - c
+				t.Offs, t.Len = offs[:1], n
 			}
-			copy(out[p*os+i*lane:], acc[:])
+			t.A, t.B, t.Add = a[c/lane*as:], b[p*bs+c*lane:], c > 0
+			t.RunGeneric()
 		}
 	}
 }
 
 func outerGeneric(np int, out []float32, os int, a, b []float32, bs, tiles int, add bool) {
+	var offs [1]int
+	t := gemm.Tile[float32]{A: a, Offs: offs[:], Len: tiles, RowA: 1, StepA: lane, StepB: lane, RowC: lane, Rows: lane, Cols: lane, Add: add}
 	for p := range np {
-		for i := range lane {
-			dst := (*[lane]float32)(out[p*os+i*lane:])
-			var acc [lane]float32
-			for t := range tiles {
-				x := a[t*lane+i]
-				bv := (*[lane]float32)(b[p*bs+t*lane:])
-				for v := range acc {
-					acc[v] += x * bv[v]
-				}
-			}
-			if add {
-				for v := range acc {
-					acc[v] += dst[v]
-				}
-			}
-			*dst = acc
-		}
+		t.B, t.C = b[p*bs:], out[p*os:]
+		t.RunGeneric()
 	}
 }
 
