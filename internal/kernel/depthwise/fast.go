@@ -107,8 +107,10 @@ func (k *rows) run(lo, hi int) {
 				rowAVX512(arg)
 			case avx512:
 				narrowAVX512(arg)
-			case n == wide:
+			case n == wide && pixel%1024 == 0: // more pixels at a time would drive each other out of the first-level cache
 				rowAVX2(arg)
+			case n == wide:
+				longRowAVX2(arg)
 			default:
 				narrowAVX2(arg)
 			}

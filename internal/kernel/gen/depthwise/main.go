@@ -534,6 +534,7 @@ func slideGrad(w Width, nv, rows int, narrow bool) {
 func main() {
 	ConstraintExpr("amd64,!noasm")
 	row(AVX2, "row", 2, false, 4, []int{6, 3, 1})
+	row(AVX2, "longRow", 2, false, 8, []int{6, 3, 1})
 	row(AVX2, "narrow", 1, true, 8, []int{6, 1})
 	row(AVX512, "row", 2, false, 8, []int{8, 4, 1})
 	row(AVX512, "narrow", 1, true, 8, []int{8, 1})
