@@ -9,11 +9,11 @@ import (
 // nothing else on the way back may need it.
 func (p *program) swap() {
 	times, by := p.readers()
-	maker := make(map[*value]*instr, len(p.instrs))
-	for _, i := range p.instrs {
-		maker[i.out] = i
+	maker, place := make(map[*value]*instr, len(p.instrs)), make(map[*instr]int, len(p.instrs))
+	for k, i := range p.instrs {
+		maker[i.out], place[i] = i, k
 	}
-	for _, i := range p.instrs {
+	for k, i := range p.instrs {
 		op, ok := i.run.(exec.Swapper)
 		if !ok || len(i.in) != 2 || times[i.out] != 1 {
 			continue
@@ -23,7 +23,7 @@ func (p *program) swap() {
 			continue
 		}
 		for _, taken := range by[places.in[0]] {
-			if !op.Swap(reader.run, places.run, taken.run) {
+			if place[taken] > k || !op.Swap(reader.run, places.run, taken.run) {
 				continue
 			}
 			dy := i.in[0]

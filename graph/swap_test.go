@@ -85,3 +85,36 @@ func TestActivationGradientBeforePooling(t *testing.T) {
 		})
 	}
 }
+
+// TestActivationGradientWaitsForPooling: what is pooled after the gradient has been taken, as in a block that is
+// computed again, cannot serve for it.
+func TestActivationGradientWaitsForPooling(t *testing.T) {
+	pool := ops.Pool{Kernel: [2]int{2, 2}, Stride: [2]int{2, 2}}
+	g := G.NewGraph()
+	leaf := func(seed uint64, shape ...int) *G.Node {
+		return G.NodeFromAny(g, gradtest.Random(seed, 0, shape...), G.WithName(string(rune('a'+seed))))
+	}
+	x, w := leaf(1, 2, 3, 40, 40), leaf(2, 16, 3, 3, 3)
+	y, err := ops.Conv2D(x, w, nil, ops.Conv{})
+	must(t, err)
+	y, err = ops.ReLU(y)
+	must(t, err)
+	p, err := ops.MaxPool2D(y, pool)
+	must(t, err)
+	grads, err := graph.VectorJacobian(G.Nodes{p}, G.Nodes{leaf(3, p.Shape()...)}, w)
+	must(t, err)
+	later, err := ops.MaxPool2D(y, pool)
+	must(t, err)
+	run := func(o graph.Options) []float64 {
+		tape, err := graph.Compile(append(grads, later), o)
+		must(t, err)
+		must(t, tape.RunAll())
+		return floats(t, grads[0].Value())
+	}
+	want := run(graph.Options{NoFuse: true})
+	for i, v := range run(graph.Options{}) {
+		if !(math.Abs(v-want[i]) <= 1e-12*(1+math.Abs(want[i]))) { // sums of 1444 pixels in another order
+			t.Fatalf("element %d is %v, want %v", i, v, want[i])
+		}
+	}
+}

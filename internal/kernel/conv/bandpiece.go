@@ -68,7 +68,7 @@ func (t bandTile[T]) lines(count, lo, hi int) []T {
 	a, c := t.A, t.C
 	rows, pixels := count, last-first
 	// Under a filter one column wide the rows of a picture follow each other, in the band as in the result.
-	if t.p.band.span == 1 && t.p.band.stepH == 1 && v.colMul == 1 && v.rowMul == 1 && t.p.yw == v.q {
+	if pixels == v.q && t.p.band.span == 1 && t.p.band.stepH == 1 && v.colMul == 1 && v.rowMul == 1 && t.p.yw == v.q {
 		rows, pixels = 1, count*v.q
 	}
 	t.Rows = pixels

@@ -122,6 +122,10 @@ var shapes = []Shape{
 	shape(2, 20, 35, 24, 3, 3, 3, 1, 1, 1, 1), // few output channels
 	shape(1, 18, 40, 5, 8, 5, 5, 1, 2, 1, 1),  // and few of both
 	shape(3, 1, 1, 12, 30, 1, 1, 1, 0, 1, 1),
+	shape(1, 31, 28, 16, 16, 1, 1, 1, 1, 1, 1), // 1×1 with padding
+	{N: 1, H: 5, W: 20, C: 63, K: 32, R: 1, S: 1, P: 5, Q: 22, StrideH: 1, StrideW: 1, PadLeft: 1, DilationH: 1, DilationW: 1, Groups: 1},
+	{N: 3, H: 6, W: 19, C: 24, K: 40, R: 1, S: 5, P: 6, Q: 7, StrideH: 1, StrideW: 3, PadLeft: 2, DilationH: 1, DilationW: 2, Groups: 1},
+	{N: 3, H: 7, W: 16, C: 24, K: 40, R: 5, S: 1, P: 9, Q: 16, StrideH: 1, StrideW: 1, PadTop: 4, DilationH: 1, DilationW: 1, Groups: 1}, // pictures share a band
 	shape(0, 20, 20, 3, 20, 3, 3, 1, 1, 1, 1), // no pictures
 	shape(0, 8, 8, 32, 32, 3, 3, 1, 1, 1, 8),
 	{N: 2, H: 20, W: 20, C: 3, K: 20, R: 3, S: 3, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Groups: 1}, // no output
@@ -175,10 +179,41 @@ func newBuffers[T Float](s *Shape, rng *rand.Rand) buffers[T] {
 	}
 }
 
+// randomShapes are shapes of every kind that are quick: flat filters, padding beyond the picture, pixels that clash.
+func randomShapes(rng *rand.Rand, count int) (some []Shape) {
+	pick := func(v ...int) int { return v[rng.Intn(len(v))] }
+	channels := func() int { return pick(1+rng.Intn(8), 1+rng.Intn(70), pick(16, 32, 48, 64), pick(5, 20, 128, 512)) }
+	for len(some) < count {
+		s := Shape{
+			N: 1 + rng.Intn(3), H: 1 + rng.Intn(20), W: 1 + rng.Intn(20), Groups: pick(1, 1, 1, 2),
+			R: pick(1, 1, 2, 3, 5, 7), S: pick(1, 1, 2, 3, 5, 7),
+			StrideH: pick(1, 1, 2, 3), StrideW: pick(1, 1, 2, 3), DilationH: pick(1, 1, 2), DilationW: pick(1, 1, 2),
+		}
+		s.C, s.K = s.Groups*channels(), s.Groups*channels()
+		s.PadTop, s.PadLeft = rng.Intn(pick(1, s.R+1, 24)), rng.Intn(pick(1, s.S+1, 24))
+		// Below and to the right another padding.
+		high := s.H + s.PadTop + rng.Intn(s.R+1) - s.DilationH*(s.R-1) - 1
+		wide := s.W + s.PadLeft + rng.Intn(s.S+1) - s.DilationW*(s.S-1) - 1
+		if high < 0 || wide < 0 {
+			continue
+		}
+		s.P, s.Q = high/s.StrideH+1, wide/s.StrideW+1
+		if s.Flops() < 4e6 {
+			some = append(some, s)
+		}
+	}
+	return some
+}
+
 func testPasses[T Float](t *testing.T) {
 	rng := rand.New(rand.NewSource(1))
-	for i := range shapes {
-		s := &shapes[i]
+	few := 300
+	if testing.Short() {
+		few = 60
+	}
+	all := append(slices.Clone(shapes), randomShapes(rng, few)...)
+	for i := range all {
+		s := &all[i]
 		name := fmt.Sprintf("%+v", *s)
 		in := newBuffers[T](s, rng)
 		x, w, dy := in.x.data, in.w.data, in.y.data

@@ -11,8 +11,8 @@ type Float = gemm.Float
 
 // Shape describes a convolution. Input [N, H, W, C], filters [K, C/Groups, R, S] (the order in which
 // parameters are kept), output [N, P, Q, K]. Output pixel (p, q) sees input pixels
-// (p·StrideH + r·DilationH − PadTop, q·StrideW + s·DilationW − PadLeft); those outside the picture are zeros
-// like any other (NaN times one of them is NaN), and the padding below and to the right follows from P and Q.
+// (p·StrideH + r·DilationH − PadTop, q·StrideW + s·DilationW − PadLeft); those outside the picture are zeros,
+// or left out: whether NaN times one of them counts is not said. The padding below and to the right follows from P and Q.
 // Strides and dilations are at least 1.
 type Shape struct {
 	N, H, W, C           int
