@@ -76,6 +76,8 @@ var shapes = []Shape{
 	shape(2, 6, 5, 3, 4, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1),
 	shape(1, 8, 9, 20, 2, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1),
 	shape(2, 5, 7, 16, 3, 1, 5, 1, 2, 0, 2, 0, 2, 1, 1),
+	same3x3(1, 19, 256), // pixels 1 KB apart
+	shape(2, 9, 11, 512, 1, 5, 3, 2, 1, 2, 1, 2, 1, 1, 2),
 }
 
 // taps calls f with the element numbers of each product y[out] += filter[k]·x[in].

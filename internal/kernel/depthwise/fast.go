@@ -35,7 +35,8 @@ type rowCall struct {
 	nextDst  unsafe.Pointer
 	dstLines int
 
-	pixel int // bytes of a pixel of source or result, and of a tap of the filter
+	pixel int // bytes of a pixel of source or result
+	tap   int // and of a tap of the filter
 	count int // the kernel's own
 }
 
@@ -44,7 +45,7 @@ type rows struct {
 	dst, src, f              unsafe.Pointer
 	height, width            window.Axis
 	dstRow, srcRow, srcImage int // strides in bytes
-	c, s                     int // channels, taps in a row of the filter
+	c, s, taps               int // channels, taps in a row of the filter and in all
 	scale, shift             unsafe.Pointer
 	slope, lo                float32
 	stream                   bool // the result is too large for the cache
@@ -54,8 +55,7 @@ func (k *rows) run(lo, hi int) {
 	list := window.Take(&k.width)
 	pixel := 4 * k.c
 	call := rowCall{
-		srcRow: k.height.SrcStep() * k.srcRow, fRow: k.height.TapStep() * k.s * pixel,
-		srcTap: k.width.SrcStep() * pixel, fTap: k.width.TapStep() * pixel,
+		srcRow: k.height.SrcStep() * k.srcRow, srcTap: k.width.SrcStep() * pixel,
 		dstStep: k.width.DstStep() * pixel, srcStep: k.width.Advance() * pixel,
 		segs: &list.Segs[0], slope: k.slope, lo: k.lo, pixel: pixel,
 	}
@@ -64,6 +64,7 @@ func (k *rows) run(lo, hi int) {
 	turns := (k.c + wide - 1) / wide
 	// A row that goes past the cache as a whole is made here, where its pixels share no sets of the first-level
 	// cache with those of the source if these are a power of two apart.
+	filter, packed := k.packed(wide, lanes)
 	var finished *gemm.Buffer[float32]
 	var made []float32
 	const apart = 128
@@ -98,7 +99,12 @@ func (k *rows) run(lo, hi int) {
 			call.n = len(list.Segs)
 			call.dst = unsafe.Add(row, 4*c)
 			call.src = unsafe.Add(k.src, image*k.srcImage+r.Src*k.srcRow+4*c)
-			call.f = unsafe.Add(k.f, r.Tap*k.s*pixel+4*c)
+			call.f, call.tap = unsafe.Add(k.f, 4*c), pixel
+			if packed {
+				call.f, call.tap = unsafe.Pointer(&filter.Data[k.taps*c]), 4*n
+			}
+			call.f = unsafe.Add(call.f, r.Tap*k.s*call.tap)
+			call.fRow, call.fTap = k.height.TapStep()*k.s*call.tap, k.width.TapStep()*call.tap
 			call.nextSrc, call.srcLines = nextSrc.take()
 			call.nextDst, call.dstLines = nextDst.take()
 			arg := (*byte)(unsafe.Pointer(&call))
@@ -107,10 +113,8 @@ func (k *rows) run(lo, hi int) {
 				rowAVX512(arg)
 			case avx512:
 				narrowAVX512(arg)
-			case n == wide && pixel%1024 == 0: // more pixels at a time would drive each other out of the first-level cache
-				rowAVX2(arg)
 			case n == wide:
-				longRowAVX2(arg)
+				rowAVX2(arg)
 			default:
 				narrowAVX2(arg)
 			}
@@ -123,7 +127,30 @@ func (k *rows) run(lo, hi int) {
 	if k.stream {
 		finished.Return()
 	}
+	if packed {
+		filter.Return()
+	}
 	list.Release()
+}
+
+// packed is the filter as [block of channels][tap][channel], where taps would share few sets of the first-level cache
+// with each other and with the pixels. AVX2 reads it twice as often as AVX-512, which gains nothing.
+func (k *rows) packed(wide, lanes int) (*gemm.Buffer[float32], bool) {
+	if 4*k.c%1024 != 0 || cpu.Current() != cpu.AVX2 {
+		return nil, false
+	}
+	f := unsafe.Slice((*float32)(k.f), k.taps*k.c)
+	b := gemm.Borrow[float32](len(f))
+	at := b.Data
+	for c, n := 0, 0; c < k.c; c += n {
+		if n = wide; c+wide > k.c {
+			n = min(lanes, k.c-c)
+		}
+		for e := range k.taps {
+			at = at[copy(at, f[e*k.c+c:][:n]):]
+		}
+	}
+	return b, true
 }
 
 // stretch is a piece of memory that is prefetched bit by bit: at most step cache lines at a time.
@@ -171,7 +198,7 @@ func (k *forward[T]) fast(lo, hi int) bool {
 		height: window.Axis{Size: s.P, Sources: s.H, Taps: s.R, Stride: s.StrideH, Pad: s.PadTop, Dilation: s.DilationH},
 		width:  window.Axis{Size: s.Q, Sources: s.W, Taps: s.S, Stride: s.StrideW, Pad: s.PadLeft, Dilation: s.DilationW},
 		dstRow: 4 * s.Q * s.C, srcRow: 4 * s.W * s.C, srcImage: 4 * s.H * s.W * s.C,
-		c: s.C, s: s.S, stream: len(k.y) >= layout.Past,
+		c: s.C, s: s.S, taps: s.R * s.S, stream: len(k.y) >= layout.Past,
 	}
 	if k.e.Scale != nil {
 		r.scale, r.shift, r.slope = pointer(k.e.Scale), pointer(k.e.Shift), float32(k.e.Slope)
@@ -194,7 +221,7 @@ func (k *inputGrad[T]) fast(lo, hi int) bool {
 		height: window.Axis{Size: s.H, Sources: s.P, Taps: s.R, Stride: s.StrideH, Pad: s.PadTop, Dilation: s.DilationH, Backward: true},
 		width:  window.Axis{Size: s.W, Sources: s.Q, Taps: s.S, Stride: s.StrideW, Pad: s.PadLeft, Dilation: s.DilationW, Backward: true},
 		dstRow: 4 * s.W * s.C, srcRow: 4 * s.Q * s.C, srcImage: 4 * s.P * s.Q * s.C,
-		c: s.C, s: s.S, stream: len(k.dx) >= layout.Past,
+		c: s.C, s: s.S, taps: s.R * s.S, stream: len(k.dx) >= layout.Past,
 	}
 	r.run(lo, hi)
 	return true

@@ -9,11 +9,6 @@ package depthwise
 //go:noescape
 func rowAVX2(c *byte)
 
-// longRowAVX2 computes one row of a block of channels; c points to a rowCall.
-//
-//go:noescape
-func longRowAVX2(c *byte)
-
 // narrowAVX2 computes one row of a block of channels; c points to a rowCall.
 //
 //go:noescape

@@ -475,6 +475,291 @@ gradStatsAVX21done:
 // Requires: AVX, FMA3
 TEXT ·gradStatsMaskedAVX2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), AX
+	CMPL 32(AX), $0x00000000
+	JNE  gradStatsMaskedAVX2leaky
+	MOVQ 8(AX), CX
+	MOVQ 136(AX), DX
+
+gradStatsMaskedAVX2zero6:
+	CMPQ (AX), $0x00000006
+	JL   gradStatsMaskedAVX2zero6done
+	MOVQ 64(AX), BX
+	LEAQ (BX)(DX*2), SI
+	ADDQ DX, SI
+	MOVQ 48(AX), DI
+	LEAQ (DI)(CX*2), R8
+	ADDQ CX, R8
+	MOVQ 72(AX), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+	MOVQ 80(AX), R11
+	MOVQ 128(AX), R12
+	XORQ R13, R13
+	MOVQ 16(AX), R14
+
+gradStatsMaskedAVX2zero6vector:
+	CMPQ         R14, $0x00000008
+	JL           gradStatsMaskedAVX2zero6tail
+	VMOVUPS      (R11)(R13*1), Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      (DI), Y3
+	VSUBPS       Y0, Y3, Y3
+	VMOVUPS      (BX), Y4
+	VMOVUPS      (R9), Y5
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y5, Y5
+	VANDNPS      Y4, Y5, Y4
+	VADDPS       Y4, Y1, Y1
+	VFMADD231PS  Y3, Y4, Y2
+	VMOVUPS      (DI)(CX*1), Y3
+	VSUBPS       Y0, Y3, Y3
+	VMOVUPS      (BX)(DX*1), Y4
+	VMOVUPS      (R9)(CX*1), Y5
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y5, Y5
+	VANDNPS      Y4, Y5, Y4
+	VADDPS       Y4, Y1, Y1
+	VFMADD231PS  Y3, Y4, Y2
+	VMOVUPS      (DI)(CX*2), Y3
+	VSUBPS       Y0, Y3, Y3
+	VMOVUPS      (BX)(DX*2), Y4
+	VMOVUPS      (R9)(CX*2), Y5
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y5, Y5
+	VANDNPS      Y4, Y5, Y4
+	VADDPS       Y4, Y1, Y1
+	VFMADD231PS  Y3, Y4, Y2
+	VMOVUPS      (R8), Y3
+	VSUBPS       Y0, Y3, Y3
+	VMOVUPS      (SI), Y4
+	VMOVUPS      (R10), Y5
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y5, Y5
+	VANDNPS      Y4, Y5, Y4
+	VADDPS       Y4, Y1, Y1
+	VFMADD231PS  Y3, Y4, Y2
+	VMOVUPS      (R8)(CX*1), Y3
+	VSUBPS       Y0, Y3, Y3
+	VMOVUPS      (SI)(DX*1), Y4
+	VMOVUPS      (R10)(CX*1), Y5
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y5, Y5
+	VANDNPS      Y4, Y5, Y4
+	VADDPS       Y4, Y1, Y1
+	VFMADD231PS  Y3, Y4, Y2
+	VMOVUPS      (R8)(CX*2), Y3
+	VSUBPS       Y0, Y3, Y0
+	VMOVUPS      (SI)(DX*2), Y3
+	VMOVUPS      (R10)(CX*2), Y4
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y4, Y4
+	VANDNPS      Y3, Y4, Y3
+	VADDPS       Y3, Y1, Y1
+	VFMADD231PS  Y0, Y3, Y2
+	VCVTPS2PD    X1, Y0
+	VADDPD       (R12)(R13*4), Y0, Y0
+	VMOVUPD      Y0, (R12)(R13*4)
+	VEXTRACTF128 $0x01, Y1, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       32(R12)(R13*4), Y0, Y0
+	VMOVUPD      Y0, 32(R12)(R13*4)
+	VCVTPS2PD    X2, Y0
+	VADDPD       64(R12)(R13*4), Y0, Y0
+	VMOVUPD      Y0, 64(R12)(R13*4)
+	VEXTRACTF128 $0x01, Y2, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       96(R12)(R13*4), Y0, Y0
+	VMOVUPD      Y0, 96(R12)(R13*4)
+	ADDQ         $0x00000020, BX
+	ADDQ         $0x00000020, SI
+	ADDQ         $0x00000020, DI
+	ADDQ         $0x00000020, R8
+	ADDQ         $0x00000020, R9
+	ADDQ         $0x00000020, R10
+	ADDQ         24(AX), R13
+	SUBQ         $0x00000008, R14
+	JMP          gradStatsMaskedAVX2zero6vector
+
+gradStatsMaskedAVX2zero6tail:
+	TESTQ        R14, R14
+	JZ           gradStatsMaskedAVX2zero6next
+	LEAQ         laneFirst<>+0(SB), R15
+	NEGQ         R14
+	VMOVUPS      32(R15)(R14*4), Y0
+	VMASKMOVPS   (R11)(R13*1), Y0, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VMASKMOVPS   (DI), Y0, Y4
+	VSUBPS       Y1, Y4, Y4
+	VMASKMOVPS   (BX), Y0, Y5
+	VMASKMOVPS   (R9), Y0, Y6
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y6, Y6
+	VANDNPS      Y5, Y6, Y5
+	VADDPS       Y5, Y2, Y2
+	VFMADD231PS  Y4, Y5, Y3
+	VMASKMOVPS   (DI)(CX*1), Y0, Y4
+	VSUBPS       Y1, Y4, Y4
+	VMASKMOVPS   (BX)(DX*1), Y0, Y5
+	VMASKMOVPS   (R9)(CX*1), Y0, Y6
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y6, Y6
+	VANDNPS      Y5, Y6, Y5
+	VADDPS       Y5, Y2, Y2
+	VFMADD231PS  Y4, Y5, Y3
+	VMASKMOVPS   (DI)(CX*2), Y0, Y4
+	VSUBPS       Y1, Y4, Y4
+	VMASKMOVPS   (BX)(DX*2), Y0, Y5
+	VMASKMOVPS   (R9)(CX*2), Y0, Y6
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y6, Y6
+	VANDNPS      Y5, Y6, Y5
+	VADDPS       Y5, Y2, Y2
+	VFMADD231PS  Y4, Y5, Y3
+	VMASKMOVPS   (R8), Y0, Y4
+	VSUBPS       Y1, Y4, Y4
+	VMASKMOVPS   (SI), Y0, Y5
+	VMASKMOVPS   (R10), Y0, Y6
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y6, Y6
+	VANDNPS      Y5, Y6, Y5
+	VADDPS       Y5, Y2, Y2
+	VFMADD231PS  Y4, Y5, Y3
+	VMASKMOVPS   (R8)(CX*1), Y0, Y4
+	VSUBPS       Y1, Y4, Y4
+	VMASKMOVPS   (SI)(DX*1), Y0, Y5
+	VMASKMOVPS   (R10)(CX*1), Y0, Y6
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y6, Y6
+	VANDNPS      Y5, Y6, Y5
+	VADDPS       Y5, Y2, Y2
+	VFMADD231PS  Y4, Y5, Y3
+	VMASKMOVPS   (R8)(CX*2), Y0, Y4
+	VSUBPS       Y1, Y4, Y1
+	VMASKMOVPS   (SI)(DX*2), Y0, Y4
+	VMASKMOVPS   (R10)(CX*2), Y0, Y0
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y0, Y0
+	VANDNPS      Y4, Y0, Y4
+	VADDPS       Y4, Y2, Y2
+	VFMADD231PS  Y1, Y4, Y3
+	VCVTPS2PD    X2, Y0
+	VADDPD       (R12)(R13*4), Y0, Y0
+	VMOVUPD      Y0, (R12)(R13*4)
+	VEXTRACTF128 $0x01, Y2, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       32(R12)(R13*4), Y0, Y0
+	VMOVUPD      Y0, 32(R12)(R13*4)
+	VCVTPS2PD    X3, Y0
+	VADDPD       64(R12)(R13*4), Y0, Y0
+	VMOVUPD      Y0, 64(R12)(R13*4)
+	VEXTRACTF128 $0x01, Y3, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       96(R12)(R13*4), Y0, Y0
+	VMOVUPD      Y0, 96(R12)(R13*4)
+
+gradStatsMaskedAVX2zero6next:
+	ADDQ DX, 64(AX)
+	ADDQ CX, 48(AX)
+	ADDQ CX, 72(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 48(AX)
+	ADDQ CX, 72(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 48(AX)
+	ADDQ CX, 72(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 48(AX)
+	ADDQ CX, 72(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 48(AX)
+	ADDQ CX, 72(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 48(AX)
+	ADDQ CX, 72(AX)
+	SUBQ $0x00000006, (AX)
+	JMP  gradStatsMaskedAVX2zero6
+
+gradStatsMaskedAVX2zero6done:
+gradStatsMaskedAVX2zero1:
+	CMPQ (AX), $0x00000001
+	JL   gradStatsMaskedAVX2zero1done
+	MOVQ 64(AX), BX
+	MOVQ 48(AX), SI
+	MOVQ 72(AX), DI
+	MOVQ 80(AX), R8
+	MOVQ 128(AX), R9
+	XORQ R10, R10
+	MOVQ 16(AX), R11
+
+gradStatsMaskedAVX2zero1vector:
+	CMPQ         R11, $0x00000008
+	JL           gradStatsMaskedAVX2zero1tail
+	VMOVUPS      (R8)(R10*1), Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      (SI), Y3
+	VSUBPS       Y0, Y3, Y0
+	VMOVUPS      (BX), Y3
+	VMOVUPS      (DI), Y4
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y4, Y4
+	VANDNPS      Y3, Y4, Y3
+	VADDPS       Y3, Y1, Y1
+	VFMADD231PS  Y0, Y3, Y2
+	VCVTPS2PD    X1, Y0
+	VADDPD       (R9)(R10*4), Y0, Y0
+	VMOVUPD      Y0, (R9)(R10*4)
+	VEXTRACTF128 $0x01, Y1, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       32(R9)(R10*4), Y0, Y0
+	VMOVUPD      Y0, 32(R9)(R10*4)
+	VCVTPS2PD    X2, Y0
+	VADDPD       64(R9)(R10*4), Y0, Y0
+	VMOVUPD      Y0, 64(R9)(R10*4)
+	VEXTRACTF128 $0x01, Y2, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       96(R9)(R10*4), Y0, Y0
+	VMOVUPD      Y0, 96(R9)(R10*4)
+	ADDQ         $0x00000020, BX
+	ADDQ         $0x00000020, SI
+	ADDQ         $0x00000020, DI
+	ADDQ         24(AX), R10
+	SUBQ         $0x00000008, R11
+	JMP          gradStatsMaskedAVX2zero1vector
+
+gradStatsMaskedAVX2zero1tail:
+	TESTQ        R11, R11
+	JZ           gradStatsMaskedAVX2zero1next
+	LEAQ         laneFirst<>+0(SB), R12
+	NEGQ         R11
+	VMOVUPS      32(R12)(R11*4), Y0
+	VMASKMOVPS   (R8)(R10*1), Y0, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VMASKMOVPS   (SI), Y0, Y4
+	VSUBPS       Y1, Y4, Y1
+	VMASKMOVPS   (BX), Y0, Y4
+	VMASKMOVPS   (DI), Y0, Y0
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y0, Y0
+	VANDNPS      Y4, Y0, Y4
+	VADDPS       Y4, Y2, Y2
+	VFMADD231PS  Y1, Y4, Y3
+	VCVTPS2PD    X2, Y0
+	VADDPD       (R9)(R10*4), Y0, Y0
+	VMOVUPD      Y0, (R9)(R10*4)
+	VEXTRACTF128 $0x01, Y2, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       32(R9)(R10*4), Y0, Y0
+	VMOVUPD      Y0, 32(R9)(R10*4)
+	VCVTPS2PD    X3, Y0
+	VADDPD       64(R9)(R10*4), Y0, Y0
+	VMOVUPD      Y0, 64(R9)(R10*4)
+	VEXTRACTF128 $0x01, Y3, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       96(R9)(R10*4), Y0, Y0
+	VMOVUPD      Y0, 96(R9)(R10*4)
+
+gradStatsMaskedAVX2zero1next:
+	ADDQ DX, 64(AX)
+	ADDQ CX, 48(AX)
+	ADDQ CX, 72(AX)
+	SUBQ $0x00000001, (AX)
+	JMP  gradStatsMaskedAVX2zero1
+
+gradStatsMaskedAVX2zero1done:
+	VZEROUPPER
+	RET
+
+gradStatsMaskedAVX2leaky:
 	MOVQ 8(AX), CX
 	MOVQ 136(AX), DX
 
@@ -815,6 +1100,303 @@ GLOBL lane00000000<>(SB), RODATA|NOPTR, $64
 // Requires: AVX, FMA3
 TEXT ·gradStatsFromXAVX2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), AX
+	CMPL 32(AX), $0x00000000
+	JNE  gradStatsFromXAVX2leaky
+	MOVQ 8(AX), CX
+	MOVQ 136(AX), DX
+
+gradStatsFromXAVX2zero6:
+	CMPQ (AX), $0x00000006
+	JL   gradStatsFromXAVX2zero6done
+	MOVQ 64(AX), BX
+	LEAQ (BX)(DX*2), SI
+	ADDQ DX, SI
+	MOVQ 48(AX), DI
+	LEAQ (DI)(CX*2), R8
+	ADDQ CX, R8
+	MOVQ 80(AX), R9
+	MOVQ 88(AX), R10
+	MOVQ 96(AX), R11
+	MOVQ 128(AX), R12
+	XORQ R13, R13
+	MOVQ 16(AX), R14
+
+gradStatsFromXAVX2zero6vector:
+	CMPQ         R14, $0x00000008
+	JL           gradStatsFromXAVX2zero6tail
+	VMOVUPS      (R9)(R13*1), Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      (R10)(R13*1), Y3
+	VMOVUPS      (R11)(R13*1), Y4
+	VMOVUPS      (DI), Y5
+	VSUBPS       Y0, Y5, Y5
+	VMOVUPS      (BX), Y6
+	VMOVAPS      Y5, Y7
+	VFMADD213PS  Y4, Y3, Y7
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y7, Y7
+	VANDNPS      Y6, Y7, Y6
+	VADDPS       Y6, Y1, Y1
+	VFMADD231PS  Y5, Y6, Y2
+	VMOVUPS      (DI)(CX*1), Y5
+	VSUBPS       Y0, Y5, Y5
+	VMOVUPS      (BX)(DX*1), Y6
+	VMOVAPS      Y5, Y7
+	VFMADD213PS  Y4, Y3, Y7
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y7, Y7
+	VANDNPS      Y6, Y7, Y6
+	VADDPS       Y6, Y1, Y1
+	VFMADD231PS  Y5, Y6, Y2
+	VMOVUPS      (DI)(CX*2), Y5
+	VSUBPS       Y0, Y5, Y5
+	VMOVUPS      (BX)(DX*2), Y6
+	VMOVAPS      Y5, Y7
+	VFMADD213PS  Y4, Y3, Y7
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y7, Y7
+	VANDNPS      Y6, Y7, Y6
+	VADDPS       Y6, Y1, Y1
+	VFMADD231PS  Y5, Y6, Y2
+	VMOVUPS      (R8), Y5
+	VSUBPS       Y0, Y5, Y5
+	VMOVUPS      (SI), Y6
+	VMOVAPS      Y5, Y7
+	VFMADD213PS  Y4, Y3, Y7
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y7, Y7
+	VANDNPS      Y6, Y7, Y6
+	VADDPS       Y6, Y1, Y1
+	VFMADD231PS  Y5, Y6, Y2
+	VMOVUPS      (R8)(CX*1), Y5
+	VSUBPS       Y0, Y5, Y5
+	VMOVUPS      (SI)(DX*1), Y6
+	VMOVAPS      Y5, Y7
+	VFMADD213PS  Y4, Y3, Y7
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y7, Y7
+	VANDNPS      Y6, Y7, Y6
+	VADDPS       Y6, Y1, Y1
+	VFMADD231PS  Y5, Y6, Y2
+	VMOVUPS      (R8)(CX*2), Y5
+	VSUBPS       Y0, Y5, Y0
+	VMOVUPS      (SI)(DX*2), Y5
+	VMOVAPS      Y0, Y6
+	VFMADD213PS  Y4, Y3, Y6
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y6, Y3
+	VANDNPS      Y5, Y3, Y5
+	VADDPS       Y5, Y1, Y1
+	VFMADD231PS  Y0, Y5, Y2
+	VCVTPS2PD    X1, Y0
+	VADDPD       (R12)(R13*4), Y0, Y0
+	VMOVUPD      Y0, (R12)(R13*4)
+	VEXTRACTF128 $0x01, Y1, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       32(R12)(R13*4), Y0, Y0
+	VMOVUPD      Y0, 32(R12)(R13*4)
+	VCVTPS2PD    X2, Y0
+	VADDPD       64(R12)(R13*4), Y0, Y0
+	VMOVUPD      Y0, 64(R12)(R13*4)
+	VEXTRACTF128 $0x01, Y2, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       96(R12)(R13*4), Y0, Y0
+	VMOVUPD      Y0, 96(R12)(R13*4)
+	ADDQ         $0x00000020, BX
+	ADDQ         $0x00000020, SI
+	ADDQ         $0x00000020, DI
+	ADDQ         $0x00000020, R8
+	ADDQ         24(AX), R13
+	SUBQ         $0x00000008, R14
+	JMP          gradStatsFromXAVX2zero6vector
+
+gradStatsFromXAVX2zero6tail:
+	TESTQ        R14, R14
+	JZ           gradStatsFromXAVX2zero6next
+	LEAQ         laneFirst<>+0(SB), R15
+	NEGQ         R14
+	VMOVUPS      32(R15)(R14*4), Y0
+	VMASKMOVPS   (R9)(R13*1), Y0, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VMASKMOVPS   (R10)(R13*1), Y0, Y4
+	VMASKMOVPS   (R11)(R13*1), Y0, Y5
+	VMASKMOVPS   (DI), Y0, Y6
+	VSUBPS       Y1, Y6, Y6
+	VMASKMOVPS   (BX), Y0, Y7
+	VMOVAPS      Y6, Y8
+	VFMADD213PS  Y5, Y4, Y8
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y8, Y8
+	VANDNPS      Y7, Y8, Y7
+	VADDPS       Y7, Y2, Y2
+	VFMADD231PS  Y6, Y7, Y3
+	VMASKMOVPS   (DI)(CX*1), Y0, Y6
+	VSUBPS       Y1, Y6, Y6
+	VMASKMOVPS   (BX)(DX*1), Y0, Y7
+	VMOVAPS      Y6, Y8
+	VFMADD213PS  Y5, Y4, Y8
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y8, Y8
+	VANDNPS      Y7, Y8, Y7
+	VADDPS       Y7, Y2, Y2
+	VFMADD231PS  Y6, Y7, Y3
+	VMASKMOVPS   (DI)(CX*2), Y0, Y6
+	VSUBPS       Y1, Y6, Y6
+	VMASKMOVPS   (BX)(DX*2), Y0, Y7
+	VMOVAPS      Y6, Y8
+	VFMADD213PS  Y5, Y4, Y8
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y8, Y8
+	VANDNPS      Y7, Y8, Y7
+	VADDPS       Y7, Y2, Y2
+	VFMADD231PS  Y6, Y7, Y3
+	VMASKMOVPS   (R8), Y0, Y6
+	VSUBPS       Y1, Y6, Y6
+	VMASKMOVPS   (SI), Y0, Y7
+	VMOVAPS      Y6, Y8
+	VFMADD213PS  Y5, Y4, Y8
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y8, Y8
+	VANDNPS      Y7, Y8, Y7
+	VADDPS       Y7, Y2, Y2
+	VFMADD231PS  Y6, Y7, Y3
+	VMASKMOVPS   (R8)(CX*1), Y0, Y6
+	VSUBPS       Y1, Y6, Y6
+	VMASKMOVPS   (SI)(DX*1), Y0, Y7
+	VMOVAPS      Y6, Y8
+	VFMADD213PS  Y5, Y4, Y8
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y8, Y8
+	VANDNPS      Y7, Y8, Y7
+	VADDPS       Y7, Y2, Y2
+	VFMADD231PS  Y6, Y7, Y3
+	VMASKMOVPS   (R8)(CX*2), Y0, Y6
+	VSUBPS       Y1, Y6, Y1
+	VMASKMOVPS   (SI)(DX*2), Y0, Y0
+	VMOVAPS      Y1, Y6
+	VFMADD213PS  Y5, Y4, Y6
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y6, Y4
+	VANDNPS      Y0, Y4, Y0
+	VADDPS       Y0, Y2, Y2
+	VFMADD231PS  Y1, Y0, Y3
+	VCVTPS2PD    X2, Y0
+	VADDPD       (R12)(R13*4), Y0, Y0
+	VMOVUPD      Y0, (R12)(R13*4)
+	VEXTRACTF128 $0x01, Y2, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       32(R12)(R13*4), Y0, Y0
+	VMOVUPD      Y0, 32(R12)(R13*4)
+	VCVTPS2PD    X3, Y0
+	VADDPD       64(R12)(R13*4), Y0, Y0
+	VMOVUPD      Y0, 64(R12)(R13*4)
+	VEXTRACTF128 $0x01, Y3, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       96(R12)(R13*4), Y0, Y0
+	VMOVUPD      Y0, 96(R12)(R13*4)
+
+gradStatsFromXAVX2zero6next:
+	ADDQ DX, 64(AX)
+	ADDQ CX, 48(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 48(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 48(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 48(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 48(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 48(AX)
+	SUBQ $0x00000006, (AX)
+	JMP  gradStatsFromXAVX2zero6
+
+gradStatsFromXAVX2zero6done:
+gradStatsFromXAVX2zero1:
+	CMPQ (AX), $0x00000001
+	JL   gradStatsFromXAVX2zero1done
+	MOVQ 64(AX), BX
+	MOVQ 48(AX), SI
+	MOVQ 80(AX), DI
+	MOVQ 88(AX), R8
+	MOVQ 96(AX), R9
+	MOVQ 128(AX), R10
+	XORQ R11, R11
+	MOVQ 16(AX), R12
+
+gradStatsFromXAVX2zero1vector:
+	CMPQ         R12, $0x00000008
+	JL           gradStatsFromXAVX2zero1tail
+	VMOVUPS      (DI)(R11*1), Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      (R8)(R11*1), Y3
+	VMOVUPS      (R9)(R11*1), Y4
+	VMOVUPS      (SI), Y5
+	VSUBPS       Y0, Y5, Y0
+	VMOVUPS      (BX), Y5
+	VMOVAPS      Y0, Y6
+	VFMADD213PS  Y4, Y3, Y6
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y6, Y3
+	VANDNPS      Y5, Y3, Y5
+	VADDPS       Y5, Y1, Y1
+	VFMADD231PS  Y0, Y5, Y2
+	VCVTPS2PD    X1, Y0
+	VADDPD       (R10)(R11*4), Y0, Y0
+	VMOVUPD      Y0, (R10)(R11*4)
+	VEXTRACTF128 $0x01, Y1, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       32(R10)(R11*4), Y0, Y0
+	VMOVUPD      Y0, 32(R10)(R11*4)
+	VCVTPS2PD    X2, Y0
+	VADDPD       64(R10)(R11*4), Y0, Y0
+	VMOVUPD      Y0, 64(R10)(R11*4)
+	VEXTRACTF128 $0x01, Y2, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       96(R10)(R11*4), Y0, Y0
+	VMOVUPD      Y0, 96(R10)(R11*4)
+	ADDQ         $0x00000020, BX
+	ADDQ         $0x00000020, SI
+	ADDQ         24(AX), R11
+	SUBQ         $0x00000008, R12
+	JMP          gradStatsFromXAVX2zero1vector
+
+gradStatsFromXAVX2zero1tail:
+	TESTQ        R12, R12
+	JZ           gradStatsFromXAVX2zero1next
+	LEAQ         laneFirst<>+0(SB), R13
+	NEGQ         R12
+	VMOVUPS      32(R13)(R12*4), Y0
+	VMASKMOVPS   (DI)(R11*1), Y0, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VMASKMOVPS   (R8)(R11*1), Y0, Y4
+	VMASKMOVPS   (R9)(R11*1), Y0, Y5
+	VMASKMOVPS   (SI), Y0, Y6
+	VSUBPS       Y1, Y6, Y1
+	VMASKMOVPS   (BX), Y0, Y0
+	VMOVAPS      Y1, Y6
+	VFMADD213PS  Y5, Y4, Y6
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y6, Y4
+	VANDNPS      Y0, Y4, Y0
+	VADDPS       Y0, Y2, Y2
+	VFMADD231PS  Y1, Y0, Y3
+	VCVTPS2PD    X2, Y0
+	VADDPD       (R10)(R11*4), Y0, Y0
+	VMOVUPD      Y0, (R10)(R11*4)
+	VEXTRACTF128 $0x01, Y2, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       32(R10)(R11*4), Y0, Y0
+	VMOVUPD      Y0, 32(R10)(R11*4)
+	VCVTPS2PD    X3, Y0
+	VADDPD       64(R10)(R11*4), Y0, Y0
+	VMOVUPD      Y0, 64(R10)(R11*4)
+	VEXTRACTF128 $0x01, Y3, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       96(R10)(R11*4), Y0, Y0
+	VMOVUPD      Y0, 96(R10)(R11*4)
+
+gradStatsFromXAVX2zero1next:
+	ADDQ DX, 64(AX)
+	ADDQ CX, 48(AX)
+	SUBQ $0x00000001, (AX)
+	JMP  gradStatsFromXAVX2zero1
+
+gradStatsFromXAVX2zero1done:
+	VZEROUPPER
+	RET
+
+gradStatsFromXAVX2leaky:
 	MOVQ 8(AX), CX
 	MOVQ 136(AX), DX
 
@@ -1275,6 +1857,143 @@ normalizeAVX21done:
 // Requires: AVX, FMA3
 TEXT ·normalizeActAVX2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), AX
+	CMPL 32(AX), $0x00000000
+	JNE  normalizeActAVX2leaky
+	MOVQ 8(AX), CX
+	MOVQ 136(AX), DX
+
+normalizeActAVX2zero3:
+	CMPQ (AX), $0x00000003
+	JL   normalizeActAVX2zero3done
+	MOVQ 40(AX), BX
+	MOVQ 48(AX), SI
+	MOVQ 80(AX), DI
+	MOVQ 88(AX), R8
+	MOVQ 96(AX), R9
+	XORQ R10, R10
+	MOVQ 16(AX), R11
+
+normalizeActAVX2zero3vector:
+	CMPQ        R11, $0x00000008
+	JL          normalizeActAVX2zero3tail
+	VMOVUPS     (DI)(R10*1), Y0
+	VMOVUPS     (R8)(R10*1), Y1
+	VMOVUPS     (R9)(R10*1), Y2
+	VXORPS      Y3, Y3, Y3
+	VMOVUPS     (SI), Y4
+	VSUBPS      Y0, Y4, Y4
+	VFMADD213PS Y2, Y1, Y4
+	VMAXPS      Y4, Y3, Y4
+	VMOVUPS     Y4, (BX)
+	VMOVUPS     (SI)(CX*1), Y4
+	VSUBPS      Y0, Y4, Y4
+	VFMADD213PS Y2, Y1, Y4
+	VMAXPS      Y4, Y3, Y4
+	VMOVUPS     Y4, (BX)(DX*1)
+	VMOVUPS     (SI)(CX*2), Y4
+	VSUBPS      Y0, Y4, Y0
+	VFMADD213PS Y2, Y1, Y0
+	VMAXPS      Y0, Y3, Y0
+	VMOVUPS     Y0, (BX)(DX*2)
+	ADDQ        $0x00000020, BX
+	ADDQ        $0x00000020, SI
+	ADDQ        24(AX), R10
+	SUBQ        $0x00000008, R11
+	JMP         normalizeActAVX2zero3vector
+
+normalizeActAVX2zero3tail:
+	TESTQ       R11, R11
+	JZ          normalizeActAVX2zero3next
+	LEAQ        laneFirst<>+0(SB), R12
+	NEGQ        R11
+	VMOVUPS     32(R12)(R11*4), Y0
+	VMASKMOVPS  (DI)(R10*1), Y0, Y1
+	VMASKMOVPS  (R8)(R10*1), Y0, Y2
+	VMASKMOVPS  (R9)(R10*1), Y0, Y3
+	VXORPS      Y4, Y4, Y4
+	VMASKMOVPS  (SI), Y0, Y5
+	VSUBPS      Y1, Y5, Y5
+	VFMADD213PS Y3, Y2, Y5
+	VMAXPS      Y5, Y4, Y5
+	VMASKMOVPS  Y5, Y0, (BX)
+	VMASKMOVPS  (SI)(CX*1), Y0, Y5
+	VSUBPS      Y1, Y5, Y5
+	VFMADD213PS Y3, Y2, Y5
+	VMAXPS      Y5, Y4, Y5
+	VMASKMOVPS  Y5, Y0, (BX)(DX*1)
+	VMASKMOVPS  (SI)(CX*2), Y0, Y5
+	VSUBPS      Y1, Y5, Y1
+	VFMADD213PS Y3, Y2, Y1
+	VMAXPS      Y1, Y4, Y1
+	VMASKMOVPS  Y1, Y0, (BX)(DX*2)
+
+normalizeActAVX2zero3next:
+	ADDQ DX, 40(AX)
+	ADDQ CX, 48(AX)
+	ADDQ DX, 40(AX)
+	ADDQ CX, 48(AX)
+	ADDQ DX, 40(AX)
+	ADDQ CX, 48(AX)
+	SUBQ $0x00000003, (AX)
+	JMP  normalizeActAVX2zero3
+
+normalizeActAVX2zero3done:
+normalizeActAVX2zero1:
+	CMPQ (AX), $0x00000001
+	JL   normalizeActAVX2zero1done
+	MOVQ 40(AX), BX
+	MOVQ 48(AX), SI
+	MOVQ 80(AX), DI
+	MOVQ 88(AX), R8
+	MOVQ 96(AX), R9
+	XORQ R10, R10
+	MOVQ 16(AX), R11
+
+normalizeActAVX2zero1vector:
+	CMPQ        R11, $0x00000008
+	JL          normalizeActAVX2zero1tail
+	VMOVUPS     (DI)(R10*1), Y0
+	VMOVUPS     (R8)(R10*1), Y1
+	VMOVUPS     (R9)(R10*1), Y2
+	VXORPS      Y3, Y3, Y3
+	VMOVUPS     (SI), Y4
+	VSUBPS      Y0, Y4, Y0
+	VFMADD213PS Y2, Y1, Y0
+	VMAXPS      Y0, Y3, Y0
+	VMOVUPS     Y0, (BX)
+	ADDQ        $0x00000020, BX
+	ADDQ        $0x00000020, SI
+	ADDQ        24(AX), R10
+	SUBQ        $0x00000008, R11
+	JMP         normalizeActAVX2zero1vector
+
+normalizeActAVX2zero1tail:
+	TESTQ       R11, R11
+	JZ          normalizeActAVX2zero1next
+	LEAQ        laneFirst<>+0(SB), R12
+	NEGQ        R11
+	VMOVUPS     32(R12)(R11*4), Y0
+	VMASKMOVPS  (DI)(R10*1), Y0, Y1
+	VMASKMOVPS  (R8)(R10*1), Y0, Y2
+	VMASKMOVPS  (R9)(R10*1), Y0, Y3
+	VXORPS      Y4, Y4, Y4
+	VMASKMOVPS  (SI), Y0, Y5
+	VSUBPS      Y1, Y5, Y1
+	VFMADD213PS Y3, Y2, Y1
+	VMAXPS      Y1, Y4, Y1
+	VMASKMOVPS  Y1, Y0, (BX)
+
+normalizeActAVX2zero1next:
+	ADDQ DX, 40(AX)
+	ADDQ CX, 48(AX)
+	SUBQ $0x00000001, (AX)
+	JMP  normalizeActAVX2zero1
+
+normalizeActAVX2zero1done:
+	VZEROUPPER
+	RET
+
+normalizeActAVX2leaky:
 	MOVQ 8(AX), CX
 	MOVQ 136(AX), DX
 
@@ -1591,6 +2310,167 @@ normalizeAddAVX21done:
 // Requires: AVX, FMA3
 TEXT ·normalizeAddActAVX2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), AX
+	CMPL 32(AX), $0x00000000
+	JNE  normalizeAddActAVX2leaky
+	MOVQ 8(AX), CX
+	MOVQ 136(AX), DX
+
+normalizeAddActAVX2zero3:
+	CMPQ (AX), $0x00000003
+	JL   normalizeAddActAVX2zero3done
+	MOVQ 40(AX), BX
+	MOVQ 48(AX), SI
+	MOVQ 56(AX), DI
+	MOVQ 80(AX), R8
+	MOVQ 88(AX), R9
+	MOVQ 96(AX), R10
+	XORQ R11, R11
+	MOVQ 16(AX), R12
+
+normalizeAddActAVX2zero3vector:
+	CMPQ        R12, $0x00000008
+	JL          normalizeAddActAVX2zero3tail
+	VMOVUPS     (R8)(R11*1), Y0
+	VMOVUPS     (R9)(R11*1), Y1
+	VMOVUPS     (R10)(R11*1), Y2
+	VXORPS      Y3, Y3, Y3
+	VMOVUPS     (SI), Y4
+	VSUBPS      Y0, Y4, Y4
+	VFMADD213PS Y2, Y1, Y4
+	VMOVUPS     (DI), Y5
+	VADDPS      Y5, Y4, Y4
+	VMAXPS      Y4, Y3, Y4
+	VMOVUPS     Y4, (BX)
+	VMOVUPS     (SI)(CX*1), Y4
+	VSUBPS      Y0, Y4, Y4
+	VFMADD213PS Y2, Y1, Y4
+	VMOVUPS     (DI)(CX*1), Y5
+	VADDPS      Y5, Y4, Y4
+	VMAXPS      Y4, Y3, Y4
+	VMOVUPS     Y4, (BX)(DX*1)
+	VMOVUPS     (SI)(CX*2), Y4
+	VSUBPS      Y0, Y4, Y0
+	VFMADD213PS Y2, Y1, Y0
+	VMOVUPS     (DI)(CX*2), Y1
+	VADDPS      Y1, Y0, Y0
+	VMAXPS      Y0, Y3, Y0
+	VMOVUPS     Y0, (BX)(DX*2)
+	ADDQ        $0x00000020, BX
+	ADDQ        $0x00000020, SI
+	ADDQ        $0x00000020, DI
+	ADDQ        24(AX), R11
+	SUBQ        $0x00000008, R12
+	JMP         normalizeAddActAVX2zero3vector
+
+normalizeAddActAVX2zero3tail:
+	TESTQ       R12, R12
+	JZ          normalizeAddActAVX2zero3next
+	LEAQ        laneFirst<>+0(SB), R13
+	NEGQ        R12
+	VMOVUPS     32(R13)(R12*4), Y0
+	VMASKMOVPS  (R8)(R11*1), Y0, Y1
+	VMASKMOVPS  (R9)(R11*1), Y0, Y2
+	VMASKMOVPS  (R10)(R11*1), Y0, Y3
+	VXORPS      Y4, Y4, Y4
+	VMASKMOVPS  (SI), Y0, Y5
+	VSUBPS      Y1, Y5, Y5
+	VFMADD213PS Y3, Y2, Y5
+	VMASKMOVPS  (DI), Y0, Y6
+	VADDPS      Y6, Y5, Y5
+	VMAXPS      Y5, Y4, Y5
+	VMASKMOVPS  Y5, Y0, (BX)
+	VMASKMOVPS  (SI)(CX*1), Y0, Y5
+	VSUBPS      Y1, Y5, Y5
+	VFMADD213PS Y3, Y2, Y5
+	VMASKMOVPS  (DI)(CX*1), Y0, Y6
+	VADDPS      Y6, Y5, Y5
+	VMAXPS      Y5, Y4, Y5
+	VMASKMOVPS  Y5, Y0, (BX)(DX*1)
+	VMASKMOVPS  (SI)(CX*2), Y0, Y5
+	VSUBPS      Y1, Y5, Y1
+	VFMADD213PS Y3, Y2, Y1
+	VMASKMOVPS  (DI)(CX*2), Y0, Y2
+	VADDPS      Y2, Y1, Y1
+	VMAXPS      Y1, Y4, Y1
+	VMASKMOVPS  Y1, Y0, (BX)(DX*2)
+
+normalizeAddActAVX2zero3next:
+	ADDQ DX, 40(AX)
+	ADDQ CX, 48(AX)
+	ADDQ CX, 56(AX)
+	ADDQ DX, 40(AX)
+	ADDQ CX, 48(AX)
+	ADDQ CX, 56(AX)
+	ADDQ DX, 40(AX)
+	ADDQ CX, 48(AX)
+	ADDQ CX, 56(AX)
+	SUBQ $0x00000003, (AX)
+	JMP  normalizeAddActAVX2zero3
+
+normalizeAddActAVX2zero3done:
+normalizeAddActAVX2zero1:
+	CMPQ (AX), $0x00000001
+	JL   normalizeAddActAVX2zero1done
+	MOVQ 40(AX), BX
+	MOVQ 48(AX), SI
+	MOVQ 56(AX), DI
+	MOVQ 80(AX), R8
+	MOVQ 88(AX), R9
+	MOVQ 96(AX), R10
+	XORQ R11, R11
+	MOVQ 16(AX), R12
+
+normalizeAddActAVX2zero1vector:
+	CMPQ        R12, $0x00000008
+	JL          normalizeAddActAVX2zero1tail
+	VMOVUPS     (R8)(R11*1), Y0
+	VMOVUPS     (R9)(R11*1), Y1
+	VMOVUPS     (R10)(R11*1), Y2
+	VXORPS      Y3, Y3, Y3
+	VMOVUPS     (SI), Y4
+	VSUBPS      Y0, Y4, Y0
+	VFMADD213PS Y2, Y1, Y0
+	VMOVUPS     (DI), Y1
+	VADDPS      Y1, Y0, Y0
+	VMAXPS      Y0, Y3, Y0
+	VMOVUPS     Y0, (BX)
+	ADDQ        $0x00000020, BX
+	ADDQ        $0x00000020, SI
+	ADDQ        $0x00000020, DI
+	ADDQ        24(AX), R11
+	SUBQ        $0x00000008, R12
+	JMP         normalizeAddActAVX2zero1vector
+
+normalizeAddActAVX2zero1tail:
+	TESTQ       R12, R12
+	JZ          normalizeAddActAVX2zero1next
+	LEAQ        laneFirst<>+0(SB), R13
+	NEGQ        R12
+	VMOVUPS     32(R13)(R12*4), Y0
+	VMASKMOVPS  (R8)(R11*1), Y0, Y1
+	VMASKMOVPS  (R9)(R11*1), Y0, Y2
+	VMASKMOVPS  (R10)(R11*1), Y0, Y3
+	VXORPS      Y4, Y4, Y4
+	VMASKMOVPS  (SI), Y0, Y5
+	VSUBPS      Y1, Y5, Y1
+	VFMADD213PS Y3, Y2, Y1
+	VMASKMOVPS  (DI), Y0, Y2
+	VADDPS      Y2, Y1, Y1
+	VMAXPS      Y1, Y4, Y1
+	VMASKMOVPS  Y1, Y0, (BX)
+
+normalizeAddActAVX2zero1next:
+	ADDQ DX, 40(AX)
+	ADDQ CX, 48(AX)
+	ADDQ CX, 56(AX)
+	SUBQ $0x00000001, (AX)
+	JMP  normalizeAddActAVX2zero1
+
+normalizeAddActAVX2zero1done:
+	VZEROUPPER
+	RET
+
+normalizeAddActAVX2leaky:
 	MOVQ 8(AX), CX
 	MOVQ 136(AX), DX
 
@@ -1937,6 +2817,193 @@ inputGradAVX21done:
 // Requires: AVX, FMA3
 TEXT ·inputGradMaskedAVX2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), AX
+	CMPL 32(AX), $0x00000000
+	JNE  inputGradMaskedAVX2leaky
+	MOVQ 8(AX), CX
+	MOVQ 136(AX), DX
+
+inputGradMaskedAVX2zero3:
+	CMPQ (AX), $0x00000003
+	JL   inputGradMaskedAVX2zero3done
+	MOVQ 40(AX), BX
+	MOVQ 64(AX), SI
+	MOVQ 72(AX), DI
+	MOVQ 48(AX), R8
+	MOVQ 112(AX), R9
+	MOVQ 80(AX), R10
+	MOVQ 104(AX), R11
+	MOVQ 120(AX), R12
+	XORQ R13, R13
+	MOVQ 16(AX), R14
+
+inputGradMaskedAVX2zero3vector:
+	CMPQ        R14, $0x00000008
+	JL          inputGradMaskedAVX2zero3tail
+	VMOVUPS     (R9)(R13*1), Y0
+	VMOVUPS     (R10)(R13*1), Y1
+	VMOVUPS     (R11)(R13*1), Y2
+	VMOVUPS     (R12)(R13*1), Y3
+	VMOVUPS     (R8), Y4
+	VSUBPS      Y1, Y4, Y4
+	VMOVUPS     (SI), Y5
+	VMOVUPS     (DI), Y6
+	VCMPPS      $0x12, lane00000000<>+0(SB), Y6, Y6
+	VANDNPS     Y5, Y6, Y5
+	VFMADD213PS Y2, Y3, Y4
+	VFMADD231PS Y0, Y5, Y4
+	VMOVUPS     Y4, (BX)
+	VMOVUPS     (R8)(CX*1), Y4
+	VSUBPS      Y1, Y4, Y4
+	VMOVUPS     (SI)(DX*1), Y5
+	VMOVUPS     (DI)(CX*1), Y6
+	VCMPPS      $0x12, lane00000000<>+0(SB), Y6, Y6
+	VANDNPS     Y5, Y6, Y5
+	VFMADD213PS Y2, Y3, Y4
+	VFMADD231PS Y0, Y5, Y4
+	VMOVUPS     Y4, (BX)(CX*1)
+	VMOVUPS     (R8)(CX*2), Y4
+	VSUBPS      Y1, Y4, Y1
+	VMOVUPS     (SI)(DX*2), Y4
+	VMOVUPS     (DI)(CX*2), Y5
+	VCMPPS      $0x12, lane00000000<>+0(SB), Y5, Y5
+	VANDNPS     Y4, Y5, Y4
+	VFMADD213PS Y2, Y3, Y1
+	VFMADD231PS Y0, Y4, Y1
+	VMOVUPS     Y1, (BX)(CX*2)
+	ADDQ        $0x00000020, BX
+	ADDQ        $0x00000020, SI
+	ADDQ        $0x00000020, DI
+	ADDQ        $0x00000020, R8
+	ADDQ        24(AX), R13
+	SUBQ        $0x00000008, R14
+	JMP         inputGradMaskedAVX2zero3vector
+
+inputGradMaskedAVX2zero3tail:
+	TESTQ       R14, R14
+	JZ          inputGradMaskedAVX2zero3next
+	LEAQ        laneFirst<>+0(SB), R15
+	NEGQ        R14
+	VMOVUPS     32(R15)(R14*4), Y0
+	VMASKMOVPS  (R9)(R13*1), Y0, Y1
+	VMASKMOVPS  (R10)(R13*1), Y0, Y2
+	VMASKMOVPS  (R11)(R13*1), Y0, Y3
+	VMASKMOVPS  (R12)(R13*1), Y0, Y4
+	VMASKMOVPS  (R8), Y0, Y5
+	VSUBPS      Y2, Y5, Y5
+	VMASKMOVPS  (SI), Y0, Y6
+	VMASKMOVPS  (DI), Y0, Y7
+	VCMPPS      $0x12, lane00000000<>+0(SB), Y7, Y7
+	VANDNPS     Y6, Y7, Y6
+	VFMADD213PS Y3, Y4, Y5
+	VFMADD231PS Y1, Y6, Y5
+	VMASKMOVPS  Y5, Y0, (BX)
+	VMASKMOVPS  (R8)(CX*1), Y0, Y5
+	VSUBPS      Y2, Y5, Y5
+	VMASKMOVPS  (SI)(DX*1), Y0, Y6
+	VMASKMOVPS  (DI)(CX*1), Y0, Y7
+	VCMPPS      $0x12, lane00000000<>+0(SB), Y7, Y7
+	VANDNPS     Y6, Y7, Y6
+	VFMADD213PS Y3, Y4, Y5
+	VFMADD231PS Y1, Y6, Y5
+	VMASKMOVPS  Y5, Y0, (BX)(CX*1)
+	VMASKMOVPS  (R8)(CX*2), Y0, Y5
+	VSUBPS      Y2, Y5, Y2
+	VMASKMOVPS  (SI)(DX*2), Y0, Y5
+	VMASKMOVPS  (DI)(CX*2), Y0, Y6
+	VCMPPS      $0x12, lane00000000<>+0(SB), Y6, Y6
+	VANDNPS     Y5, Y6, Y5
+	VFMADD213PS Y3, Y4, Y2
+	VFMADD231PS Y1, Y5, Y2
+	VMASKMOVPS  Y2, Y0, (BX)(CX*2)
+
+inputGradMaskedAVX2zero3next:
+	ADDQ CX, 40(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 72(AX)
+	ADDQ CX, 48(AX)
+	ADDQ CX, 40(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 72(AX)
+	ADDQ CX, 48(AX)
+	ADDQ CX, 40(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 72(AX)
+	ADDQ CX, 48(AX)
+	SUBQ $0x00000003, (AX)
+	JMP  inputGradMaskedAVX2zero3
+
+inputGradMaskedAVX2zero3done:
+inputGradMaskedAVX2zero1:
+	CMPQ (AX), $0x00000001
+	JL   inputGradMaskedAVX2zero1done
+	MOVQ 40(AX), BX
+	MOVQ 64(AX), SI
+	MOVQ 72(AX), DI
+	MOVQ 48(AX), R8
+	MOVQ 112(AX), R9
+	MOVQ 80(AX), R10
+	MOVQ 104(AX), R11
+	MOVQ 120(AX), R12
+	XORQ R13, R13
+	MOVQ 16(AX), R14
+
+inputGradMaskedAVX2zero1vector:
+	CMPQ        R14, $0x00000008
+	JL          inputGradMaskedAVX2zero1tail
+	VMOVUPS     (R9)(R13*1), Y0
+	VMOVUPS     (R10)(R13*1), Y1
+	VMOVUPS     (R11)(R13*1), Y2
+	VMOVUPS     (R12)(R13*1), Y3
+	VMOVUPS     (R8), Y4
+	VSUBPS      Y1, Y4, Y1
+	VMOVUPS     (SI), Y4
+	VMOVUPS     (DI), Y5
+	VCMPPS      $0x12, lane00000000<>+0(SB), Y5, Y5
+	VANDNPS     Y4, Y5, Y4
+	VFMADD213PS Y2, Y3, Y1
+	VFMADD231PS Y0, Y4, Y1
+	VMOVUPS     Y1, (BX)
+	ADDQ        $0x00000020, BX
+	ADDQ        $0x00000020, SI
+	ADDQ        $0x00000020, DI
+	ADDQ        $0x00000020, R8
+	ADDQ        24(AX), R13
+	SUBQ        $0x00000008, R14
+	JMP         inputGradMaskedAVX2zero1vector
+
+inputGradMaskedAVX2zero1tail:
+	TESTQ       R14, R14
+	JZ          inputGradMaskedAVX2zero1next
+	LEAQ        laneFirst<>+0(SB), R15
+	NEGQ        R14
+	VMOVUPS     32(R15)(R14*4), Y0
+	VMASKMOVPS  (R9)(R13*1), Y0, Y1
+	VMASKMOVPS  (R10)(R13*1), Y0, Y2
+	VMASKMOVPS  (R11)(R13*1), Y0, Y3
+	VMASKMOVPS  (R12)(R13*1), Y0, Y4
+	VMASKMOVPS  (R8), Y0, Y5
+	VSUBPS      Y2, Y5, Y2
+	VMASKMOVPS  (SI), Y0, Y5
+	VMASKMOVPS  (DI), Y0, Y6
+	VCMPPS      $0x12, lane00000000<>+0(SB), Y6, Y6
+	VANDNPS     Y5, Y6, Y5
+	VFMADD213PS Y3, Y4, Y2
+	VFMADD231PS Y1, Y5, Y2
+	VMASKMOVPS  Y2, Y0, (BX)
+
+inputGradMaskedAVX2zero1next:
+	ADDQ CX, 40(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 72(AX)
+	ADDQ CX, 48(AX)
+	SUBQ $0x00000001, (AX)
+	JMP  inputGradMaskedAVX2zero1
+
+inputGradMaskedAVX2zero1done:
+	VZEROUPPER
+	RET
+
+inputGradMaskedAVX2leaky:
 	MOVQ 8(AX), CX
 	MOVQ 136(AX), DX
 
@@ -2149,6 +3216,209 @@ inputGradMaskedAVX21done:
 // Requires: AVX, FMA3
 TEXT ·inputGradSplitAVX2(SB), NOSPLIT, $8-8
 	MOVQ c+0(FP), AX
+	CMPL 32(AX), $0x00000000
+	JNE  inputGradSplitAVX2leaky
+	MOVQ 8(AX), CX
+	MOVQ 136(AX), DX
+
+inputGradSplitAVX2zero3:
+	CMPQ (AX), $0x00000003
+	JL   inputGradSplitAVX2zero3done
+	MOVQ 40(AX), BX
+	MOVQ 64(AX), SI
+	MOVQ 72(AX), DI
+	MOVQ 56(AX), R8
+	MOVQ 48(AX), R9
+	MOVQ 112(AX), R10
+	MOVQ 80(AX), R11
+	MOVQ 104(AX), R12
+	MOVQ 120(AX), R13
+	XORQ R14, R14
+	MOVQ 16(AX), R15
+
+inputGradSplitAVX2zero3vector:
+	CMPQ        R15, $0x00000008
+	JL          inputGradSplitAVX2zero3tail
+	VMOVUPS     (R10)(R14*1), Y0
+	VMOVUPS     (R11)(R14*1), Y1
+	VMOVUPS     (R12)(R14*1), Y2
+	VMOVUPS     (R13)(R14*1), Y3
+	VMOVUPS     (R9), Y4
+	VSUBPS      Y1, Y4, Y4
+	VMOVUPS     (SI), Y5
+	VMOVUPS     (DI), Y6
+	VCMPPS      $0x12, lane00000000<>+0(SB), Y6, Y6
+	VANDNPS     Y5, Y6, Y5
+	VFMADD213PS Y2, Y3, Y4
+	VFMADD231PS Y0, Y5, Y4
+	VMOVUPS     Y5, (R8)
+	VMOVUPS     Y4, (BX)
+	VMOVUPS     (R9)(CX*1), Y4
+	VSUBPS      Y1, Y4, Y4
+	VMOVUPS     (SI)(DX*1), Y5
+	VMOVUPS     (DI)(CX*1), Y6
+	VCMPPS      $0x12, lane00000000<>+0(SB), Y6, Y6
+	VANDNPS     Y5, Y6, Y5
+	VFMADD213PS Y2, Y3, Y4
+	VFMADD231PS Y0, Y5, Y4
+	VMOVUPS     Y5, (R8)(CX*1)
+	VMOVUPS     Y4, (BX)(CX*1)
+	VMOVUPS     (R9)(CX*2), Y4
+	VSUBPS      Y1, Y4, Y1
+	VMOVUPS     (SI)(DX*2), Y4
+	VMOVUPS     (DI)(CX*2), Y5
+	VCMPPS      $0x12, lane00000000<>+0(SB), Y5, Y5
+	VANDNPS     Y4, Y5, Y4
+	VFMADD213PS Y2, Y3, Y1
+	VFMADD231PS Y0, Y4, Y1
+	VMOVUPS     Y4, (R8)(CX*2)
+	VMOVUPS     Y1, (BX)(CX*2)
+	ADDQ        $0x00000020, BX
+	ADDQ        $0x00000020, SI
+	ADDQ        $0x00000020, DI
+	ADDQ        $0x00000020, R8
+	ADDQ        $0x00000020, R9
+	ADDQ        24(AX), R14
+	SUBQ        $0x00000008, R15
+	JMP         inputGradSplitAVX2zero3vector
+
+inputGradSplitAVX2zero3tail:
+	TESTQ       R15, R15
+	JZ          inputGradSplitAVX2zero3next
+	LEAQ        laneFirst<>+0(SB), BP
+	NEGQ        R15
+	VMOVUPS     32(BP)(R15*4), Y0
+	VMASKMOVPS  (R10)(R14*1), Y0, Y1
+	VMASKMOVPS  (R11)(R14*1), Y0, Y2
+	VMASKMOVPS  (R12)(R14*1), Y0, Y3
+	VMASKMOVPS  (R13)(R14*1), Y0, Y4
+	VMASKMOVPS  (R9), Y0, Y5
+	VSUBPS      Y2, Y5, Y5
+	VMASKMOVPS  (SI), Y0, Y6
+	VMASKMOVPS  (DI), Y0, Y7
+	VCMPPS      $0x12, lane00000000<>+0(SB), Y7, Y7
+	VANDNPS     Y6, Y7, Y6
+	VFMADD213PS Y3, Y4, Y5
+	VFMADD231PS Y1, Y6, Y5
+	VMASKMOVPS  Y6, Y0, (R8)
+	VMASKMOVPS  Y5, Y0, (BX)
+	VMASKMOVPS  (R9)(CX*1), Y0, Y5
+	VSUBPS      Y2, Y5, Y5
+	VMASKMOVPS  (SI)(DX*1), Y0, Y6
+	VMASKMOVPS  (DI)(CX*1), Y0, Y7
+	VCMPPS      $0x12, lane00000000<>+0(SB), Y7, Y7
+	VANDNPS     Y6, Y7, Y6
+	VFMADD213PS Y3, Y4, Y5
+	VFMADD231PS Y1, Y6, Y5
+	VMASKMOVPS  Y6, Y0, (R8)(CX*1)
+	VMASKMOVPS  Y5, Y0, (BX)(CX*1)
+	VMASKMOVPS  (R9)(CX*2), Y0, Y5
+	VSUBPS      Y2, Y5, Y2
+	VMASKMOVPS  (SI)(DX*2), Y0, Y5
+	VMASKMOVPS  (DI)(CX*2), Y0, Y6
+	VCMPPS      $0x12, lane00000000<>+0(SB), Y6, Y6
+	VANDNPS     Y5, Y6, Y5
+	VFMADD213PS Y3, Y4, Y2
+	VFMADD231PS Y1, Y5, Y2
+	VMASKMOVPS  Y5, Y0, (R8)(CX*2)
+	VMASKMOVPS  Y2, Y0, (BX)(CX*2)
+
+inputGradSplitAVX2zero3next:
+	ADDQ CX, 40(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 72(AX)
+	ADDQ CX, 56(AX)
+	ADDQ CX, 48(AX)
+	ADDQ CX, 40(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 72(AX)
+	ADDQ CX, 56(AX)
+	ADDQ CX, 48(AX)
+	ADDQ CX, 40(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 72(AX)
+	ADDQ CX, 56(AX)
+	ADDQ CX, 48(AX)
+	SUBQ $0x00000003, (AX)
+	JMP  inputGradSplitAVX2zero3
+
+inputGradSplitAVX2zero3done:
+inputGradSplitAVX2zero1:
+	CMPQ (AX), $0x00000001
+	JL   inputGradSplitAVX2zero1done
+	MOVQ 40(AX), BX
+	MOVQ 64(AX), SI
+	MOVQ 72(AX), DI
+	MOVQ 56(AX), R8
+	MOVQ 48(AX), R9
+	MOVQ 112(AX), R10
+	MOVQ 80(AX), R11
+	MOVQ 104(AX), R12
+	MOVQ 120(AX), R13
+	XORQ R14, R14
+	MOVQ 16(AX), R15
+
+inputGradSplitAVX2zero1vector:
+	CMPQ        R15, $0x00000008
+	JL          inputGradSplitAVX2zero1tail
+	VMOVUPS     (R10)(R14*1), Y0
+	VMOVUPS     (R11)(R14*1), Y1
+	VMOVUPS     (R12)(R14*1), Y2
+	VMOVUPS     (R13)(R14*1), Y3
+	VMOVUPS     (R9), Y4
+	VSUBPS      Y1, Y4, Y1
+	VMOVUPS     (SI), Y4
+	VMOVUPS     (DI), Y5
+	VCMPPS      $0x12, lane00000000<>+0(SB), Y5, Y5
+	VANDNPS     Y4, Y5, Y4
+	VFMADD213PS Y2, Y3, Y1
+	VFMADD231PS Y0, Y4, Y1
+	VMOVUPS     Y4, (R8)
+	VMOVUPS     Y1, (BX)
+	ADDQ        $0x00000020, BX
+	ADDQ        $0x00000020, SI
+	ADDQ        $0x00000020, DI
+	ADDQ        $0x00000020, R8
+	ADDQ        $0x00000020, R9
+	ADDQ        24(AX), R14
+	SUBQ        $0x00000008, R15
+	JMP         inputGradSplitAVX2zero1vector
+
+inputGradSplitAVX2zero1tail:
+	TESTQ       R15, R15
+	JZ          inputGradSplitAVX2zero1next
+	LEAQ        laneFirst<>+0(SB), BP
+	NEGQ        R15
+	VMOVUPS     32(BP)(R15*4), Y0
+	VMASKMOVPS  (R10)(R14*1), Y0, Y1
+	VMASKMOVPS  (R11)(R14*1), Y0, Y2
+	VMASKMOVPS  (R12)(R14*1), Y0, Y3
+	VMASKMOVPS  (R13)(R14*1), Y0, Y4
+	VMASKMOVPS  (R9), Y0, Y5
+	VSUBPS      Y2, Y5, Y2
+	VMASKMOVPS  (SI), Y0, Y5
+	VMASKMOVPS  (DI), Y0, Y6
+	VCMPPS      $0x12, lane00000000<>+0(SB), Y6, Y6
+	VANDNPS     Y5, Y6, Y5
+	VFMADD213PS Y3, Y4, Y2
+	VFMADD231PS Y1, Y5, Y2
+	VMASKMOVPS  Y5, Y0, (R8)
+	VMASKMOVPS  Y2, Y0, (BX)
+
+inputGradSplitAVX2zero1next:
+	ADDQ CX, 40(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 72(AX)
+	ADDQ CX, 56(AX)
+	ADDQ CX, 48(AX)
+	SUBQ $0x00000001, (AX)
+	JMP  inputGradSplitAVX2zero1
+
+inputGradSplitAVX2zero1done:
+	VZEROUPPER
+	RET
+
+inputGradSplitAVX2leaky:
 	MOVQ 8(AX), CX
 	MOVQ 136(AX), DX
 
@@ -2377,6 +3647,205 @@ inputGradSplitAVX21done:
 // Requires: AVX, FMA3
 TEXT ·inputGradFromXAVX2(SB), NOSPLIT, $8-8
 	MOVQ c+0(FP), AX
+	CMPL 32(AX), $0x00000000
+	JNE  inputGradFromXAVX2leaky
+	MOVQ 8(AX), CX
+	MOVQ 136(AX), DX
+
+inputGradFromXAVX2zero3:
+	CMPQ (AX), $0x00000003
+	JL   inputGradFromXAVX2zero3done
+	MOVQ 40(AX), BX
+	MOVQ 64(AX), SI
+	MOVQ 48(AX), DI
+	MOVQ 112(AX), R8
+	MOVQ 80(AX), R9
+	MOVQ 88(AX), R10
+	MOVQ 96(AX), R11
+	MOVQ 104(AX), R12
+	MOVQ 120(AX), R13
+	XORQ R14, R14
+	MOVQ 16(AX), R15
+
+inputGradFromXAVX2zero3vector:
+	CMPQ        R15, $0x00000008
+	JL          inputGradFromXAVX2zero3tail
+	VMOVUPS     (R8)(R14*1), Y0
+	VMOVUPS     (R9)(R14*1), Y1
+	VMOVUPS     (R10)(R14*1), Y2
+	VMOVUPS     (R11)(R14*1), Y3
+	VMOVUPS     (R12)(R14*1), Y4
+	VMOVUPS     (R13)(R14*1), Y5
+	VMOVUPS     (DI), Y6
+	VSUBPS      Y1, Y6, Y6
+	VMOVUPS     (SI), Y7
+	VMOVAPS     Y6, Y8
+	VFMADD213PS Y3, Y2, Y8
+	VCMPPS      $0x12, lane00000000<>+0(SB), Y8, Y8
+	VANDNPS     Y7, Y8, Y7
+	VFMADD213PS Y4, Y5, Y6
+	VFMADD231PS Y0, Y7, Y6
+	VMOVUPS     Y6, (BX)
+	VMOVUPS     (DI)(CX*1), Y6
+	VSUBPS      Y1, Y6, Y6
+	VMOVUPS     (SI)(DX*1), Y7
+	VMOVAPS     Y6, Y8
+	VFMADD213PS Y3, Y2, Y8
+	VCMPPS      $0x12, lane00000000<>+0(SB), Y8, Y8
+	VANDNPS     Y7, Y8, Y7
+	VFMADD213PS Y4, Y5, Y6
+	VFMADD231PS Y0, Y7, Y6
+	VMOVUPS     Y6, (BX)(CX*1)
+	VMOVUPS     (DI)(CX*2), Y6
+	VSUBPS      Y1, Y6, Y1
+	VMOVUPS     (SI)(DX*2), Y6
+	VMOVAPS     Y1, Y7
+	VFMADD213PS Y3, Y2, Y7
+	VCMPPS      $0x12, lane00000000<>+0(SB), Y7, Y2
+	VANDNPS     Y6, Y2, Y6
+	VFMADD213PS Y4, Y5, Y1
+	VFMADD231PS Y0, Y6, Y1
+	VMOVUPS     Y1, (BX)(CX*2)
+	ADDQ        $0x00000020, BX
+	ADDQ        $0x00000020, SI
+	ADDQ        $0x00000020, DI
+	ADDQ        24(AX), R14
+	SUBQ        $0x00000008, R15
+	JMP         inputGradFromXAVX2zero3vector
+
+inputGradFromXAVX2zero3tail:
+	TESTQ       R15, R15
+	JZ          inputGradFromXAVX2zero3next
+	LEAQ        laneFirst<>+0(SB), BP
+	NEGQ        R15
+	VMOVUPS     32(BP)(R15*4), Y0
+	VMASKMOVPS  (R8)(R14*1), Y0, Y1
+	VMASKMOVPS  (R9)(R14*1), Y0, Y2
+	VMASKMOVPS  (R10)(R14*1), Y0, Y3
+	VMASKMOVPS  (R11)(R14*1), Y0, Y4
+	VMASKMOVPS  (R12)(R14*1), Y0, Y5
+	VMASKMOVPS  (R13)(R14*1), Y0, Y6
+	VMASKMOVPS  (DI), Y0, Y7
+	VSUBPS      Y2, Y7, Y7
+	VMASKMOVPS  (SI), Y0, Y8
+	VMOVAPS     Y7, Y9
+	VFMADD213PS Y4, Y3, Y9
+	VCMPPS      $0x12, lane00000000<>+0(SB), Y9, Y9
+	VANDNPS     Y8, Y9, Y8
+	VFMADD213PS Y5, Y6, Y7
+	VFMADD231PS Y1, Y8, Y7
+	VMASKMOVPS  Y7, Y0, (BX)
+	VMASKMOVPS  (DI)(CX*1), Y0, Y7
+	VSUBPS      Y2, Y7, Y7
+	VMASKMOVPS  (SI)(DX*1), Y0, Y8
+	VMOVAPS     Y7, Y9
+	VFMADD213PS Y4, Y3, Y9
+	VCMPPS      $0x12, lane00000000<>+0(SB), Y9, Y9
+	VANDNPS     Y8, Y9, Y8
+	VFMADD213PS Y5, Y6, Y7
+	VFMADD231PS Y1, Y8, Y7
+	VMASKMOVPS  Y7, Y0, (BX)(CX*1)
+	VMASKMOVPS  (DI)(CX*2), Y0, Y7
+	VSUBPS      Y2, Y7, Y2
+	VMASKMOVPS  (SI)(DX*2), Y0, Y7
+	VMOVAPS     Y2, Y8
+	VFMADD213PS Y4, Y3, Y8
+	VCMPPS      $0x12, lane00000000<>+0(SB), Y8, Y3
+	VANDNPS     Y7, Y3, Y7
+	VFMADD213PS Y5, Y6, Y2
+	VFMADD231PS Y1, Y7, Y2
+	VMASKMOVPS  Y2, Y0, (BX)(CX*2)
+
+inputGradFromXAVX2zero3next:
+	ADDQ CX, 40(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 48(AX)
+	ADDQ CX, 40(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 48(AX)
+	ADDQ CX, 40(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 48(AX)
+	SUBQ $0x00000003, (AX)
+	JMP  inputGradFromXAVX2zero3
+
+inputGradFromXAVX2zero3done:
+inputGradFromXAVX2zero1:
+	CMPQ (AX), $0x00000001
+	JL   inputGradFromXAVX2zero1done
+	MOVQ 40(AX), BX
+	MOVQ 64(AX), SI
+	MOVQ 48(AX), DI
+	MOVQ 112(AX), R8
+	MOVQ 80(AX), R9
+	MOVQ 88(AX), R10
+	MOVQ 96(AX), R11
+	MOVQ 104(AX), R12
+	MOVQ 120(AX), R13
+	XORQ R14, R14
+	MOVQ 16(AX), R15
+
+inputGradFromXAVX2zero1vector:
+	CMPQ        R15, $0x00000008
+	JL          inputGradFromXAVX2zero1tail
+	VMOVUPS     (R8)(R14*1), Y0
+	VMOVUPS     (R9)(R14*1), Y1
+	VMOVUPS     (R10)(R14*1), Y2
+	VMOVUPS     (R11)(R14*1), Y3
+	VMOVUPS     (R12)(R14*1), Y4
+	VMOVUPS     (R13)(R14*1), Y5
+	VMOVUPS     (DI), Y6
+	VSUBPS      Y1, Y6, Y1
+	VMOVUPS     (SI), Y6
+	VMOVAPS     Y1, Y7
+	VFMADD213PS Y3, Y2, Y7
+	VCMPPS      $0x12, lane00000000<>+0(SB), Y7, Y2
+	VANDNPS     Y6, Y2, Y6
+	VFMADD213PS Y4, Y5, Y1
+	VFMADD231PS Y0, Y6, Y1
+	VMOVUPS     Y1, (BX)
+	ADDQ        $0x00000020, BX
+	ADDQ        $0x00000020, SI
+	ADDQ        $0x00000020, DI
+	ADDQ        24(AX), R14
+	SUBQ        $0x00000008, R15
+	JMP         inputGradFromXAVX2zero1vector
+
+inputGradFromXAVX2zero1tail:
+	TESTQ       R15, R15
+	JZ          inputGradFromXAVX2zero1next
+	LEAQ        laneFirst<>+0(SB), BP
+	NEGQ        R15
+	VMOVUPS     32(BP)(R15*4), Y0
+	VMASKMOVPS  (R8)(R14*1), Y0, Y1
+	VMASKMOVPS  (R9)(R14*1), Y0, Y2
+	VMASKMOVPS  (R10)(R14*1), Y0, Y3
+	VMASKMOVPS  (R11)(R14*1), Y0, Y4
+	VMASKMOVPS  (R12)(R14*1), Y0, Y5
+	VMASKMOVPS  (R13)(R14*1), Y0, Y6
+	VMASKMOVPS  (DI), Y0, Y7
+	VSUBPS      Y2, Y7, Y2
+	VMASKMOVPS  (SI), Y0, Y7
+	VMOVAPS     Y2, Y8
+	VFMADD213PS Y4, Y3, Y8
+	VCMPPS      $0x12, lane00000000<>+0(SB), Y8, Y3
+	VANDNPS     Y7, Y3, Y7
+	VFMADD213PS Y5, Y6, Y2
+	VFMADD231PS Y1, Y7, Y2
+	VMASKMOVPS  Y2, Y0, (BX)
+
+inputGradFromXAVX2zero1next:
+	ADDQ CX, 40(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 48(AX)
+	SUBQ $0x00000001, (AX)
+	JMP  inputGradFromXAVX2zero1
+
+inputGradFromXAVX2zero1done:
+	VZEROUPPER
+	RET
+
+inputGradFromXAVX2leaky:
 	MOVQ 8(AX), CX
 	MOVQ 136(AX), DX
 
@@ -2707,6 +4176,143 @@ frozenGradAVX21done:
 // Requires: AVX
 TEXT ·frozenGradMaskedAVX2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), AX
+	CMPL 32(AX), $0x00000000
+	JNE  frozenGradMaskedAVX2leaky
+	MOVQ 8(AX), CX
+	MOVQ 136(AX), DX
+
+frozenGradMaskedAVX2zero3:
+	CMPQ (AX), $0x00000003
+	JL   frozenGradMaskedAVX2zero3done
+	MOVQ 40(AX), BX
+	MOVQ 64(AX), SI
+	MOVQ 72(AX), DI
+	MOVQ 112(AX), R8
+	XORQ R9, R9
+	MOVQ 16(AX), R10
+
+frozenGradMaskedAVX2zero3vector:
+	CMPQ    R10, $0x00000008
+	JL      frozenGradMaskedAVX2zero3tail
+	VMOVUPS (R8)(R9*1), Y0
+	VMOVUPS (SI), Y1
+	VMOVUPS (DI), Y2
+	VCMPPS  $0x12, lane00000000<>+0(SB), Y2, Y2
+	VANDNPS Y1, Y2, Y1
+	VMULPS  Y0, Y1, Y1
+	VMOVUPS Y1, (BX)
+	VMOVUPS (SI)(DX*1), Y1
+	VMOVUPS (DI)(CX*1), Y2
+	VCMPPS  $0x12, lane00000000<>+0(SB), Y2, Y2
+	VANDNPS Y1, Y2, Y1
+	VMULPS  Y0, Y1, Y1
+	VMOVUPS Y1, (BX)(CX*1)
+	VMOVUPS (SI)(DX*2), Y1
+	VMOVUPS (DI)(CX*2), Y2
+	VCMPPS  $0x12, lane00000000<>+0(SB), Y2, Y2
+	VANDNPS Y1, Y2, Y1
+	VMULPS  Y0, Y1, Y0
+	VMOVUPS Y0, (BX)(CX*2)
+	ADDQ    $0x00000020, BX
+	ADDQ    $0x00000020, SI
+	ADDQ    $0x00000020, DI
+	ADDQ    24(AX), R9
+	SUBQ    $0x00000008, R10
+	JMP     frozenGradMaskedAVX2zero3vector
+
+frozenGradMaskedAVX2zero3tail:
+	TESTQ      R10, R10
+	JZ         frozenGradMaskedAVX2zero3next
+	LEAQ       laneFirst<>+0(SB), R11
+	NEGQ       R10
+	VMOVUPS    32(R11)(R10*4), Y0
+	VMASKMOVPS (R8)(R9*1), Y0, Y1
+	VMASKMOVPS (SI), Y0, Y2
+	VMASKMOVPS (DI), Y0, Y3
+	VCMPPS     $0x12, lane00000000<>+0(SB), Y3, Y3
+	VANDNPS    Y2, Y3, Y2
+	VMULPS     Y1, Y2, Y2
+	VMASKMOVPS Y2, Y0, (BX)
+	VMASKMOVPS (SI)(DX*1), Y0, Y2
+	VMASKMOVPS (DI)(CX*1), Y0, Y3
+	VCMPPS     $0x12, lane00000000<>+0(SB), Y3, Y3
+	VANDNPS    Y2, Y3, Y2
+	VMULPS     Y1, Y2, Y2
+	VMASKMOVPS Y2, Y0, (BX)(CX*1)
+	VMASKMOVPS (SI)(DX*2), Y0, Y2
+	VMASKMOVPS (DI)(CX*2), Y0, Y3
+	VCMPPS     $0x12, lane00000000<>+0(SB), Y3, Y3
+	VANDNPS    Y2, Y3, Y2
+	VMULPS     Y1, Y2, Y1
+	VMASKMOVPS Y1, Y0, (BX)(CX*2)
+
+frozenGradMaskedAVX2zero3next:
+	ADDQ CX, 40(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 72(AX)
+	ADDQ CX, 40(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 72(AX)
+	ADDQ CX, 40(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 72(AX)
+	SUBQ $0x00000003, (AX)
+	JMP  frozenGradMaskedAVX2zero3
+
+frozenGradMaskedAVX2zero3done:
+frozenGradMaskedAVX2zero1:
+	CMPQ (AX), $0x00000001
+	JL   frozenGradMaskedAVX2zero1done
+	MOVQ 40(AX), BX
+	MOVQ 64(AX), SI
+	MOVQ 72(AX), DI
+	MOVQ 112(AX), R8
+	XORQ R9, R9
+	MOVQ 16(AX), R10
+
+frozenGradMaskedAVX2zero1vector:
+	CMPQ    R10, $0x00000008
+	JL      frozenGradMaskedAVX2zero1tail
+	VMOVUPS (R8)(R9*1), Y0
+	VMOVUPS (SI), Y1
+	VMOVUPS (DI), Y2
+	VCMPPS  $0x12, lane00000000<>+0(SB), Y2, Y2
+	VANDNPS Y1, Y2, Y1
+	VMULPS  Y0, Y1, Y0
+	VMOVUPS Y0, (BX)
+	ADDQ    $0x00000020, BX
+	ADDQ    $0x00000020, SI
+	ADDQ    $0x00000020, DI
+	ADDQ    24(AX), R9
+	SUBQ    $0x00000008, R10
+	JMP     frozenGradMaskedAVX2zero1vector
+
+frozenGradMaskedAVX2zero1tail:
+	TESTQ      R10, R10
+	JZ         frozenGradMaskedAVX2zero1next
+	LEAQ       laneFirst<>+0(SB), R11
+	NEGQ       R10
+	VMOVUPS    32(R11)(R10*4), Y0
+	VMASKMOVPS (R8)(R9*1), Y0, Y1
+	VMASKMOVPS (SI), Y0, Y2
+	VMASKMOVPS (DI), Y0, Y3
+	VCMPPS     $0x12, lane00000000<>+0(SB), Y3, Y3
+	VANDNPS    Y2, Y3, Y2
+	VMULPS     Y1, Y2, Y1
+	VMASKMOVPS Y1, Y0, (BX)
+
+frozenGradMaskedAVX2zero1next:
+	ADDQ CX, 40(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 72(AX)
+	SUBQ $0x00000001, (AX)
+	JMP  frozenGradMaskedAVX2zero1
+
+frozenGradMaskedAVX2zero1done:
+	VZEROUPPER
+	RET
+
+frozenGradMaskedAVX2leaky:
 	MOVQ 8(AX), CX
 	MOVQ 136(AX), DX
 
@@ -2869,6 +4475,159 @@ frozenGradMaskedAVX21done:
 // Requires: AVX
 TEXT ·frozenGradSplitAVX2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), AX
+	CMPL 32(AX), $0x00000000
+	JNE  frozenGradSplitAVX2leaky
+	MOVQ 8(AX), CX
+	MOVQ 136(AX), DX
+
+frozenGradSplitAVX2zero3:
+	CMPQ (AX), $0x00000003
+	JL   frozenGradSplitAVX2zero3done
+	MOVQ 40(AX), BX
+	MOVQ 64(AX), SI
+	MOVQ 72(AX), DI
+	MOVQ 56(AX), R8
+	MOVQ 112(AX), R9
+	XORQ R10, R10
+	MOVQ 16(AX), R11
+
+frozenGradSplitAVX2zero3vector:
+	CMPQ    R11, $0x00000008
+	JL      frozenGradSplitAVX2zero3tail
+	VMOVUPS (R9)(R10*1), Y0
+	VMOVUPS (SI), Y1
+	VMOVUPS (DI), Y2
+	VCMPPS  $0x12, lane00000000<>+0(SB), Y2, Y2
+	VANDNPS Y1, Y2, Y1
+	VMULPS  Y0, Y1, Y2
+	VMOVUPS Y1, (R8)
+	VMOVUPS Y2, (BX)
+	VMOVUPS (SI)(DX*1), Y1
+	VMOVUPS (DI)(CX*1), Y2
+	VCMPPS  $0x12, lane00000000<>+0(SB), Y2, Y2
+	VANDNPS Y1, Y2, Y1
+	VMULPS  Y0, Y1, Y2
+	VMOVUPS Y1, (R8)(CX*1)
+	VMOVUPS Y2, (BX)(CX*1)
+	VMOVUPS (SI)(DX*2), Y1
+	VMOVUPS (DI)(CX*2), Y2
+	VCMPPS  $0x12, lane00000000<>+0(SB), Y2, Y2
+	VANDNPS Y1, Y2, Y1
+	VMULPS  Y0, Y1, Y0
+	VMOVUPS Y1, (R8)(CX*2)
+	VMOVUPS Y0, (BX)(CX*2)
+	ADDQ    $0x00000020, BX
+	ADDQ    $0x00000020, SI
+	ADDQ    $0x00000020, DI
+	ADDQ    $0x00000020, R8
+	ADDQ    24(AX), R10
+	SUBQ    $0x00000008, R11
+	JMP     frozenGradSplitAVX2zero3vector
+
+frozenGradSplitAVX2zero3tail:
+	TESTQ      R11, R11
+	JZ         frozenGradSplitAVX2zero3next
+	LEAQ       laneFirst<>+0(SB), R12
+	NEGQ       R11
+	VMOVUPS    32(R12)(R11*4), Y0
+	VMASKMOVPS (R9)(R10*1), Y0, Y1
+	VMASKMOVPS (SI), Y0, Y2
+	VMASKMOVPS (DI), Y0, Y3
+	VCMPPS     $0x12, lane00000000<>+0(SB), Y3, Y3
+	VANDNPS    Y2, Y3, Y2
+	VMULPS     Y1, Y2, Y3
+	VMASKMOVPS Y2, Y0, (R8)
+	VMASKMOVPS Y3, Y0, (BX)
+	VMASKMOVPS (SI)(DX*1), Y0, Y2
+	VMASKMOVPS (DI)(CX*1), Y0, Y3
+	VCMPPS     $0x12, lane00000000<>+0(SB), Y3, Y3
+	VANDNPS    Y2, Y3, Y2
+	VMULPS     Y1, Y2, Y3
+	VMASKMOVPS Y2, Y0, (R8)(CX*1)
+	VMASKMOVPS Y3, Y0, (BX)(CX*1)
+	VMASKMOVPS (SI)(DX*2), Y0, Y2
+	VMASKMOVPS (DI)(CX*2), Y0, Y3
+	VCMPPS     $0x12, lane00000000<>+0(SB), Y3, Y3
+	VANDNPS    Y2, Y3, Y2
+	VMULPS     Y1, Y2, Y1
+	VMASKMOVPS Y2, Y0, (R8)(CX*2)
+	VMASKMOVPS Y1, Y0, (BX)(CX*2)
+
+frozenGradSplitAVX2zero3next:
+	ADDQ CX, 40(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 72(AX)
+	ADDQ CX, 56(AX)
+	ADDQ CX, 40(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 72(AX)
+	ADDQ CX, 56(AX)
+	ADDQ CX, 40(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 72(AX)
+	ADDQ CX, 56(AX)
+	SUBQ $0x00000003, (AX)
+	JMP  frozenGradSplitAVX2zero3
+
+frozenGradSplitAVX2zero3done:
+frozenGradSplitAVX2zero1:
+	CMPQ (AX), $0x00000001
+	JL   frozenGradSplitAVX2zero1done
+	MOVQ 40(AX), BX
+	MOVQ 64(AX), SI
+	MOVQ 72(AX), DI
+	MOVQ 56(AX), R8
+	MOVQ 112(AX), R9
+	XORQ R10, R10
+	MOVQ 16(AX), R11
+
+frozenGradSplitAVX2zero1vector:
+	CMPQ    R11, $0x00000008
+	JL      frozenGradSplitAVX2zero1tail
+	VMOVUPS (R9)(R10*1), Y0
+	VMOVUPS (SI), Y1
+	VMOVUPS (DI), Y2
+	VCMPPS  $0x12, lane00000000<>+0(SB), Y2, Y2
+	VANDNPS Y1, Y2, Y1
+	VMULPS  Y0, Y1, Y0
+	VMOVUPS Y1, (R8)
+	VMOVUPS Y0, (BX)
+	ADDQ    $0x00000020, BX
+	ADDQ    $0x00000020, SI
+	ADDQ    $0x00000020, DI
+	ADDQ    $0x00000020, R8
+	ADDQ    24(AX), R10
+	SUBQ    $0x00000008, R11
+	JMP     frozenGradSplitAVX2zero1vector
+
+frozenGradSplitAVX2zero1tail:
+	TESTQ      R11, R11
+	JZ         frozenGradSplitAVX2zero1next
+	LEAQ       laneFirst<>+0(SB), R12
+	NEGQ       R11
+	VMOVUPS    32(R12)(R11*4), Y0
+	VMASKMOVPS (R9)(R10*1), Y0, Y1
+	VMASKMOVPS (SI), Y0, Y2
+	VMASKMOVPS (DI), Y0, Y3
+	VCMPPS     $0x12, lane00000000<>+0(SB), Y3, Y3
+	VANDNPS    Y2, Y3, Y2
+	VMULPS     Y1, Y2, Y1
+	VMASKMOVPS Y2, Y0, (R8)
+	VMASKMOVPS Y1, Y0, (BX)
+
+frozenGradSplitAVX2zero1next:
+	ADDQ CX, 40(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 72(AX)
+	ADDQ CX, 56(AX)
+	SUBQ $0x00000001, (AX)
+	JMP  frozenGradSplitAVX2zero1
+
+frozenGradSplitAVX2zero1done:
+	VZEROUPPER
+	RET
+
+frozenGradSplitAVX2leaky:
 	MOVQ 8(AX), CX
 	MOVQ 136(AX), DX
 
@@ -3047,6 +4806,185 @@ frozenGradSplitAVX21done:
 // Requires: AVX, FMA3
 TEXT ·frozenGradFromXAVX2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), AX
+	CMPL 32(AX), $0x00000000
+	JNE  frozenGradFromXAVX2leaky
+	MOVQ 8(AX), CX
+	MOVQ 136(AX), DX
+
+frozenGradFromXAVX2zero3:
+	CMPQ (AX), $0x00000003
+	JL   frozenGradFromXAVX2zero3done
+	MOVQ 40(AX), BX
+	MOVQ 64(AX), SI
+	MOVQ 48(AX), DI
+	MOVQ 112(AX), R8
+	MOVQ 80(AX), R9
+	MOVQ 88(AX), R10
+	MOVQ 96(AX), R11
+	XORQ R12, R12
+	MOVQ 16(AX), R13
+
+frozenGradFromXAVX2zero3vector:
+	CMPQ        R13, $0x00000008
+	JL          frozenGradFromXAVX2zero3tail
+	VMOVUPS     (R8)(R12*1), Y0
+	VMOVUPS     (R9)(R12*1), Y1
+	VMOVUPS     (R10)(R12*1), Y2
+	VMOVUPS     (R11)(R12*1), Y3
+	VMOVUPS     (DI), Y4
+	VSUBPS      Y1, Y4, Y4
+	VMOVUPS     (SI), Y5
+	VMOVAPS     Y4, Y4
+	VFMADD213PS Y3, Y2, Y4
+	VCMPPS      $0x12, lane00000000<>+0(SB), Y4, Y4
+	VANDNPS     Y5, Y4, Y5
+	VMULPS      Y0, Y5, Y4
+	VMOVUPS     Y4, (BX)
+	VMOVUPS     (DI)(CX*1), Y4
+	VSUBPS      Y1, Y4, Y4
+	VMOVUPS     (SI)(DX*1), Y5
+	VMOVAPS     Y4, Y4
+	VFMADD213PS Y3, Y2, Y4
+	VCMPPS      $0x12, lane00000000<>+0(SB), Y4, Y4
+	VANDNPS     Y5, Y4, Y5
+	VMULPS      Y0, Y5, Y4
+	VMOVUPS     Y4, (BX)(CX*1)
+	VMOVUPS     (DI)(CX*2), Y4
+	VSUBPS      Y1, Y4, Y1
+	VMOVUPS     (SI)(DX*2), Y4
+	VMOVAPS     Y1, Y1
+	VFMADD213PS Y3, Y2, Y1
+	VCMPPS      $0x12, lane00000000<>+0(SB), Y1, Y1
+	VANDNPS     Y4, Y1, Y4
+	VMULPS      Y0, Y4, Y0
+	VMOVUPS     Y0, (BX)(CX*2)
+	ADDQ        $0x00000020, BX
+	ADDQ        $0x00000020, SI
+	ADDQ        $0x00000020, DI
+	ADDQ        24(AX), R12
+	SUBQ        $0x00000008, R13
+	JMP         frozenGradFromXAVX2zero3vector
+
+frozenGradFromXAVX2zero3tail:
+	TESTQ       R13, R13
+	JZ          frozenGradFromXAVX2zero3next
+	LEAQ        laneFirst<>+0(SB), R14
+	NEGQ        R13
+	VMOVUPS     32(R14)(R13*4), Y0
+	VMASKMOVPS  (R8)(R12*1), Y0, Y1
+	VMASKMOVPS  (R9)(R12*1), Y0, Y2
+	VMASKMOVPS  (R10)(R12*1), Y0, Y3
+	VMASKMOVPS  (R11)(R12*1), Y0, Y4
+	VMASKMOVPS  (DI), Y0, Y5
+	VSUBPS      Y2, Y5, Y5
+	VMASKMOVPS  (SI), Y0, Y6
+	VMOVAPS     Y5, Y5
+	VFMADD213PS Y4, Y3, Y5
+	VCMPPS      $0x12, lane00000000<>+0(SB), Y5, Y5
+	VANDNPS     Y6, Y5, Y6
+	VMULPS      Y1, Y6, Y5
+	VMASKMOVPS  Y5, Y0, (BX)
+	VMASKMOVPS  (DI)(CX*1), Y0, Y5
+	VSUBPS      Y2, Y5, Y5
+	VMASKMOVPS  (SI)(DX*1), Y0, Y6
+	VMOVAPS     Y5, Y5
+	VFMADD213PS Y4, Y3, Y5
+	VCMPPS      $0x12, lane00000000<>+0(SB), Y5, Y5
+	VANDNPS     Y6, Y5, Y6
+	VMULPS      Y1, Y6, Y5
+	VMASKMOVPS  Y5, Y0, (BX)(CX*1)
+	VMASKMOVPS  (DI)(CX*2), Y0, Y5
+	VSUBPS      Y2, Y5, Y2
+	VMASKMOVPS  (SI)(DX*2), Y0, Y5
+	VMOVAPS     Y2, Y2
+	VFMADD213PS Y4, Y3, Y2
+	VCMPPS      $0x12, lane00000000<>+0(SB), Y2, Y2
+	VANDNPS     Y5, Y2, Y5
+	VMULPS      Y1, Y5, Y1
+	VMASKMOVPS  Y1, Y0, (BX)(CX*2)
+
+frozenGradFromXAVX2zero3next:
+	ADDQ CX, 40(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 48(AX)
+	ADDQ CX, 40(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 48(AX)
+	ADDQ CX, 40(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 48(AX)
+	SUBQ $0x00000003, (AX)
+	JMP  frozenGradFromXAVX2zero3
+
+frozenGradFromXAVX2zero3done:
+frozenGradFromXAVX2zero1:
+	CMPQ (AX), $0x00000001
+	JL   frozenGradFromXAVX2zero1done
+	MOVQ 40(AX), BX
+	MOVQ 64(AX), SI
+	MOVQ 48(AX), DI
+	MOVQ 112(AX), R8
+	MOVQ 80(AX), R9
+	MOVQ 88(AX), R10
+	MOVQ 96(AX), R11
+	XORQ R12, R12
+	MOVQ 16(AX), R13
+
+frozenGradFromXAVX2zero1vector:
+	CMPQ        R13, $0x00000008
+	JL          frozenGradFromXAVX2zero1tail
+	VMOVUPS     (R8)(R12*1), Y0
+	VMOVUPS     (R9)(R12*1), Y1
+	VMOVUPS     (R10)(R12*1), Y2
+	VMOVUPS     (R11)(R12*1), Y3
+	VMOVUPS     (DI), Y4
+	VSUBPS      Y1, Y4, Y1
+	VMOVUPS     (SI), Y4
+	VMOVAPS     Y1, Y1
+	VFMADD213PS Y3, Y2, Y1
+	VCMPPS      $0x12, lane00000000<>+0(SB), Y1, Y1
+	VANDNPS     Y4, Y1, Y4
+	VMULPS      Y0, Y4, Y0
+	VMOVUPS     Y0, (BX)
+	ADDQ        $0x00000020, BX
+	ADDQ        $0x00000020, SI
+	ADDQ        $0x00000020, DI
+	ADDQ        24(AX), R12
+	SUBQ        $0x00000008, R13
+	JMP         frozenGradFromXAVX2zero1vector
+
+frozenGradFromXAVX2zero1tail:
+	TESTQ       R13, R13
+	JZ          frozenGradFromXAVX2zero1next
+	LEAQ        laneFirst<>+0(SB), R14
+	NEGQ        R13
+	VMOVUPS     32(R14)(R13*4), Y0
+	VMASKMOVPS  (R8)(R12*1), Y0, Y1
+	VMASKMOVPS  (R9)(R12*1), Y0, Y2
+	VMASKMOVPS  (R10)(R12*1), Y0, Y3
+	VMASKMOVPS  (R11)(R12*1), Y0, Y4
+	VMASKMOVPS  (DI), Y0, Y5
+	VSUBPS      Y2, Y5, Y2
+	VMASKMOVPS  (SI), Y0, Y5
+	VMOVAPS     Y2, Y2
+	VFMADD213PS Y4, Y3, Y2
+	VCMPPS      $0x12, lane00000000<>+0(SB), Y2, Y2
+	VANDNPS     Y5, Y2, Y5
+	VMULPS      Y1, Y5, Y1
+	VMASKMOVPS  Y1, Y0, (BX)
+
+frozenGradFromXAVX2zero1next:
+	ADDQ CX, 40(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 48(AX)
+	SUBQ $0x00000001, (AX)
+	JMP  frozenGradFromXAVX2zero1
+
+frozenGradFromXAVX2zero1done:
+	VZEROUPPER
+	RET
+
+frozenGradFromXAVX2leaky:
 	MOVQ 8(AX), CX
 	MOVQ 136(AX), DX
 
@@ -3704,6 +5642,293 @@ gradStatsAVX5121done:
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·gradStatsMaskedAVX512(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), AX
+	CMPL 32(AX), $0x00000000
+	JNE  gradStatsMaskedAVX512leaky
+	MOVQ 8(AX), CX
+	MOVQ 136(AX), DX
+
+gradStatsMaskedAVX512zero6:
+	CMPQ (AX), $0x00000006
+	JL   gradStatsMaskedAVX512zero6done
+	MOVQ 64(AX), BX
+	LEAQ (BX)(DX*2), SI
+	ADDQ DX, SI
+	MOVQ 48(AX), DI
+	LEAQ (DI)(CX*2), R8
+	ADDQ CX, R8
+	MOVQ 72(AX), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+	MOVQ 80(AX), R11
+	MOVQ 128(AX), R12
+	XORQ R13, R13
+	MOVQ 16(AX), R14
+
+gradStatsMaskedAVX512zero6vector:
+	CMPQ          R14, $0x00000010
+	JL            gradStatsMaskedAVX512zero6tail
+	VMOVUPS       (R11)(R13*1), Z0
+	VXORPS        Z1, Z1, Z1
+	VXORPS        Z2, Z2, Z2
+	VMOVUPS       (DI), Z3
+	VSUBPS        Z0, Z3, Z3
+	VMOVUPS       (BX), Z4
+	VMOVUPS       (R9), Z5
+	VCMPPS        $0x16, lane00000000<>+0(SB), Z5, K1
+	VMOVAPS.Z     Z4, K1, Z4
+	VADDPS        Z4, Z1, Z1
+	VFMADD231PS   Z3, Z4, Z2
+	VMOVUPS       (DI)(CX*1), Z3
+	VSUBPS        Z0, Z3, Z3
+	VMOVUPS       (BX)(DX*1), Z4
+	VMOVUPS       (R9)(CX*1), Z5
+	VCMPPS        $0x16, lane00000000<>+0(SB), Z5, K1
+	VMOVAPS.Z     Z4, K1, Z4
+	VADDPS        Z4, Z1, Z1
+	VFMADD231PS   Z3, Z4, Z2
+	VMOVUPS       (DI)(CX*2), Z3
+	VSUBPS        Z0, Z3, Z3
+	VMOVUPS       (BX)(DX*2), Z4
+	VMOVUPS       (R9)(CX*2), Z5
+	VCMPPS        $0x16, lane00000000<>+0(SB), Z5, K1
+	VMOVAPS.Z     Z4, K1, Z4
+	VADDPS        Z4, Z1, Z1
+	VFMADD231PS   Z3, Z4, Z2
+	VMOVUPS       (R8), Z3
+	VSUBPS        Z0, Z3, Z3
+	VMOVUPS       (SI), Z4
+	VMOVUPS       (R10), Z5
+	VCMPPS        $0x16, lane00000000<>+0(SB), Z5, K1
+	VMOVAPS.Z     Z4, K1, Z4
+	VADDPS        Z4, Z1, Z1
+	VFMADD231PS   Z3, Z4, Z2
+	VMOVUPS       (R8)(CX*1), Z3
+	VSUBPS        Z0, Z3, Z3
+	VMOVUPS       (SI)(DX*1), Z4
+	VMOVUPS       (R10)(CX*1), Z5
+	VCMPPS        $0x16, lane00000000<>+0(SB), Z5, K1
+	VMOVAPS.Z     Z4, K1, Z4
+	VADDPS        Z4, Z1, Z1
+	VFMADD231PS   Z3, Z4, Z2
+	VMOVUPS       (R8)(CX*2), Z3
+	VSUBPS        Z0, Z3, Z0
+	VMOVUPS       (SI)(DX*2), Z3
+	VMOVUPS       (R10)(CX*2), Z4
+	VCMPPS        $0x16, lane00000000<>+0(SB), Z4, K1
+	VMOVAPS.Z     Z3, K1, Z3
+	VADDPS        Z3, Z1, Z1
+	VFMADD231PS   Z0, Z3, Z2
+	VCVTPS2PD     Y1, Z0
+	VADDPD        (R12)(R13*4), Z0, Z0
+	VMOVUPD       Z0, (R12)(R13*4)
+	VEXTRACTF32X8 $0x01, Z1, Y0
+	VCVTPS2PD     Y0, Z0
+	VADDPD        64(R12)(R13*4), Z0, Z0
+	VMOVUPD       Z0, 64(R12)(R13*4)
+	VCVTPS2PD     Y2, Z0
+	VADDPD        128(R12)(R13*4), Z0, Z0
+	VMOVUPD       Z0, 128(R12)(R13*4)
+	VEXTRACTF32X8 $0x01, Z2, Y0
+	VCVTPS2PD     Y0, Z0
+	VADDPD        192(R12)(R13*4), Z0, Z0
+	VMOVUPD       Z0, 192(R12)(R13*4)
+	ADDQ          $0x00000040, BX
+	ADDQ          $0x00000040, SI
+	ADDQ          $0x00000040, DI
+	ADDQ          $0x00000040, R8
+	ADDQ          $0x00000040, R9
+	ADDQ          $0x00000040, R10
+	ADDQ          24(AX), R13
+	SUBQ          $0x00000010, R14
+	JMP           gradStatsMaskedAVX512zero6vector
+
+gradStatsMaskedAVX512zero6tail:
+	TESTQ         R14, R14
+	JZ            gradStatsMaskedAVX512zero6next
+	XORL          R15, R15
+	BTSL          R14, R15
+	DECL          R15
+	KMOVW         R15, K1
+	VMOVUPS.Z     (R11)(R13*1), K1, Z0
+	VXORPS        Z1, Z1, Z1
+	VXORPS        Z2, Z2, Z2
+	VMOVUPS.Z     (DI), K1, Z3
+	VSUBPS        Z0, Z3, Z3
+	VMOVUPS.Z     (BX), K1, Z4
+	VMOVUPS.Z     (R9), K1, Z5
+	VCMPPS        $0x16, lane00000000<>+0(SB), Z5, K2
+	VMOVAPS.Z     Z4, K2, Z4
+	VADDPS        Z4, Z1, Z1
+	VFMADD231PS   Z3, Z4, Z2
+	VMOVUPS.Z     (DI)(CX*1), K1, Z3
+	VSUBPS        Z0, Z3, Z3
+	VMOVUPS.Z     (BX)(DX*1), K1, Z4
+	VMOVUPS.Z     (R9)(CX*1), K1, Z5
+	VCMPPS        $0x16, lane00000000<>+0(SB), Z5, K2
+	VMOVAPS.Z     Z4, K2, Z4
+	VADDPS        Z4, Z1, Z1
+	VFMADD231PS   Z3, Z4, Z2
+	VMOVUPS.Z     (DI)(CX*2), K1, Z3
+	VSUBPS        Z0, Z3, Z3
+	VMOVUPS.Z     (BX)(DX*2), K1, Z4
+	VMOVUPS.Z     (R9)(CX*2), K1, Z5
+	VCMPPS        $0x16, lane00000000<>+0(SB), Z5, K2
+	VMOVAPS.Z     Z4, K2, Z4
+	VADDPS        Z4, Z1, Z1
+	VFMADD231PS   Z3, Z4, Z2
+	VMOVUPS.Z     (R8), K1, Z3
+	VSUBPS        Z0, Z3, Z3
+	VMOVUPS.Z     (SI), K1, Z4
+	VMOVUPS.Z     (R10), K1, Z5
+	VCMPPS        $0x16, lane00000000<>+0(SB), Z5, K2
+	VMOVAPS.Z     Z4, K2, Z4
+	VADDPS        Z4, Z1, Z1
+	VFMADD231PS   Z3, Z4, Z2
+	VMOVUPS.Z     (R8)(CX*1), K1, Z3
+	VSUBPS        Z0, Z3, Z3
+	VMOVUPS.Z     (SI)(DX*1), K1, Z4
+	VMOVUPS.Z     (R10)(CX*1), K1, Z5
+	VCMPPS        $0x16, lane00000000<>+0(SB), Z5, K2
+	VMOVAPS.Z     Z4, K2, Z4
+	VADDPS        Z4, Z1, Z1
+	VFMADD231PS   Z3, Z4, Z2
+	VMOVUPS.Z     (R8)(CX*2), K1, Z3
+	VSUBPS        Z0, Z3, Z0
+	VMOVUPS.Z     (SI)(DX*2), K1, Z3
+	VMOVUPS.Z     (R10)(CX*2), K1, Z4
+	VCMPPS        $0x16, lane00000000<>+0(SB), Z4, K1
+	VMOVAPS.Z     Z3, K1, Z3
+	VADDPS        Z3, Z1, Z1
+	VFMADD231PS   Z0, Z3, Z2
+	VCVTPS2PD     Y1, Z0
+	VADDPD        (R12)(R13*4), Z0, Z0
+	VMOVUPD       Z0, (R12)(R13*4)
+	VEXTRACTF32X8 $0x01, Z1, Y0
+	VCVTPS2PD     Y0, Z0
+	VADDPD        64(R12)(R13*4), Z0, Z0
+	VMOVUPD       Z0, 64(R12)(R13*4)
+	VCVTPS2PD     Y2, Z0
+	VADDPD        128(R12)(R13*4), Z0, Z0
+	VMOVUPD       Z0, 128(R12)(R13*4)
+	VEXTRACTF32X8 $0x01, Z2, Y0
+	VCVTPS2PD     Y0, Z0
+	VADDPD        192(R12)(R13*4), Z0, Z0
+	VMOVUPD       Z0, 192(R12)(R13*4)
+
+gradStatsMaskedAVX512zero6next:
+	ADDQ DX, 64(AX)
+	ADDQ CX, 48(AX)
+	ADDQ CX, 72(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 48(AX)
+	ADDQ CX, 72(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 48(AX)
+	ADDQ CX, 72(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 48(AX)
+	ADDQ CX, 72(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 48(AX)
+	ADDQ CX, 72(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 48(AX)
+	ADDQ CX, 72(AX)
+	SUBQ $0x00000006, (AX)
+	JMP  gradStatsMaskedAVX512zero6
+
+gradStatsMaskedAVX512zero6done:
+gradStatsMaskedAVX512zero1:
+	CMPQ (AX), $0x00000001
+	JL   gradStatsMaskedAVX512zero1done
+	MOVQ 64(AX), BX
+	MOVQ 48(AX), SI
+	MOVQ 72(AX), DI
+	MOVQ 80(AX), R8
+	MOVQ 128(AX), R9
+	XORQ R10, R10
+	MOVQ 16(AX), R11
+
+gradStatsMaskedAVX512zero1vector:
+	CMPQ          R11, $0x00000010
+	JL            gradStatsMaskedAVX512zero1tail
+	VMOVUPS       (R8)(R10*1), Z0
+	VXORPS        Z1, Z1, Z1
+	VXORPS        Z2, Z2, Z2
+	VMOVUPS       (SI), Z3
+	VSUBPS        Z0, Z3, Z0
+	VMOVUPS       (BX), Z3
+	VMOVUPS       (DI), Z4
+	VCMPPS        $0x16, lane00000000<>+0(SB), Z4, K1
+	VMOVAPS.Z     Z3, K1, Z3
+	VADDPS        Z3, Z1, Z1
+	VFMADD231PS   Z0, Z3, Z2
+	VCVTPS2PD     Y1, Z0
+	VADDPD        (R9)(R10*4), Z0, Z0
+	VMOVUPD       Z0, (R9)(R10*4)
+	VEXTRACTF32X8 $0x01, Z1, Y0
+	VCVTPS2PD     Y0, Z0
+	VADDPD        64(R9)(R10*4), Z0, Z0
+	VMOVUPD       Z0, 64(R9)(R10*4)
+	VCVTPS2PD     Y2, Z0
+	VADDPD        128(R9)(R10*4), Z0, Z0
+	VMOVUPD       Z0, 128(R9)(R10*4)
+	VEXTRACTF32X8 $0x01, Z2, Y0
+	VCVTPS2PD     Y0, Z0
+	VADDPD        192(R9)(R10*4), Z0, Z0
+	VMOVUPD       Z0, 192(R9)(R10*4)
+	ADDQ          $0x00000040, BX
+	ADDQ          $0x00000040, SI
+	ADDQ          $0x00000040, DI
+	ADDQ          24(AX), R10
+	SUBQ          $0x00000010, R11
+	JMP           gradStatsMaskedAVX512zero1vector
+
+gradStatsMaskedAVX512zero1tail:
+	TESTQ         R11, R11
+	JZ            gradStatsMaskedAVX512zero1next
+	XORL          R12, R12
+	BTSL          R11, R12
+	DECL          R12
+	KMOVW         R12, K1
+	VMOVUPS.Z     (R8)(R10*1), K1, Z0
+	VXORPS        Z1, Z1, Z1
+	VXORPS        Z2, Z2, Z2
+	VMOVUPS.Z     (SI), K1, Z3
+	VSUBPS        Z0, Z3, Z0
+	VMOVUPS.Z     (BX), K1, Z3
+	VMOVUPS.Z     (DI), K1, Z4
+	VCMPPS        $0x16, lane00000000<>+0(SB), Z4, K1
+	VMOVAPS.Z     Z3, K1, Z3
+	VADDPS        Z3, Z1, Z1
+	VFMADD231PS   Z0, Z3, Z2
+	VCVTPS2PD     Y1, Z0
+	VADDPD        (R9)(R10*4), Z0, Z0
+	VMOVUPD       Z0, (R9)(R10*4)
+	VEXTRACTF32X8 $0x01, Z1, Y0
+	VCVTPS2PD     Y0, Z0
+	VADDPD        64(R9)(R10*4), Z0, Z0
+	VMOVUPD       Z0, 64(R9)(R10*4)
+	VCVTPS2PD     Y2, Z0
+	VADDPD        128(R9)(R10*4), Z0, Z0
+	VMOVUPD       Z0, 128(R9)(R10*4)
+	VEXTRACTF32X8 $0x01, Z2, Y0
+	VCVTPS2PD     Y0, Z0
+	VADDPD        192(R9)(R10*4), Z0, Z0
+	VMOVUPD       Z0, 192(R9)(R10*4)
+
+gradStatsMaskedAVX512zero1next:
+	ADDQ DX, 64(AX)
+	ADDQ CX, 48(AX)
+	ADDQ CX, 72(AX)
+	SUBQ $0x00000001, (AX)
+	JMP  gradStatsMaskedAVX512zero1
+
+gradStatsMaskedAVX512zero1done:
+	VZEROUPPER
+	RET
+
+gradStatsMaskedAVX512leaky:
 	MOVQ 8(AX), CX
 	MOVQ 136(AX), DX
 
@@ -4006,6 +6231,305 @@ gradStatsMaskedAVX5121done:
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·gradStatsFromXAVX512(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), AX
+	CMPL 32(AX), $0x00000000
+	JNE  gradStatsFromXAVX512leaky
+	MOVQ 8(AX), CX
+	MOVQ 136(AX), DX
+
+gradStatsFromXAVX512zero6:
+	CMPQ (AX), $0x00000006
+	JL   gradStatsFromXAVX512zero6done
+	MOVQ 64(AX), BX
+	LEAQ (BX)(DX*2), SI
+	ADDQ DX, SI
+	MOVQ 48(AX), DI
+	LEAQ (DI)(CX*2), R8
+	ADDQ CX, R8
+	MOVQ 80(AX), R9
+	MOVQ 88(AX), R10
+	MOVQ 96(AX), R11
+	MOVQ 128(AX), R12
+	XORQ R13, R13
+	MOVQ 16(AX), R14
+
+gradStatsFromXAVX512zero6vector:
+	CMPQ          R14, $0x00000010
+	JL            gradStatsFromXAVX512zero6tail
+	VMOVUPS       (R9)(R13*1), Z0
+	VXORPS        Z1, Z1, Z1
+	VXORPS        Z2, Z2, Z2
+	VMOVUPS       (R10)(R13*1), Z3
+	VMOVUPS       (R11)(R13*1), Z4
+	VMOVUPS       (DI), Z5
+	VSUBPS        Z0, Z5, Z5
+	VMOVUPS       (BX), Z6
+	VMOVAPS       Z5, Z7
+	VFMADD213PS   Z4, Z3, Z7
+	VCMPPS        $0x16, lane00000000<>+0(SB), Z7, K1
+	VMOVAPS.Z     Z6, K1, Z6
+	VADDPS        Z6, Z1, Z1
+	VFMADD231PS   Z5, Z6, Z2
+	VMOVUPS       (DI)(CX*1), Z5
+	VSUBPS        Z0, Z5, Z5
+	VMOVUPS       (BX)(DX*1), Z6
+	VMOVAPS       Z5, Z7
+	VFMADD213PS   Z4, Z3, Z7
+	VCMPPS        $0x16, lane00000000<>+0(SB), Z7, K1
+	VMOVAPS.Z     Z6, K1, Z6
+	VADDPS        Z6, Z1, Z1
+	VFMADD231PS   Z5, Z6, Z2
+	VMOVUPS       (DI)(CX*2), Z5
+	VSUBPS        Z0, Z5, Z5
+	VMOVUPS       (BX)(DX*2), Z6
+	VMOVAPS       Z5, Z7
+	VFMADD213PS   Z4, Z3, Z7
+	VCMPPS        $0x16, lane00000000<>+0(SB), Z7, K1
+	VMOVAPS.Z     Z6, K1, Z6
+	VADDPS        Z6, Z1, Z1
+	VFMADD231PS   Z5, Z6, Z2
+	VMOVUPS       (R8), Z5
+	VSUBPS        Z0, Z5, Z5
+	VMOVUPS       (SI), Z6
+	VMOVAPS       Z5, Z7
+	VFMADD213PS   Z4, Z3, Z7
+	VCMPPS        $0x16, lane00000000<>+0(SB), Z7, K1
+	VMOVAPS.Z     Z6, K1, Z6
+	VADDPS        Z6, Z1, Z1
+	VFMADD231PS   Z5, Z6, Z2
+	VMOVUPS       (R8)(CX*1), Z5
+	VSUBPS        Z0, Z5, Z5
+	VMOVUPS       (SI)(DX*1), Z6
+	VMOVAPS       Z5, Z7
+	VFMADD213PS   Z4, Z3, Z7
+	VCMPPS        $0x16, lane00000000<>+0(SB), Z7, K1
+	VMOVAPS.Z     Z6, K1, Z6
+	VADDPS        Z6, Z1, Z1
+	VFMADD231PS   Z5, Z6, Z2
+	VMOVUPS       (R8)(CX*2), Z5
+	VSUBPS        Z0, Z5, Z0
+	VMOVUPS       (SI)(DX*2), Z5
+	VMOVAPS       Z0, Z6
+	VFMADD213PS   Z4, Z3, Z6
+	VCMPPS        $0x16, lane00000000<>+0(SB), Z6, K1
+	VMOVAPS.Z     Z5, K1, Z5
+	VADDPS        Z5, Z1, Z1
+	VFMADD231PS   Z0, Z5, Z2
+	VCVTPS2PD     Y1, Z0
+	VADDPD        (R12)(R13*4), Z0, Z0
+	VMOVUPD       Z0, (R12)(R13*4)
+	VEXTRACTF32X8 $0x01, Z1, Y0
+	VCVTPS2PD     Y0, Z0
+	VADDPD        64(R12)(R13*4), Z0, Z0
+	VMOVUPD       Z0, 64(R12)(R13*4)
+	VCVTPS2PD     Y2, Z0
+	VADDPD        128(R12)(R13*4), Z0, Z0
+	VMOVUPD       Z0, 128(R12)(R13*4)
+	VEXTRACTF32X8 $0x01, Z2, Y0
+	VCVTPS2PD     Y0, Z0
+	VADDPD        192(R12)(R13*4), Z0, Z0
+	VMOVUPD       Z0, 192(R12)(R13*4)
+	ADDQ          $0x00000040, BX
+	ADDQ          $0x00000040, SI
+	ADDQ          $0x00000040, DI
+	ADDQ          $0x00000040, R8
+	ADDQ          24(AX), R13
+	SUBQ          $0x00000010, R14
+	JMP           gradStatsFromXAVX512zero6vector
+
+gradStatsFromXAVX512zero6tail:
+	TESTQ         R14, R14
+	JZ            gradStatsFromXAVX512zero6next
+	XORL          R15, R15
+	BTSL          R14, R15
+	DECL          R15
+	KMOVW         R15, K1
+	VMOVUPS.Z     (R9)(R13*1), K1, Z0
+	VXORPS        Z1, Z1, Z1
+	VXORPS        Z2, Z2, Z2
+	VMOVUPS.Z     (R10)(R13*1), K1, Z3
+	VMOVUPS.Z     (R11)(R13*1), K1, Z4
+	VMOVUPS.Z     (DI), K1, Z5
+	VSUBPS        Z0, Z5, Z5
+	VMOVUPS.Z     (BX), K1, Z6
+	VMOVAPS       Z5, Z7
+	VFMADD213PS   Z4, Z3, Z7
+	VCMPPS        $0x16, lane00000000<>+0(SB), Z7, K2
+	VMOVAPS.Z     Z6, K2, Z6
+	VADDPS        Z6, Z1, Z1
+	VFMADD231PS   Z5, Z6, Z2
+	VMOVUPS.Z     (DI)(CX*1), K1, Z5
+	VSUBPS        Z0, Z5, Z5
+	VMOVUPS.Z     (BX)(DX*1), K1, Z6
+	VMOVAPS       Z5, Z7
+	VFMADD213PS   Z4, Z3, Z7
+	VCMPPS        $0x16, lane00000000<>+0(SB), Z7, K2
+	VMOVAPS.Z     Z6, K2, Z6
+	VADDPS        Z6, Z1, Z1
+	VFMADD231PS   Z5, Z6, Z2
+	VMOVUPS.Z     (DI)(CX*2), K1, Z5
+	VSUBPS        Z0, Z5, Z5
+	VMOVUPS.Z     (BX)(DX*2), K1, Z6
+	VMOVAPS       Z5, Z7
+	VFMADD213PS   Z4, Z3, Z7
+	VCMPPS        $0x16, lane00000000<>+0(SB), Z7, K2
+	VMOVAPS.Z     Z6, K2, Z6
+	VADDPS        Z6, Z1, Z1
+	VFMADD231PS   Z5, Z6, Z2
+	VMOVUPS.Z     (R8), K1, Z5
+	VSUBPS        Z0, Z5, Z5
+	VMOVUPS.Z     (SI), K1, Z6
+	VMOVAPS       Z5, Z7
+	VFMADD213PS   Z4, Z3, Z7
+	VCMPPS        $0x16, lane00000000<>+0(SB), Z7, K2
+	VMOVAPS.Z     Z6, K2, Z6
+	VADDPS        Z6, Z1, Z1
+	VFMADD231PS   Z5, Z6, Z2
+	VMOVUPS.Z     (R8)(CX*1), K1, Z5
+	VSUBPS        Z0, Z5, Z5
+	VMOVUPS.Z     (SI)(DX*1), K1, Z6
+	VMOVAPS       Z5, Z7
+	VFMADD213PS   Z4, Z3, Z7
+	VCMPPS        $0x16, lane00000000<>+0(SB), Z7, K2
+	VMOVAPS.Z     Z6, K2, Z6
+	VADDPS        Z6, Z1, Z1
+	VFMADD231PS   Z5, Z6, Z2
+	VMOVUPS.Z     (R8)(CX*2), K1, Z5
+	VSUBPS        Z0, Z5, Z0
+	VMOVUPS.Z     (SI)(DX*2), K1, Z5
+	VMOVAPS       Z0, Z6
+	VFMADD213PS   Z4, Z3, Z6
+	VCMPPS        $0x16, lane00000000<>+0(SB), Z6, K1
+	VMOVAPS.Z     Z5, K1, Z5
+	VADDPS        Z5, Z1, Z1
+	VFMADD231PS   Z0, Z5, Z2
+	VCVTPS2PD     Y1, Z0
+	VADDPD        (R12)(R13*4), Z0, Z0
+	VMOVUPD       Z0, (R12)(R13*4)
+	VEXTRACTF32X8 $0x01, Z1, Y0
+	VCVTPS2PD     Y0, Z0
+	VADDPD        64(R12)(R13*4), Z0, Z0
+	VMOVUPD       Z0, 64(R12)(R13*4)
+	VCVTPS2PD     Y2, Z0
+	VADDPD        128(R12)(R13*4), Z0, Z0
+	VMOVUPD       Z0, 128(R12)(R13*4)
+	VEXTRACTF32X8 $0x01, Z2, Y0
+	VCVTPS2PD     Y0, Z0
+	VADDPD        192(R12)(R13*4), Z0, Z0
+	VMOVUPD       Z0, 192(R12)(R13*4)
+
+gradStatsFromXAVX512zero6next:
+	ADDQ DX, 64(AX)
+	ADDQ CX, 48(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 48(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 48(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 48(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 48(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 48(AX)
+	SUBQ $0x00000006, (AX)
+	JMP  gradStatsFromXAVX512zero6
+
+gradStatsFromXAVX512zero6done:
+gradStatsFromXAVX512zero1:
+	CMPQ (AX), $0x00000001
+	JL   gradStatsFromXAVX512zero1done
+	MOVQ 64(AX), BX
+	MOVQ 48(AX), SI
+	MOVQ 80(AX), DI
+	MOVQ 88(AX), R8
+	MOVQ 96(AX), R9
+	MOVQ 128(AX), R10
+	XORQ R11, R11
+	MOVQ 16(AX), R12
+
+gradStatsFromXAVX512zero1vector:
+	CMPQ          R12, $0x00000010
+	JL            gradStatsFromXAVX512zero1tail
+	VMOVUPS       (DI)(R11*1), Z0
+	VXORPS        Z1, Z1, Z1
+	VXORPS        Z2, Z2, Z2
+	VMOVUPS       (R8)(R11*1), Z3
+	VMOVUPS       (R9)(R11*1), Z4
+	VMOVUPS       (SI), Z5
+	VSUBPS        Z0, Z5, Z0
+	VMOVUPS       (BX), Z5
+	VMOVAPS       Z0, Z6
+	VFMADD213PS   Z4, Z3, Z6
+	VCMPPS        $0x16, lane00000000<>+0(SB), Z6, K1
+	VMOVAPS.Z     Z5, K1, Z5
+	VADDPS        Z5, Z1, Z1
+	VFMADD231PS   Z0, Z5, Z2
+	VCVTPS2PD     Y1, Z0
+	VADDPD        (R10)(R11*4), Z0, Z0
+	VMOVUPD       Z0, (R10)(R11*4)
+	VEXTRACTF32X8 $0x01, Z1, Y0
+	VCVTPS2PD     Y0, Z0
+	VADDPD        64(R10)(R11*4), Z0, Z0
+	VMOVUPD       Z0, 64(R10)(R11*4)
+	VCVTPS2PD     Y2, Z0
+	VADDPD        128(R10)(R11*4), Z0, Z0
+	VMOVUPD       Z0, 128(R10)(R11*4)
+	VEXTRACTF32X8 $0x01, Z2, Y0
+	VCVTPS2PD     Y0, Z0
+	VADDPD        192(R10)(R11*4), Z0, Z0
+	VMOVUPD       Z0, 192(R10)(R11*4)
+	ADDQ          $0x00000040, BX
+	ADDQ          $0x00000040, SI
+	ADDQ          24(AX), R11
+	SUBQ          $0x00000010, R12
+	JMP           gradStatsFromXAVX512zero1vector
+
+gradStatsFromXAVX512zero1tail:
+	TESTQ         R12, R12
+	JZ            gradStatsFromXAVX512zero1next
+	XORL          R13, R13
+	BTSL          R12, R13
+	DECL          R13
+	KMOVW         R13, K1
+	VMOVUPS.Z     (DI)(R11*1), K1, Z0
+	VXORPS        Z1, Z1, Z1
+	VXORPS        Z2, Z2, Z2
+	VMOVUPS.Z     (R8)(R11*1), K1, Z3
+	VMOVUPS.Z     (R9)(R11*1), K1, Z4
+	VMOVUPS.Z     (SI), K1, Z5
+	VSUBPS        Z0, Z5, Z0
+	VMOVUPS.Z     (BX), K1, Z5
+	VMOVAPS       Z0, Z6
+	VFMADD213PS   Z4, Z3, Z6
+	VCMPPS        $0x16, lane00000000<>+0(SB), Z6, K1
+	VMOVAPS.Z     Z5, K1, Z5
+	VADDPS        Z5, Z1, Z1
+	VFMADD231PS   Z0, Z5, Z2
+	VCVTPS2PD     Y1, Z0
+	VADDPD        (R10)(R11*4), Z0, Z0
+	VMOVUPD       Z0, (R10)(R11*4)
+	VEXTRACTF32X8 $0x01, Z1, Y0
+	VCVTPS2PD     Y0, Z0
+	VADDPD        64(R10)(R11*4), Z0, Z0
+	VMOVUPD       Z0, 64(R10)(R11*4)
+	VCVTPS2PD     Y2, Z0
+	VADDPD        128(R10)(R11*4), Z0, Z0
+	VMOVUPD       Z0, 128(R10)(R11*4)
+	VEXTRACTF32X8 $0x01, Z2, Y0
+	VCVTPS2PD     Y0, Z0
+	VADDPD        192(R10)(R11*4), Z0, Z0
+	VMOVUPD       Z0, 192(R10)(R11*4)
+
+gradStatsFromXAVX512zero1next:
+	ADDQ DX, 64(AX)
+	ADDQ CX, 48(AX)
+	SUBQ $0x00000001, (AX)
+	JMP  gradStatsFromXAVX512zero1
+
+gradStatsFromXAVX512zero1done:
+	VZEROUPPER
+	RET
+
+gradStatsFromXAVX512leaky:
 	MOVQ 8(AX), CX
 	MOVQ 136(AX), DX
 
@@ -4445,9 +6969,148 @@ normalizeAVX5121done:
 	RET
 
 // func normalizeActAVX512(c *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·normalizeActAVX512(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), AX
+	CMPL 32(AX), $0x00000000
+	JNE  normalizeActAVX512leaky
+	MOVQ 8(AX), CX
+	MOVQ 136(AX), DX
+
+normalizeActAVX512zero3:
+	CMPQ (AX), $0x00000003
+	JL   normalizeActAVX512zero3done
+	MOVQ 40(AX), BX
+	MOVQ 48(AX), SI
+	MOVQ 80(AX), DI
+	MOVQ 88(AX), R8
+	MOVQ 96(AX), R9
+	XORQ R10, R10
+	MOVQ 16(AX), R11
+
+normalizeActAVX512zero3vector:
+	CMPQ        R11, $0x00000010
+	JL          normalizeActAVX512zero3tail
+	VMOVUPS     (DI)(R10*1), Z0
+	VMOVUPS     (R8)(R10*1), Z1
+	VMOVUPS     (R9)(R10*1), Z2
+	VXORPS      Z3, Z3, Z3
+	VMOVUPS     (SI), Z4
+	VSUBPS      Z0, Z4, Z4
+	VFMADD213PS Z2, Z1, Z4
+	VMAXPS      Z4, Z3, Z4
+	VMOVUPS     Z4, (BX)
+	VMOVUPS     (SI)(CX*1), Z4
+	VSUBPS      Z0, Z4, Z4
+	VFMADD213PS Z2, Z1, Z4
+	VMAXPS      Z4, Z3, Z4
+	VMOVUPS     Z4, (BX)(DX*1)
+	VMOVUPS     (SI)(CX*2), Z4
+	VSUBPS      Z0, Z4, Z0
+	VFMADD213PS Z2, Z1, Z0
+	VMAXPS      Z0, Z3, Z0
+	VMOVUPS     Z0, (BX)(DX*2)
+	ADDQ        $0x00000040, BX
+	ADDQ        $0x00000040, SI
+	ADDQ        24(AX), R10
+	SUBQ        $0x00000010, R11
+	JMP         normalizeActAVX512zero3vector
+
+normalizeActAVX512zero3tail:
+	TESTQ       R11, R11
+	JZ          normalizeActAVX512zero3next
+	XORL        R12, R12
+	BTSL        R11, R12
+	DECL        R12
+	KMOVW       R12, K1
+	VMOVUPS.Z   (DI)(R10*1), K1, Z0
+	VMOVUPS.Z   (R8)(R10*1), K1, Z1
+	VMOVUPS.Z   (R9)(R10*1), K1, Z2
+	VXORPS      Z3, Z3, Z3
+	VMOVUPS.Z   (SI), K1, Z4
+	VSUBPS      Z0, Z4, Z4
+	VFMADD213PS Z2, Z1, Z4
+	VMAXPS      Z4, Z3, Z4
+	VMOVUPS     Z4, K1, (BX)
+	VMOVUPS.Z   (SI)(CX*1), K1, Z4
+	VSUBPS      Z0, Z4, Z4
+	VFMADD213PS Z2, Z1, Z4
+	VMAXPS      Z4, Z3, Z4
+	VMOVUPS     Z4, K1, (BX)(DX*1)
+	VMOVUPS.Z   (SI)(CX*2), K1, Z4
+	VSUBPS      Z0, Z4, Z0
+	VFMADD213PS Z2, Z1, Z0
+	VMAXPS      Z0, Z3, Z0
+	VMOVUPS     Z0, K1, (BX)(DX*2)
+
+normalizeActAVX512zero3next:
+	ADDQ DX, 40(AX)
+	ADDQ CX, 48(AX)
+	ADDQ DX, 40(AX)
+	ADDQ CX, 48(AX)
+	ADDQ DX, 40(AX)
+	ADDQ CX, 48(AX)
+	SUBQ $0x00000003, (AX)
+	JMP  normalizeActAVX512zero3
+
+normalizeActAVX512zero3done:
+normalizeActAVX512zero1:
+	CMPQ (AX), $0x00000001
+	JL   normalizeActAVX512zero1done
+	MOVQ 40(AX), BX
+	MOVQ 48(AX), SI
+	MOVQ 80(AX), DI
+	MOVQ 88(AX), R8
+	MOVQ 96(AX), R9
+	XORQ R10, R10
+	MOVQ 16(AX), R11
+
+normalizeActAVX512zero1vector:
+	CMPQ        R11, $0x00000010
+	JL          normalizeActAVX512zero1tail
+	VMOVUPS     (DI)(R10*1), Z0
+	VMOVUPS     (R8)(R10*1), Z1
+	VMOVUPS     (R9)(R10*1), Z2
+	VXORPS      Z3, Z3, Z3
+	VMOVUPS     (SI), Z4
+	VSUBPS      Z0, Z4, Z0
+	VFMADD213PS Z2, Z1, Z0
+	VMAXPS      Z0, Z3, Z0
+	VMOVUPS     Z0, (BX)
+	ADDQ        $0x00000040, BX
+	ADDQ        $0x00000040, SI
+	ADDQ        24(AX), R10
+	SUBQ        $0x00000010, R11
+	JMP         normalizeActAVX512zero1vector
+
+normalizeActAVX512zero1tail:
+	TESTQ       R11, R11
+	JZ          normalizeActAVX512zero1next
+	XORL        R12, R12
+	BTSL        R11, R12
+	DECL        R12
+	KMOVW       R12, K1
+	VMOVUPS.Z   (DI)(R10*1), K1, Z0
+	VMOVUPS.Z   (R8)(R10*1), K1, Z1
+	VMOVUPS.Z   (R9)(R10*1), K1, Z2
+	VXORPS      Z3, Z3, Z3
+	VMOVUPS.Z   (SI), K1, Z4
+	VSUBPS      Z0, Z4, Z0
+	VFMADD213PS Z2, Z1, Z0
+	VMAXPS      Z0, Z3, Z0
+	VMOVUPS     Z0, K1, (BX)
+
+normalizeActAVX512zero1next:
+	ADDQ DX, 40(AX)
+	ADDQ CX, 48(AX)
+	SUBQ $0x00000001, (AX)
+	JMP  normalizeActAVX512zero1
+
+normalizeActAVX512zero1done:
+	VZEROUPPER
+	RET
+
+normalizeActAVX512leaky:
 	MOVQ 8(AX), CX
 	MOVQ 136(AX), DX
 
@@ -4757,9 +7420,172 @@ normalizeAddAVX5121done:
 	RET
 
 // func normalizeAddActAVX512(c *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·normalizeAddActAVX512(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), AX
+	CMPL 32(AX), $0x00000000
+	JNE  normalizeAddActAVX512leaky
+	MOVQ 8(AX), CX
+	MOVQ 136(AX), DX
+
+normalizeAddActAVX512zero3:
+	CMPQ (AX), $0x00000003
+	JL   normalizeAddActAVX512zero3done
+	MOVQ 40(AX), BX
+	MOVQ 48(AX), SI
+	MOVQ 56(AX), DI
+	MOVQ 80(AX), R8
+	MOVQ 88(AX), R9
+	MOVQ 96(AX), R10
+	XORQ R11, R11
+	MOVQ 16(AX), R12
+
+normalizeAddActAVX512zero3vector:
+	CMPQ        R12, $0x00000010
+	JL          normalizeAddActAVX512zero3tail
+	VMOVUPS     (R8)(R11*1), Z0
+	VMOVUPS     (R9)(R11*1), Z1
+	VMOVUPS     (R10)(R11*1), Z2
+	VXORPS      Z3, Z3, Z3
+	VMOVUPS     (SI), Z4
+	VSUBPS      Z0, Z4, Z4
+	VFMADD213PS Z2, Z1, Z4
+	VMOVUPS     (DI), Z5
+	VADDPS      Z5, Z4, Z4
+	VMAXPS      Z4, Z3, Z4
+	VMOVUPS     Z4, (BX)
+	VMOVUPS     (SI)(CX*1), Z4
+	VSUBPS      Z0, Z4, Z4
+	VFMADD213PS Z2, Z1, Z4
+	VMOVUPS     (DI)(CX*1), Z5
+	VADDPS      Z5, Z4, Z4
+	VMAXPS      Z4, Z3, Z4
+	VMOVUPS     Z4, (BX)(DX*1)
+	VMOVUPS     (SI)(CX*2), Z4
+	VSUBPS      Z0, Z4, Z0
+	VFMADD213PS Z2, Z1, Z0
+	VMOVUPS     (DI)(CX*2), Z1
+	VADDPS      Z1, Z0, Z0
+	VMAXPS      Z0, Z3, Z0
+	VMOVUPS     Z0, (BX)(DX*2)
+	ADDQ        $0x00000040, BX
+	ADDQ        $0x00000040, SI
+	ADDQ        $0x00000040, DI
+	ADDQ        24(AX), R11
+	SUBQ        $0x00000010, R12
+	JMP         normalizeAddActAVX512zero3vector
+
+normalizeAddActAVX512zero3tail:
+	TESTQ       R12, R12
+	JZ          normalizeAddActAVX512zero3next
+	XORL        R13, R13
+	BTSL        R12, R13
+	DECL        R13
+	KMOVW       R13, K1
+	VMOVUPS.Z   (R8)(R11*1), K1, Z0
+	VMOVUPS.Z   (R9)(R11*1), K1, Z1
+	VMOVUPS.Z   (R10)(R11*1), K1, Z2
+	VXORPS      Z3, Z3, Z3
+	VMOVUPS.Z   (SI), K1, Z4
+	VSUBPS      Z0, Z4, Z4
+	VFMADD213PS Z2, Z1, Z4
+	VMOVUPS.Z   (DI), K1, Z5
+	VADDPS      Z5, Z4, Z4
+	VMAXPS      Z4, Z3, Z4
+	VMOVUPS     Z4, K1, (BX)
+	VMOVUPS.Z   (SI)(CX*1), K1, Z4
+	VSUBPS      Z0, Z4, Z4
+	VFMADD213PS Z2, Z1, Z4
+	VMOVUPS.Z   (DI)(CX*1), K1, Z5
+	VADDPS      Z5, Z4, Z4
+	VMAXPS      Z4, Z3, Z4
+	VMOVUPS     Z4, K1, (BX)(DX*1)
+	VMOVUPS.Z   (SI)(CX*2), K1, Z4
+	VSUBPS      Z0, Z4, Z0
+	VFMADD213PS Z2, Z1, Z0
+	VMOVUPS.Z   (DI)(CX*2), K1, Z1
+	VADDPS      Z1, Z0, Z0
+	VMAXPS      Z0, Z3, Z0
+	VMOVUPS     Z0, K1, (BX)(DX*2)
+
+normalizeAddActAVX512zero3next:
+	ADDQ DX, 40(AX)
+	ADDQ CX, 48(AX)
+	ADDQ CX, 56(AX)
+	ADDQ DX, 40(AX)
+	ADDQ CX, 48(AX)
+	ADDQ CX, 56(AX)
+	ADDQ DX, 40(AX)
+	ADDQ CX, 48(AX)
+	ADDQ CX, 56(AX)
+	SUBQ $0x00000003, (AX)
+	JMP  normalizeAddActAVX512zero3
+
+normalizeAddActAVX512zero3done:
+normalizeAddActAVX512zero1:
+	CMPQ (AX), $0x00000001
+	JL   normalizeAddActAVX512zero1done
+	MOVQ 40(AX), BX
+	MOVQ 48(AX), SI
+	MOVQ 56(AX), DI
+	MOVQ 80(AX), R8
+	MOVQ 88(AX), R9
+	MOVQ 96(AX), R10
+	XORQ R11, R11
+	MOVQ 16(AX), R12
+
+normalizeAddActAVX512zero1vector:
+	CMPQ        R12, $0x00000010
+	JL          normalizeAddActAVX512zero1tail
+	VMOVUPS     (R8)(R11*1), Z0
+	VMOVUPS     (R9)(R11*1), Z1
+	VMOVUPS     (R10)(R11*1), Z2
+	VXORPS      Z3, Z3, Z3
+	VMOVUPS     (SI), Z4
+	VSUBPS      Z0, Z4, Z0
+	VFMADD213PS Z2, Z1, Z0
+	VMOVUPS     (DI), Z1
+	VADDPS      Z1, Z0, Z0
+	VMAXPS      Z0, Z3, Z0
+	VMOVUPS     Z0, (BX)
+	ADDQ        $0x00000040, BX
+	ADDQ        $0x00000040, SI
+	ADDQ        $0x00000040, DI
+	ADDQ        24(AX), R11
+	SUBQ        $0x00000010, R12
+	JMP         normalizeAddActAVX512zero1vector
+
+normalizeAddActAVX512zero1tail:
+	TESTQ       R12, R12
+	JZ          normalizeAddActAVX512zero1next
+	XORL        R13, R13
+	BTSL        R12, R13
+	DECL        R13
+	KMOVW       R13, K1
+	VMOVUPS.Z   (R8)(R11*1), K1, Z0
+	VMOVUPS.Z   (R9)(R11*1), K1, Z1
+	VMOVUPS.Z   (R10)(R11*1), K1, Z2
+	VXORPS      Z3, Z3, Z3
+	VMOVUPS.Z   (SI), K1, Z4
+	VSUBPS      Z0, Z4, Z0
+	VFMADD213PS Z2, Z1, Z0
+	VMOVUPS.Z   (DI), K1, Z1
+	VADDPS      Z1, Z0, Z0
+	VMAXPS      Z0, Z3, Z0
+	VMOVUPS     Z0, K1, (BX)
+
+normalizeAddActAVX512zero1next:
+	ADDQ DX, 40(AX)
+	ADDQ CX, 48(AX)
+	ADDQ CX, 56(AX)
+	SUBQ $0x00000001, (AX)
+	JMP  normalizeAddActAVX512zero1
+
+normalizeAddActAVX512zero1done:
+	VZEROUPPER
+	RET
+
+normalizeAddActAVX512leaky:
 	MOVQ 8(AX), CX
 	MOVQ 136(AX), DX
 
@@ -5102,6 +7928,195 @@ inputGradAVX5121done:
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·inputGradMaskedAVX512(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), AX
+	CMPL 32(AX), $0x00000000
+	JNE  inputGradMaskedAVX512leaky
+	MOVQ 8(AX), CX
+	MOVQ 136(AX), DX
+
+inputGradMaskedAVX512zero3:
+	CMPQ (AX), $0x00000003
+	JL   inputGradMaskedAVX512zero3done
+	MOVQ 40(AX), BX
+	MOVQ 64(AX), SI
+	MOVQ 72(AX), DI
+	MOVQ 48(AX), R8
+	MOVQ 112(AX), R9
+	MOVQ 80(AX), R10
+	MOVQ 104(AX), R11
+	MOVQ 120(AX), R12
+	XORQ R13, R13
+	MOVQ 16(AX), R14
+
+inputGradMaskedAVX512zero3vector:
+	CMPQ        R14, $0x00000010
+	JL          inputGradMaskedAVX512zero3tail
+	VMOVUPS     (R9)(R13*1), Z0
+	VMOVUPS     (R10)(R13*1), Z1
+	VMOVUPS     (R11)(R13*1), Z2
+	VMOVUPS     (R12)(R13*1), Z3
+	VMOVUPS     (R8), Z4
+	VSUBPS      Z1, Z4, Z4
+	VMOVUPS     (SI), Z5
+	VMOVUPS     (DI), Z6
+	VCMPPS      $0x16, lane00000000<>+0(SB), Z6, K1
+	VMOVAPS.Z   Z5, K1, Z5
+	VFMADD213PS Z2, Z3, Z4
+	VFMADD231PS Z0, Z5, Z4
+	VMOVUPS     Z4, (BX)
+	VMOVUPS     (R8)(CX*1), Z4
+	VSUBPS      Z1, Z4, Z4
+	VMOVUPS     (SI)(DX*1), Z5
+	VMOVUPS     (DI)(CX*1), Z6
+	VCMPPS      $0x16, lane00000000<>+0(SB), Z6, K1
+	VMOVAPS.Z   Z5, K1, Z5
+	VFMADD213PS Z2, Z3, Z4
+	VFMADD231PS Z0, Z5, Z4
+	VMOVUPS     Z4, (BX)(CX*1)
+	VMOVUPS     (R8)(CX*2), Z4
+	VSUBPS      Z1, Z4, Z1
+	VMOVUPS     (SI)(DX*2), Z4
+	VMOVUPS     (DI)(CX*2), Z5
+	VCMPPS      $0x16, lane00000000<>+0(SB), Z5, K1
+	VMOVAPS.Z   Z4, K1, Z4
+	VFMADD213PS Z2, Z3, Z1
+	VFMADD231PS Z0, Z4, Z1
+	VMOVUPS     Z1, (BX)(CX*2)
+	ADDQ        $0x00000040, BX
+	ADDQ        $0x00000040, SI
+	ADDQ        $0x00000040, DI
+	ADDQ        $0x00000040, R8
+	ADDQ        24(AX), R13
+	SUBQ        $0x00000010, R14
+	JMP         inputGradMaskedAVX512zero3vector
+
+inputGradMaskedAVX512zero3tail:
+	TESTQ       R14, R14
+	JZ          inputGradMaskedAVX512zero3next
+	XORL        R15, R15
+	BTSL        R14, R15
+	DECL        R15
+	KMOVW       R15, K1
+	VMOVUPS.Z   (R9)(R13*1), K1, Z0
+	VMOVUPS.Z   (R10)(R13*1), K1, Z1
+	VMOVUPS.Z   (R11)(R13*1), K1, Z2
+	VMOVUPS.Z   (R12)(R13*1), K1, Z3
+	VMOVUPS.Z   (R8), K1, Z4
+	VSUBPS      Z1, Z4, Z4
+	VMOVUPS.Z   (SI), K1, Z5
+	VMOVUPS.Z   (DI), K1, Z6
+	VCMPPS      $0x16, lane00000000<>+0(SB), Z6, K2
+	VMOVAPS.Z   Z5, K2, Z5
+	VFMADD213PS Z2, Z3, Z4
+	VFMADD231PS Z0, Z5, Z4
+	VMOVUPS     Z4, K1, (BX)
+	VMOVUPS.Z   (R8)(CX*1), K1, Z4
+	VSUBPS      Z1, Z4, Z4
+	VMOVUPS.Z   (SI)(DX*1), K1, Z5
+	VMOVUPS.Z   (DI)(CX*1), K1, Z6
+	VCMPPS      $0x16, lane00000000<>+0(SB), Z6, K2
+	VMOVAPS.Z   Z5, K2, Z5
+	VFMADD213PS Z2, Z3, Z4
+	VFMADD231PS Z0, Z5, Z4
+	VMOVUPS     Z4, K1, (BX)(CX*1)
+	VMOVUPS.Z   (R8)(CX*2), K1, Z4
+	VSUBPS      Z1, Z4, Z1
+	VMOVUPS.Z   (SI)(DX*2), K1, Z4
+	VMOVUPS.Z   (DI)(CX*2), K1, Z5
+	VCMPPS      $0x16, lane00000000<>+0(SB), Z5, K2
+	VMOVAPS.Z   Z4, K2, Z4
+	VFMADD213PS Z2, Z3, Z1
+	VFMADD231PS Z0, Z4, Z1
+	VMOVUPS     Z1, K1, (BX)(CX*2)
+
+inputGradMaskedAVX512zero3next:
+	ADDQ CX, 40(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 72(AX)
+	ADDQ CX, 48(AX)
+	ADDQ CX, 40(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 72(AX)
+	ADDQ CX, 48(AX)
+	ADDQ CX, 40(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 72(AX)
+	ADDQ CX, 48(AX)
+	SUBQ $0x00000003, (AX)
+	JMP  inputGradMaskedAVX512zero3
+
+inputGradMaskedAVX512zero3done:
+inputGradMaskedAVX512zero1:
+	CMPQ (AX), $0x00000001
+	JL   inputGradMaskedAVX512zero1done
+	MOVQ 40(AX), BX
+	MOVQ 64(AX), SI
+	MOVQ 72(AX), DI
+	MOVQ 48(AX), R8
+	MOVQ 112(AX), R9
+	MOVQ 80(AX), R10
+	MOVQ 104(AX), R11
+	MOVQ 120(AX), R12
+	XORQ R13, R13
+	MOVQ 16(AX), R14
+
+inputGradMaskedAVX512zero1vector:
+	CMPQ        R14, $0x00000010
+	JL          inputGradMaskedAVX512zero1tail
+	VMOVUPS     (R9)(R13*1), Z0
+	VMOVUPS     (R10)(R13*1), Z1
+	VMOVUPS     (R11)(R13*1), Z2
+	VMOVUPS     (R12)(R13*1), Z3
+	VMOVUPS     (R8), Z4
+	VSUBPS      Z1, Z4, Z1
+	VMOVUPS     (SI), Z4
+	VMOVUPS     (DI), Z5
+	VCMPPS      $0x16, lane00000000<>+0(SB), Z5, K1
+	VMOVAPS.Z   Z4, K1, Z4
+	VFMADD213PS Z2, Z3, Z1
+	VFMADD231PS Z0, Z4, Z1
+	VMOVUPS     Z1, (BX)
+	ADDQ        $0x00000040, BX
+	ADDQ        $0x00000040, SI
+	ADDQ        $0x00000040, DI
+	ADDQ        $0x00000040, R8
+	ADDQ        24(AX), R13
+	SUBQ        $0x00000010, R14
+	JMP         inputGradMaskedAVX512zero1vector
+
+inputGradMaskedAVX512zero1tail:
+	TESTQ       R14, R14
+	JZ          inputGradMaskedAVX512zero1next
+	XORL        R15, R15
+	BTSL        R14, R15
+	DECL        R15
+	KMOVW       R15, K1
+	VMOVUPS.Z   (R9)(R13*1), K1, Z0
+	VMOVUPS.Z   (R10)(R13*1), K1, Z1
+	VMOVUPS.Z   (R11)(R13*1), K1, Z2
+	VMOVUPS.Z   (R12)(R13*1), K1, Z3
+	VMOVUPS.Z   (R8), K1, Z4
+	VSUBPS      Z1, Z4, Z1
+	VMOVUPS.Z   (SI), K1, Z4
+	VMOVUPS.Z   (DI), K1, Z5
+	VCMPPS      $0x16, lane00000000<>+0(SB), Z5, K2
+	VMOVAPS.Z   Z4, K2, Z4
+	VFMADD213PS Z2, Z3, Z1
+	VFMADD231PS Z0, Z4, Z1
+	VMOVUPS     Z1, K1, (BX)
+
+inputGradMaskedAVX512zero1next:
+	ADDQ CX, 40(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 72(AX)
+	ADDQ CX, 48(AX)
+	SUBQ $0x00000001, (AX)
+	JMP  inputGradMaskedAVX512zero1
+
+inputGradMaskedAVX512zero1done:
+	VZEROUPPER
+	RET
+
+inputGradMaskedAVX512leaky:
 	MOVQ 8(AX), CX
 	MOVQ 136(AX), DX
 
@@ -5300,6 +8315,211 @@ inputGradMaskedAVX5121done:
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·inputGradSplitAVX512(SB), NOSPLIT, $8-8
 	MOVQ c+0(FP), AX
+	CMPL 32(AX), $0x00000000
+	JNE  inputGradSplitAVX512leaky
+	MOVQ 8(AX), CX
+	MOVQ 136(AX), DX
+
+inputGradSplitAVX512zero3:
+	CMPQ (AX), $0x00000003
+	JL   inputGradSplitAVX512zero3done
+	MOVQ 40(AX), BX
+	MOVQ 64(AX), SI
+	MOVQ 72(AX), DI
+	MOVQ 56(AX), R8
+	MOVQ 48(AX), R9
+	MOVQ 112(AX), R10
+	MOVQ 80(AX), R11
+	MOVQ 104(AX), R12
+	MOVQ 120(AX), R13
+	XORQ R14, R14
+	MOVQ 16(AX), R15
+
+inputGradSplitAVX512zero3vector:
+	CMPQ        R15, $0x00000010
+	JL          inputGradSplitAVX512zero3tail
+	VMOVUPS     (R10)(R14*1), Z0
+	VMOVUPS     (R11)(R14*1), Z1
+	VMOVUPS     (R12)(R14*1), Z2
+	VMOVUPS     (R13)(R14*1), Z3
+	VMOVUPS     (R9), Z4
+	VSUBPS      Z1, Z4, Z4
+	VMOVUPS     (SI), Z5
+	VMOVUPS     (DI), Z6
+	VCMPPS      $0x16, lane00000000<>+0(SB), Z6, K1
+	VMOVAPS.Z   Z5, K1, Z5
+	VFMADD213PS Z2, Z3, Z4
+	VFMADD231PS Z0, Z5, Z4
+	VMOVUPS     Z5, (R8)
+	VMOVUPS     Z4, (BX)
+	VMOVUPS     (R9)(CX*1), Z4
+	VSUBPS      Z1, Z4, Z4
+	VMOVUPS     (SI)(DX*1), Z5
+	VMOVUPS     (DI)(CX*1), Z6
+	VCMPPS      $0x16, lane00000000<>+0(SB), Z6, K1
+	VMOVAPS.Z   Z5, K1, Z5
+	VFMADD213PS Z2, Z3, Z4
+	VFMADD231PS Z0, Z5, Z4
+	VMOVUPS     Z5, (R8)(CX*1)
+	VMOVUPS     Z4, (BX)(CX*1)
+	VMOVUPS     (R9)(CX*2), Z4
+	VSUBPS      Z1, Z4, Z1
+	VMOVUPS     (SI)(DX*2), Z4
+	VMOVUPS     (DI)(CX*2), Z5
+	VCMPPS      $0x16, lane00000000<>+0(SB), Z5, K1
+	VMOVAPS.Z   Z4, K1, Z4
+	VFMADD213PS Z2, Z3, Z1
+	VFMADD231PS Z0, Z4, Z1
+	VMOVUPS     Z4, (R8)(CX*2)
+	VMOVUPS     Z1, (BX)(CX*2)
+	ADDQ        $0x00000040, BX
+	ADDQ        $0x00000040, SI
+	ADDQ        $0x00000040, DI
+	ADDQ        $0x00000040, R8
+	ADDQ        $0x00000040, R9
+	ADDQ        24(AX), R14
+	SUBQ        $0x00000010, R15
+	JMP         inputGradSplitAVX512zero3vector
+
+inputGradSplitAVX512zero3tail:
+	TESTQ       R15, R15
+	JZ          inputGradSplitAVX512zero3next
+	XORL        BP, BP
+	BTSL        R15, BP
+	DECL        BP
+	KMOVW       BP, K1
+	VMOVUPS.Z   (R10)(R14*1), K1, Z0
+	VMOVUPS.Z   (R11)(R14*1), K1, Z1
+	VMOVUPS.Z   (R12)(R14*1), K1, Z2
+	VMOVUPS.Z   (R13)(R14*1), K1, Z3
+	VMOVUPS.Z   (R9), K1, Z4
+	VSUBPS      Z1, Z4, Z4
+	VMOVUPS.Z   (SI), K1, Z5
+	VMOVUPS.Z   (DI), K1, Z6
+	VCMPPS      $0x16, lane00000000<>+0(SB), Z6, K2
+	VMOVAPS.Z   Z5, K2, Z5
+	VFMADD213PS Z2, Z3, Z4
+	VFMADD231PS Z0, Z5, Z4
+	VMOVUPS     Z5, K1, (R8)
+	VMOVUPS     Z4, K1, (BX)
+	VMOVUPS.Z   (R9)(CX*1), K1, Z4
+	VSUBPS      Z1, Z4, Z4
+	VMOVUPS.Z   (SI)(DX*1), K1, Z5
+	VMOVUPS.Z   (DI)(CX*1), K1, Z6
+	VCMPPS      $0x16, lane00000000<>+0(SB), Z6, K2
+	VMOVAPS.Z   Z5, K2, Z5
+	VFMADD213PS Z2, Z3, Z4
+	VFMADD231PS Z0, Z5, Z4
+	VMOVUPS     Z5, K1, (R8)(CX*1)
+	VMOVUPS     Z4, K1, (BX)(CX*1)
+	VMOVUPS.Z   (R9)(CX*2), K1, Z4
+	VSUBPS      Z1, Z4, Z1
+	VMOVUPS.Z   (SI)(DX*2), K1, Z4
+	VMOVUPS.Z   (DI)(CX*2), K1, Z5
+	VCMPPS      $0x16, lane00000000<>+0(SB), Z5, K2
+	VMOVAPS.Z   Z4, K2, Z4
+	VFMADD213PS Z2, Z3, Z1
+	VFMADD231PS Z0, Z4, Z1
+	VMOVUPS     Z4, K1, (R8)(CX*2)
+	VMOVUPS     Z1, K1, (BX)(CX*2)
+
+inputGradSplitAVX512zero3next:
+	ADDQ CX, 40(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 72(AX)
+	ADDQ CX, 56(AX)
+	ADDQ CX, 48(AX)
+	ADDQ CX, 40(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 72(AX)
+	ADDQ CX, 56(AX)
+	ADDQ CX, 48(AX)
+	ADDQ CX, 40(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 72(AX)
+	ADDQ CX, 56(AX)
+	ADDQ CX, 48(AX)
+	SUBQ $0x00000003, (AX)
+	JMP  inputGradSplitAVX512zero3
+
+inputGradSplitAVX512zero3done:
+inputGradSplitAVX512zero1:
+	CMPQ (AX), $0x00000001
+	JL   inputGradSplitAVX512zero1done
+	MOVQ 40(AX), BX
+	MOVQ 64(AX), SI
+	MOVQ 72(AX), DI
+	MOVQ 56(AX), R8
+	MOVQ 48(AX), R9
+	MOVQ 112(AX), R10
+	MOVQ 80(AX), R11
+	MOVQ 104(AX), R12
+	MOVQ 120(AX), R13
+	XORQ R14, R14
+	MOVQ 16(AX), R15
+
+inputGradSplitAVX512zero1vector:
+	CMPQ        R15, $0x00000010
+	JL          inputGradSplitAVX512zero1tail
+	VMOVUPS     (R10)(R14*1), Z0
+	VMOVUPS     (R11)(R14*1), Z1
+	VMOVUPS     (R12)(R14*1), Z2
+	VMOVUPS     (R13)(R14*1), Z3
+	VMOVUPS     (R9), Z4
+	VSUBPS      Z1, Z4, Z1
+	VMOVUPS     (SI), Z4
+	VMOVUPS     (DI), Z5
+	VCMPPS      $0x16, lane00000000<>+0(SB), Z5, K1
+	VMOVAPS.Z   Z4, K1, Z4
+	VFMADD213PS Z2, Z3, Z1
+	VFMADD231PS Z0, Z4, Z1
+	VMOVUPS     Z4, (R8)
+	VMOVUPS     Z1, (BX)
+	ADDQ        $0x00000040, BX
+	ADDQ        $0x00000040, SI
+	ADDQ        $0x00000040, DI
+	ADDQ        $0x00000040, R8
+	ADDQ        $0x00000040, R9
+	ADDQ        24(AX), R14
+	SUBQ        $0x00000010, R15
+	JMP         inputGradSplitAVX512zero1vector
+
+inputGradSplitAVX512zero1tail:
+	TESTQ       R15, R15
+	JZ          inputGradSplitAVX512zero1next
+	XORL        BP, BP
+	BTSL        R15, BP
+	DECL        BP
+	KMOVW       BP, K1
+	VMOVUPS.Z   (R10)(R14*1), K1, Z0
+	VMOVUPS.Z   (R11)(R14*1), K1, Z1
+	VMOVUPS.Z   (R12)(R14*1), K1, Z2
+	VMOVUPS.Z   (R13)(R14*1), K1, Z3
+	VMOVUPS.Z   (R9), K1, Z4
+	VSUBPS      Z1, Z4, Z1
+	VMOVUPS.Z   (SI), K1, Z4
+	VMOVUPS.Z   (DI), K1, Z5
+	VCMPPS      $0x16, lane00000000<>+0(SB), Z5, K2
+	VMOVAPS.Z   Z4, K2, Z4
+	VFMADD213PS Z2, Z3, Z1
+	VFMADD231PS Z0, Z4, Z1
+	VMOVUPS     Z4, K1, (R8)
+	VMOVUPS     Z1, K1, (BX)
+
+inputGradSplitAVX512zero1next:
+	ADDQ CX, 40(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 72(AX)
+	ADDQ CX, 56(AX)
+	ADDQ CX, 48(AX)
+	SUBQ $0x00000001, (AX)
+	JMP  inputGradSplitAVX512zero1
+
+inputGradSplitAVX512zero1done:
+	VZEROUPPER
+	RET
+
+inputGradSplitAVX512leaky:
 	MOVQ 8(AX), CX
 	MOVQ 136(AX), DX
 
@@ -5514,6 +8734,207 @@ inputGradSplitAVX5121done:
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·inputGradFromXAVX512(SB), NOSPLIT, $8-8
 	MOVQ c+0(FP), AX
+	CMPL 32(AX), $0x00000000
+	JNE  inputGradFromXAVX512leaky
+	MOVQ 8(AX), CX
+	MOVQ 136(AX), DX
+
+inputGradFromXAVX512zero3:
+	CMPQ (AX), $0x00000003
+	JL   inputGradFromXAVX512zero3done
+	MOVQ 40(AX), BX
+	MOVQ 64(AX), SI
+	MOVQ 48(AX), DI
+	MOVQ 112(AX), R8
+	MOVQ 80(AX), R9
+	MOVQ 88(AX), R10
+	MOVQ 96(AX), R11
+	MOVQ 104(AX), R12
+	MOVQ 120(AX), R13
+	XORQ R14, R14
+	MOVQ 16(AX), R15
+
+inputGradFromXAVX512zero3vector:
+	CMPQ        R15, $0x00000010
+	JL          inputGradFromXAVX512zero3tail
+	VMOVUPS     (R8)(R14*1), Z0
+	VMOVUPS     (R9)(R14*1), Z1
+	VMOVUPS     (R10)(R14*1), Z2
+	VMOVUPS     (R11)(R14*1), Z3
+	VMOVUPS     (R12)(R14*1), Z4
+	VMOVUPS     (R13)(R14*1), Z5
+	VMOVUPS     (DI), Z6
+	VSUBPS      Z1, Z6, Z6
+	VMOVUPS     (SI), Z7
+	VMOVAPS     Z6, Z8
+	VFMADD213PS Z3, Z2, Z8
+	VCMPPS      $0x16, lane00000000<>+0(SB), Z8, K1
+	VMOVAPS.Z   Z7, K1, Z7
+	VFMADD213PS Z4, Z5, Z6
+	VFMADD231PS Z0, Z7, Z6
+	VMOVUPS     Z6, (BX)
+	VMOVUPS     (DI)(CX*1), Z6
+	VSUBPS      Z1, Z6, Z6
+	VMOVUPS     (SI)(DX*1), Z7
+	VMOVAPS     Z6, Z8
+	VFMADD213PS Z3, Z2, Z8
+	VCMPPS      $0x16, lane00000000<>+0(SB), Z8, K1
+	VMOVAPS.Z   Z7, K1, Z7
+	VFMADD213PS Z4, Z5, Z6
+	VFMADD231PS Z0, Z7, Z6
+	VMOVUPS     Z6, (BX)(CX*1)
+	VMOVUPS     (DI)(CX*2), Z6
+	VSUBPS      Z1, Z6, Z1
+	VMOVUPS     (SI)(DX*2), Z6
+	VMOVAPS     Z1, Z7
+	VFMADD213PS Z3, Z2, Z7
+	VCMPPS      $0x16, lane00000000<>+0(SB), Z7, K1
+	VMOVAPS.Z   Z6, K1, Z6
+	VFMADD213PS Z4, Z5, Z1
+	VFMADD231PS Z0, Z6, Z1
+	VMOVUPS     Z1, (BX)(CX*2)
+	ADDQ        $0x00000040, BX
+	ADDQ        $0x00000040, SI
+	ADDQ        $0x00000040, DI
+	ADDQ        24(AX), R14
+	SUBQ        $0x00000010, R15
+	JMP         inputGradFromXAVX512zero3vector
+
+inputGradFromXAVX512zero3tail:
+	TESTQ       R15, R15
+	JZ          inputGradFromXAVX512zero3next
+	XORL        BP, BP
+	BTSL        R15, BP
+	DECL        BP
+	KMOVW       BP, K1
+	VMOVUPS.Z   (R8)(R14*1), K1, Z0
+	VMOVUPS.Z   (R9)(R14*1), K1, Z1
+	VMOVUPS.Z   (R10)(R14*1), K1, Z2
+	VMOVUPS.Z   (R11)(R14*1), K1, Z3
+	VMOVUPS.Z   (R12)(R14*1), K1, Z4
+	VMOVUPS.Z   (R13)(R14*1), K1, Z5
+	VMOVUPS.Z   (DI), K1, Z6
+	VSUBPS      Z1, Z6, Z6
+	VMOVUPS.Z   (SI), K1, Z7
+	VMOVAPS     Z6, Z8
+	VFMADD213PS Z3, Z2, Z8
+	VCMPPS      $0x16, lane00000000<>+0(SB), Z8, K2
+	VMOVAPS.Z   Z7, K2, Z7
+	VFMADD213PS Z4, Z5, Z6
+	VFMADD231PS Z0, Z7, Z6
+	VMOVUPS     Z6, K1, (BX)
+	VMOVUPS.Z   (DI)(CX*1), K1, Z6
+	VSUBPS      Z1, Z6, Z6
+	VMOVUPS.Z   (SI)(DX*1), K1, Z7
+	VMOVAPS     Z6, Z8
+	VFMADD213PS Z3, Z2, Z8
+	VCMPPS      $0x16, lane00000000<>+0(SB), Z8, K2
+	VMOVAPS.Z   Z7, K2, Z7
+	VFMADD213PS Z4, Z5, Z6
+	VFMADD231PS Z0, Z7, Z6
+	VMOVUPS     Z6, K1, (BX)(CX*1)
+	VMOVUPS.Z   (DI)(CX*2), K1, Z6
+	VSUBPS      Z1, Z6, Z1
+	VMOVUPS.Z   (SI)(DX*2), K1, Z6
+	VMOVAPS     Z1, Z7
+	VFMADD213PS Z3, Z2, Z7
+	VCMPPS      $0x16, lane00000000<>+0(SB), Z7, K2
+	VMOVAPS.Z   Z6, K2, Z6
+	VFMADD213PS Z4, Z5, Z1
+	VFMADD231PS Z0, Z6, Z1
+	VMOVUPS     Z1, K1, (BX)(CX*2)
+
+inputGradFromXAVX512zero3next:
+	ADDQ CX, 40(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 48(AX)
+	ADDQ CX, 40(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 48(AX)
+	ADDQ CX, 40(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 48(AX)
+	SUBQ $0x00000003, (AX)
+	JMP  inputGradFromXAVX512zero3
+
+inputGradFromXAVX512zero3done:
+inputGradFromXAVX512zero1:
+	CMPQ (AX), $0x00000001
+	JL   inputGradFromXAVX512zero1done
+	MOVQ 40(AX), BX
+	MOVQ 64(AX), SI
+	MOVQ 48(AX), DI
+	MOVQ 112(AX), R8
+	MOVQ 80(AX), R9
+	MOVQ 88(AX), R10
+	MOVQ 96(AX), R11
+	MOVQ 104(AX), R12
+	MOVQ 120(AX), R13
+	XORQ R14, R14
+	MOVQ 16(AX), R15
+
+inputGradFromXAVX512zero1vector:
+	CMPQ        R15, $0x00000010
+	JL          inputGradFromXAVX512zero1tail
+	VMOVUPS     (R8)(R14*1), Z0
+	VMOVUPS     (R9)(R14*1), Z1
+	VMOVUPS     (R10)(R14*1), Z2
+	VMOVUPS     (R11)(R14*1), Z3
+	VMOVUPS     (R12)(R14*1), Z4
+	VMOVUPS     (R13)(R14*1), Z5
+	VMOVUPS     (DI), Z6
+	VSUBPS      Z1, Z6, Z1
+	VMOVUPS     (SI), Z6
+	VMOVAPS     Z1, Z7
+	VFMADD213PS Z3, Z2, Z7
+	VCMPPS      $0x16, lane00000000<>+0(SB), Z7, K1
+	VMOVAPS.Z   Z6, K1, Z6
+	VFMADD213PS Z4, Z5, Z1
+	VFMADD231PS Z0, Z6, Z1
+	VMOVUPS     Z1, (BX)
+	ADDQ        $0x00000040, BX
+	ADDQ        $0x00000040, SI
+	ADDQ        $0x00000040, DI
+	ADDQ        24(AX), R14
+	SUBQ        $0x00000010, R15
+	JMP         inputGradFromXAVX512zero1vector
+
+inputGradFromXAVX512zero1tail:
+	TESTQ       R15, R15
+	JZ          inputGradFromXAVX512zero1next
+	XORL        BP, BP
+	BTSL        R15, BP
+	DECL        BP
+	KMOVW       BP, K1
+	VMOVUPS.Z   (R8)(R14*1), K1, Z0
+	VMOVUPS.Z   (R9)(R14*1), K1, Z1
+	VMOVUPS.Z   (R10)(R14*1), K1, Z2
+	VMOVUPS.Z   (R11)(R14*1), K1, Z3
+	VMOVUPS.Z   (R12)(R14*1), K1, Z4
+	VMOVUPS.Z   (R13)(R14*1), K1, Z5
+	VMOVUPS.Z   (DI), K1, Z6
+	VSUBPS      Z1, Z6, Z1
+	VMOVUPS.Z   (SI), K1, Z6
+	VMOVAPS     Z1, Z7
+	VFMADD213PS Z3, Z2, Z7
+	VCMPPS      $0x16, lane00000000<>+0(SB), Z7, K2
+	VMOVAPS.Z   Z6, K2, Z6
+	VFMADD213PS Z4, Z5, Z1
+	VFMADD231PS Z0, Z6, Z1
+	VMOVUPS     Z1, K1, (BX)
+
+inputGradFromXAVX512zero1next:
+	ADDQ CX, 40(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 48(AX)
+	SUBQ $0x00000001, (AX)
+	JMP  inputGradFromXAVX512zero1
+
+inputGradFromXAVX512zero1done:
+	VZEROUPPER
+	RET
+
+inputGradFromXAVX512leaky:
 	MOVQ 8(AX), CX
 	MOVQ 136(AX), DX
 
@@ -5832,6 +9253,145 @@ frozenGradAVX5121done:
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·frozenGradMaskedAVX512(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), AX
+	CMPL 32(AX), $0x00000000
+	JNE  frozenGradMaskedAVX512leaky
+	MOVQ 8(AX), CX
+	MOVQ 136(AX), DX
+
+frozenGradMaskedAVX512zero3:
+	CMPQ (AX), $0x00000003
+	JL   frozenGradMaskedAVX512zero3done
+	MOVQ 40(AX), BX
+	MOVQ 64(AX), SI
+	MOVQ 72(AX), DI
+	MOVQ 112(AX), R8
+	XORQ R9, R9
+	MOVQ 16(AX), R10
+
+frozenGradMaskedAVX512zero3vector:
+	CMPQ      R10, $0x00000010
+	JL        frozenGradMaskedAVX512zero3tail
+	VMOVUPS   (R8)(R9*1), Z0
+	VMOVUPS   (SI), Z1
+	VMOVUPS   (DI), Z2
+	VCMPPS    $0x16, lane00000000<>+0(SB), Z2, K1
+	VMOVAPS.Z Z1, K1, Z1
+	VMULPS    Z0, Z1, Z1
+	VMOVUPS   Z1, (BX)
+	VMOVUPS   (SI)(DX*1), Z1
+	VMOVUPS   (DI)(CX*1), Z2
+	VCMPPS    $0x16, lane00000000<>+0(SB), Z2, K1
+	VMOVAPS.Z Z1, K1, Z1
+	VMULPS    Z0, Z1, Z1
+	VMOVUPS   Z1, (BX)(CX*1)
+	VMOVUPS   (SI)(DX*2), Z1
+	VMOVUPS   (DI)(CX*2), Z2
+	VCMPPS    $0x16, lane00000000<>+0(SB), Z2, K1
+	VMOVAPS.Z Z1, K1, Z1
+	VMULPS    Z0, Z1, Z0
+	VMOVUPS   Z0, (BX)(CX*2)
+	ADDQ      $0x00000040, BX
+	ADDQ      $0x00000040, SI
+	ADDQ      $0x00000040, DI
+	ADDQ      24(AX), R9
+	SUBQ      $0x00000010, R10
+	JMP       frozenGradMaskedAVX512zero3vector
+
+frozenGradMaskedAVX512zero3tail:
+	TESTQ     R10, R10
+	JZ        frozenGradMaskedAVX512zero3next
+	XORL      R11, R11
+	BTSL      R10, R11
+	DECL      R11
+	KMOVW     R11, K1
+	VMOVUPS.Z (R8)(R9*1), K1, Z0
+	VMOVUPS.Z (SI), K1, Z1
+	VMOVUPS.Z (DI), K1, Z2
+	VCMPPS    $0x16, lane00000000<>+0(SB), Z2, K2
+	VMOVAPS.Z Z1, K2, Z1
+	VMULPS    Z0, Z1, Z1
+	VMOVUPS   Z1, K1, (BX)
+	VMOVUPS.Z (SI)(DX*1), K1, Z1
+	VMOVUPS.Z (DI)(CX*1), K1, Z2
+	VCMPPS    $0x16, lane00000000<>+0(SB), Z2, K2
+	VMOVAPS.Z Z1, K2, Z1
+	VMULPS    Z0, Z1, Z1
+	VMOVUPS   Z1, K1, (BX)(CX*1)
+	VMOVUPS.Z (SI)(DX*2), K1, Z1
+	VMOVUPS.Z (DI)(CX*2), K1, Z2
+	VCMPPS    $0x16, lane00000000<>+0(SB), Z2, K2
+	VMOVAPS.Z Z1, K2, Z1
+	VMULPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (BX)(CX*2)
+
+frozenGradMaskedAVX512zero3next:
+	ADDQ CX, 40(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 72(AX)
+	ADDQ CX, 40(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 72(AX)
+	ADDQ CX, 40(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 72(AX)
+	SUBQ $0x00000003, (AX)
+	JMP  frozenGradMaskedAVX512zero3
+
+frozenGradMaskedAVX512zero3done:
+frozenGradMaskedAVX512zero1:
+	CMPQ (AX), $0x00000001
+	JL   frozenGradMaskedAVX512zero1done
+	MOVQ 40(AX), BX
+	MOVQ 64(AX), SI
+	MOVQ 72(AX), DI
+	MOVQ 112(AX), R8
+	XORQ R9, R9
+	MOVQ 16(AX), R10
+
+frozenGradMaskedAVX512zero1vector:
+	CMPQ      R10, $0x00000010
+	JL        frozenGradMaskedAVX512zero1tail
+	VMOVUPS   (R8)(R9*1), Z0
+	VMOVUPS   (SI), Z1
+	VMOVUPS   (DI), Z2
+	VCMPPS    $0x16, lane00000000<>+0(SB), Z2, K1
+	VMOVAPS.Z Z1, K1, Z1
+	VMULPS    Z0, Z1, Z0
+	VMOVUPS   Z0, (BX)
+	ADDQ      $0x00000040, BX
+	ADDQ      $0x00000040, SI
+	ADDQ      $0x00000040, DI
+	ADDQ      24(AX), R9
+	SUBQ      $0x00000010, R10
+	JMP       frozenGradMaskedAVX512zero1vector
+
+frozenGradMaskedAVX512zero1tail:
+	TESTQ     R10, R10
+	JZ        frozenGradMaskedAVX512zero1next
+	XORL      R11, R11
+	BTSL      R10, R11
+	DECL      R11
+	KMOVW     R11, K1
+	VMOVUPS.Z (R8)(R9*1), K1, Z0
+	VMOVUPS.Z (SI), K1, Z1
+	VMOVUPS.Z (DI), K1, Z2
+	VCMPPS    $0x16, lane00000000<>+0(SB), Z2, K2
+	VMOVAPS.Z Z1, K2, Z1
+	VMULPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (BX)
+
+frozenGradMaskedAVX512zero1next:
+	ADDQ CX, 40(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 72(AX)
+	SUBQ $0x00000001, (AX)
+	JMP  frozenGradMaskedAVX512zero1
+
+frozenGradMaskedAVX512zero1done:
+	VZEROUPPER
+	RET
+
+frozenGradMaskedAVX512leaky:
 	MOVQ 8(AX), CX
 	MOVQ 136(AX), DX
 
@@ -5980,6 +9540,161 @@ frozenGradMaskedAVX5121done:
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·frozenGradSplitAVX512(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), AX
+	CMPL 32(AX), $0x00000000
+	JNE  frozenGradSplitAVX512leaky
+	MOVQ 8(AX), CX
+	MOVQ 136(AX), DX
+
+frozenGradSplitAVX512zero3:
+	CMPQ (AX), $0x00000003
+	JL   frozenGradSplitAVX512zero3done
+	MOVQ 40(AX), BX
+	MOVQ 64(AX), SI
+	MOVQ 72(AX), DI
+	MOVQ 56(AX), R8
+	MOVQ 112(AX), R9
+	XORQ R10, R10
+	MOVQ 16(AX), R11
+
+frozenGradSplitAVX512zero3vector:
+	CMPQ      R11, $0x00000010
+	JL        frozenGradSplitAVX512zero3tail
+	VMOVUPS   (R9)(R10*1), Z0
+	VMOVUPS   (SI), Z1
+	VMOVUPS   (DI), Z2
+	VCMPPS    $0x16, lane00000000<>+0(SB), Z2, K1
+	VMOVAPS.Z Z1, K1, Z1
+	VMULPS    Z0, Z1, Z2
+	VMOVUPS   Z1, (R8)
+	VMOVUPS   Z2, (BX)
+	VMOVUPS   (SI)(DX*1), Z1
+	VMOVUPS   (DI)(CX*1), Z2
+	VCMPPS    $0x16, lane00000000<>+0(SB), Z2, K1
+	VMOVAPS.Z Z1, K1, Z1
+	VMULPS    Z0, Z1, Z2
+	VMOVUPS   Z1, (R8)(CX*1)
+	VMOVUPS   Z2, (BX)(CX*1)
+	VMOVUPS   (SI)(DX*2), Z1
+	VMOVUPS   (DI)(CX*2), Z2
+	VCMPPS    $0x16, lane00000000<>+0(SB), Z2, K1
+	VMOVAPS.Z Z1, K1, Z1
+	VMULPS    Z0, Z1, Z0
+	VMOVUPS   Z1, (R8)(CX*2)
+	VMOVUPS   Z0, (BX)(CX*2)
+	ADDQ      $0x00000040, BX
+	ADDQ      $0x00000040, SI
+	ADDQ      $0x00000040, DI
+	ADDQ      $0x00000040, R8
+	ADDQ      24(AX), R10
+	SUBQ      $0x00000010, R11
+	JMP       frozenGradSplitAVX512zero3vector
+
+frozenGradSplitAVX512zero3tail:
+	TESTQ     R11, R11
+	JZ        frozenGradSplitAVX512zero3next
+	XORL      R12, R12
+	BTSL      R11, R12
+	DECL      R12
+	KMOVW     R12, K1
+	VMOVUPS.Z (R9)(R10*1), K1, Z0
+	VMOVUPS.Z (SI), K1, Z1
+	VMOVUPS.Z (DI), K1, Z2
+	VCMPPS    $0x16, lane00000000<>+0(SB), Z2, K2
+	VMOVAPS.Z Z1, K2, Z1
+	VMULPS    Z0, Z1, Z2
+	VMOVUPS   Z1, K1, (R8)
+	VMOVUPS   Z2, K1, (BX)
+	VMOVUPS.Z (SI)(DX*1), K1, Z1
+	VMOVUPS.Z (DI)(CX*1), K1, Z2
+	VCMPPS    $0x16, lane00000000<>+0(SB), Z2, K2
+	VMOVAPS.Z Z1, K2, Z1
+	VMULPS    Z0, Z1, Z2
+	VMOVUPS   Z1, K1, (R8)(CX*1)
+	VMOVUPS   Z2, K1, (BX)(CX*1)
+	VMOVUPS.Z (SI)(DX*2), K1, Z1
+	VMOVUPS.Z (DI)(CX*2), K1, Z2
+	VCMPPS    $0x16, lane00000000<>+0(SB), Z2, K2
+	VMOVAPS.Z Z1, K2, Z1
+	VMULPS    Z0, Z1, Z0
+	VMOVUPS   Z1, K1, (R8)(CX*2)
+	VMOVUPS   Z0, K1, (BX)(CX*2)
+
+frozenGradSplitAVX512zero3next:
+	ADDQ CX, 40(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 72(AX)
+	ADDQ CX, 56(AX)
+	ADDQ CX, 40(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 72(AX)
+	ADDQ CX, 56(AX)
+	ADDQ CX, 40(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 72(AX)
+	ADDQ CX, 56(AX)
+	SUBQ $0x00000003, (AX)
+	JMP  frozenGradSplitAVX512zero3
+
+frozenGradSplitAVX512zero3done:
+frozenGradSplitAVX512zero1:
+	CMPQ (AX), $0x00000001
+	JL   frozenGradSplitAVX512zero1done
+	MOVQ 40(AX), BX
+	MOVQ 64(AX), SI
+	MOVQ 72(AX), DI
+	MOVQ 56(AX), R8
+	MOVQ 112(AX), R9
+	XORQ R10, R10
+	MOVQ 16(AX), R11
+
+frozenGradSplitAVX512zero1vector:
+	CMPQ      R11, $0x00000010
+	JL        frozenGradSplitAVX512zero1tail
+	VMOVUPS   (R9)(R10*1), Z0
+	VMOVUPS   (SI), Z1
+	VMOVUPS   (DI), Z2
+	VCMPPS    $0x16, lane00000000<>+0(SB), Z2, K1
+	VMOVAPS.Z Z1, K1, Z1
+	VMULPS    Z0, Z1, Z0
+	VMOVUPS   Z1, (R8)
+	VMOVUPS   Z0, (BX)
+	ADDQ      $0x00000040, BX
+	ADDQ      $0x00000040, SI
+	ADDQ      $0x00000040, DI
+	ADDQ      $0x00000040, R8
+	ADDQ      24(AX), R10
+	SUBQ      $0x00000010, R11
+	JMP       frozenGradSplitAVX512zero1vector
+
+frozenGradSplitAVX512zero1tail:
+	TESTQ     R11, R11
+	JZ        frozenGradSplitAVX512zero1next
+	XORL      R12, R12
+	BTSL      R11, R12
+	DECL      R12
+	KMOVW     R12, K1
+	VMOVUPS.Z (R9)(R10*1), K1, Z0
+	VMOVUPS.Z (SI), K1, Z1
+	VMOVUPS.Z (DI), K1, Z2
+	VCMPPS    $0x16, lane00000000<>+0(SB), Z2, K2
+	VMOVAPS.Z Z1, K2, Z1
+	VMULPS    Z0, Z1, Z0
+	VMOVUPS   Z1, K1, (R8)
+	VMOVUPS   Z0, K1, (BX)
+
+frozenGradSplitAVX512zero1next:
+	ADDQ CX, 40(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 72(AX)
+	ADDQ CX, 56(AX)
+	SUBQ $0x00000001, (AX)
+	JMP  frozenGradSplitAVX512zero1
+
+frozenGradSplitAVX512zero1done:
+	VZEROUPPER
+	RET
+
+frozenGradSplitAVX512leaky:
 	MOVQ 8(AX), CX
 	MOVQ 136(AX), DX
 
@@ -6144,6 +9859,187 @@ frozenGradSplitAVX5121done:
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·frozenGradFromXAVX512(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), AX
+	CMPL 32(AX), $0x00000000
+	JNE  frozenGradFromXAVX512leaky
+	MOVQ 8(AX), CX
+	MOVQ 136(AX), DX
+
+frozenGradFromXAVX512zero3:
+	CMPQ (AX), $0x00000003
+	JL   frozenGradFromXAVX512zero3done
+	MOVQ 40(AX), BX
+	MOVQ 64(AX), SI
+	MOVQ 48(AX), DI
+	MOVQ 112(AX), R8
+	MOVQ 80(AX), R9
+	MOVQ 88(AX), R10
+	MOVQ 96(AX), R11
+	XORQ R12, R12
+	MOVQ 16(AX), R13
+
+frozenGradFromXAVX512zero3vector:
+	CMPQ        R13, $0x00000010
+	JL          frozenGradFromXAVX512zero3tail
+	VMOVUPS     (R8)(R12*1), Z0
+	VMOVUPS     (R9)(R12*1), Z1
+	VMOVUPS     (R10)(R12*1), Z2
+	VMOVUPS     (R11)(R12*1), Z3
+	VMOVUPS     (DI), Z4
+	VSUBPS      Z1, Z4, Z4
+	VMOVUPS     (SI), Z5
+	VMOVAPS     Z4, Z4
+	VFMADD213PS Z3, Z2, Z4
+	VCMPPS      $0x16, lane00000000<>+0(SB), Z4, K1
+	VMOVAPS.Z   Z5, K1, Z5
+	VMULPS      Z0, Z5, Z4
+	VMOVUPS     Z4, (BX)
+	VMOVUPS     (DI)(CX*1), Z4
+	VSUBPS      Z1, Z4, Z4
+	VMOVUPS     (SI)(DX*1), Z5
+	VMOVAPS     Z4, Z4
+	VFMADD213PS Z3, Z2, Z4
+	VCMPPS      $0x16, lane00000000<>+0(SB), Z4, K1
+	VMOVAPS.Z   Z5, K1, Z5
+	VMULPS      Z0, Z5, Z4
+	VMOVUPS     Z4, (BX)(CX*1)
+	VMOVUPS     (DI)(CX*2), Z4
+	VSUBPS      Z1, Z4, Z1
+	VMOVUPS     (SI)(DX*2), Z4
+	VMOVAPS     Z1, Z1
+	VFMADD213PS Z3, Z2, Z1
+	VCMPPS      $0x16, lane00000000<>+0(SB), Z1, K1
+	VMOVAPS.Z   Z4, K1, Z4
+	VMULPS      Z0, Z4, Z0
+	VMOVUPS     Z0, (BX)(CX*2)
+	ADDQ        $0x00000040, BX
+	ADDQ        $0x00000040, SI
+	ADDQ        $0x00000040, DI
+	ADDQ        24(AX), R12
+	SUBQ        $0x00000010, R13
+	JMP         frozenGradFromXAVX512zero3vector
+
+frozenGradFromXAVX512zero3tail:
+	TESTQ       R13, R13
+	JZ          frozenGradFromXAVX512zero3next
+	XORL        R14, R14
+	BTSL        R13, R14
+	DECL        R14
+	KMOVW       R14, K1
+	VMOVUPS.Z   (R8)(R12*1), K1, Z0
+	VMOVUPS.Z   (R9)(R12*1), K1, Z1
+	VMOVUPS.Z   (R10)(R12*1), K1, Z2
+	VMOVUPS.Z   (R11)(R12*1), K1, Z3
+	VMOVUPS.Z   (DI), K1, Z4
+	VSUBPS      Z1, Z4, Z4
+	VMOVUPS.Z   (SI), K1, Z5
+	VMOVAPS     Z4, Z4
+	VFMADD213PS Z3, Z2, Z4
+	VCMPPS      $0x16, lane00000000<>+0(SB), Z4, K2
+	VMOVAPS.Z   Z5, K2, Z5
+	VMULPS      Z0, Z5, Z4
+	VMOVUPS     Z4, K1, (BX)
+	VMOVUPS.Z   (DI)(CX*1), K1, Z4
+	VSUBPS      Z1, Z4, Z4
+	VMOVUPS.Z   (SI)(DX*1), K1, Z5
+	VMOVAPS     Z4, Z4
+	VFMADD213PS Z3, Z2, Z4
+	VCMPPS      $0x16, lane00000000<>+0(SB), Z4, K2
+	VMOVAPS.Z   Z5, K2, Z5
+	VMULPS      Z0, Z5, Z4
+	VMOVUPS     Z4, K1, (BX)(CX*1)
+	VMOVUPS.Z   (DI)(CX*2), K1, Z4
+	VSUBPS      Z1, Z4, Z1
+	VMOVUPS.Z   (SI)(DX*2), K1, Z4
+	VMOVAPS     Z1, Z1
+	VFMADD213PS Z3, Z2, Z1
+	VCMPPS      $0x16, lane00000000<>+0(SB), Z1, K2
+	VMOVAPS.Z   Z4, K2, Z4
+	VMULPS      Z0, Z4, Z0
+	VMOVUPS     Z0, K1, (BX)(CX*2)
+
+frozenGradFromXAVX512zero3next:
+	ADDQ CX, 40(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 48(AX)
+	ADDQ CX, 40(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 48(AX)
+	ADDQ CX, 40(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 48(AX)
+	SUBQ $0x00000003, (AX)
+	JMP  frozenGradFromXAVX512zero3
+
+frozenGradFromXAVX512zero3done:
+frozenGradFromXAVX512zero1:
+	CMPQ (AX), $0x00000001
+	JL   frozenGradFromXAVX512zero1done
+	MOVQ 40(AX), BX
+	MOVQ 64(AX), SI
+	MOVQ 48(AX), DI
+	MOVQ 112(AX), R8
+	MOVQ 80(AX), R9
+	MOVQ 88(AX), R10
+	MOVQ 96(AX), R11
+	XORQ R12, R12
+	MOVQ 16(AX), R13
+
+frozenGradFromXAVX512zero1vector:
+	CMPQ        R13, $0x00000010
+	JL          frozenGradFromXAVX512zero1tail
+	VMOVUPS     (R8)(R12*1), Z0
+	VMOVUPS     (R9)(R12*1), Z1
+	VMOVUPS     (R10)(R12*1), Z2
+	VMOVUPS     (R11)(R12*1), Z3
+	VMOVUPS     (DI), Z4
+	VSUBPS      Z1, Z4, Z1
+	VMOVUPS     (SI), Z4
+	VMOVAPS     Z1, Z1
+	VFMADD213PS Z3, Z2, Z1
+	VCMPPS      $0x16, lane00000000<>+0(SB), Z1, K1
+	VMOVAPS.Z   Z4, K1, Z4
+	VMULPS      Z0, Z4, Z0
+	VMOVUPS     Z0, (BX)
+	ADDQ        $0x00000040, BX
+	ADDQ        $0x00000040, SI
+	ADDQ        $0x00000040, DI
+	ADDQ        24(AX), R12
+	SUBQ        $0x00000010, R13
+	JMP         frozenGradFromXAVX512zero1vector
+
+frozenGradFromXAVX512zero1tail:
+	TESTQ       R13, R13
+	JZ          frozenGradFromXAVX512zero1next
+	XORL        R14, R14
+	BTSL        R13, R14
+	DECL        R14
+	KMOVW       R14, K1
+	VMOVUPS.Z   (R8)(R12*1), K1, Z0
+	VMOVUPS.Z   (R9)(R12*1), K1, Z1
+	VMOVUPS.Z   (R10)(R12*1), K1, Z2
+	VMOVUPS.Z   (R11)(R12*1), K1, Z3
+	VMOVUPS.Z   (DI), K1, Z4
+	VSUBPS      Z1, Z4, Z1
+	VMOVUPS.Z   (SI), K1, Z4
+	VMOVAPS     Z1, Z1
+	VFMADD213PS Z3, Z2, Z1
+	VCMPPS      $0x16, lane00000000<>+0(SB), Z1, K2
+	VMOVAPS.Z   Z4, K2, Z4
+	VMULPS      Z0, Z4, Z0
+	VMOVUPS     Z0, K1, (BX)
+
+frozenGradFromXAVX512zero1next:
+	ADDQ CX, 40(AX)
+	ADDQ DX, 64(AX)
+	ADDQ CX, 48(AX)
+	SUBQ $0x00000001, (AX)
+	JMP  frozenGradFromXAVX512zero1
+
+frozenGradFromXAVX512zero1done:
+	VZEROUPPER
+	RET
+
+frozenGradFromXAVX512leaky:
 	MOVQ 8(AX), CX
 	MOVQ 136(AX), DX
 

@@ -373,3 +373,16 @@ func (w Width) ScaleWhere2(pred uint8, a Vec, b Op, v Vec, factor, keep Op) {
 	VANDPS(w.all(keep), p, p)
 	VBLENDVPS(m, p, v, v)
 }
+
+// ZeroWhere clears the lanes of v where a pred b.
+func (w Width) ZeroWhere(pred uint8, a Vec, b Op, v Vec) {
+	if w == AVX512 {
+		k := K()
+		VCMPPS(U8(pred^4), b, a, k) // the opposite
+		VMOVAPS_Z(v, k, v)
+		return
+	}
+	m := YMM()
+	VCMPPS(U8(pred), b, a, m)
+	VANDNPS(v, m, v)
+}

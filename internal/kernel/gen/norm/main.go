@@ -37,6 +37,7 @@ type kernel struct {
 	sums   reg.GPVirtual // two vectors of doubles for each sum
 	offset reg.GPVirtual // bytes that parameters are on from their first; sums, of twice as many doubles, four times as many
 	tail   *Mask
+	zero   bool // the activation's slope is 0: ReLU
 }
 
 // array addresses a vector of each of some rows, from one pointer for every three rows.
@@ -81,14 +82,26 @@ func (k *kernel) param(i int) Vec {
 func (k *kernel) at(array, row int) Vec { return k.load(k.arrays[array].row(row)) }
 
 // emit writes the walk: rows at a time while there are so many, then one at a time. body does one vector of
-// channels of that many rows. sums tells whether the walk adds to sums; the rows of the array that apart names have
-// a stride of their own.
-func emit(w Width, name, doc string, rows int, arrays, params []int, sums bool, apart int, body func(k *kernel, rows int)) {
+// channels of that many rows. sums tells whether the walk adds to sums, act whether there is an activation, for whose
+// slope of 0 there is a walk of its own; the rows of the array that apart names have a stride of their own.
+func emit(w Width, name, doc string, rows int, arrays, params []int, sums, act bool, apart int, body func(k *kernel, rows int)) {
 	name += w.String()
 	TEXT(name, NOSPLIT, "func(c *byte)")
 	Pragma("noescape")
 	Doc(name + " " + doc + "; c points to a call.")
 	k := &kernel{w: w, c: Load(Param("c"), GP64()).(reg.GPVirtual)}
+	if act {
+		CMPL(Mem{Base: k.c, Disp: callSlope}, U32(0)) // its bits
+		JNE(LabelRef(name + "leaky"))
+		k.zero = true
+		k.walk(name+"zero", rows, arrays, params, sums, apart, body)
+		Label(name + "leaky")
+		k.zero = false
+	}
+	k.walk(name, rows, arrays, params, sums, apart, body)
+}
+
+func (k *kernel) walk(name string, rows int, arrays, params []int, sums bool, apart int, body func(k *kernel, rows int)) {
 	stride := get(k.c, callStride)
 	strides := map[int]reg.GPVirtual{}
 	for _, i := range arrays {
@@ -131,22 +144,22 @@ func emit(w Width, name, doc string, rows int, arrays, params []int, sums bool, 
 		}
 		n := get(k.c, callChannels)
 		Label(label + "vector")
-		CMPQ(n, U32(w.Lanes()))
+		CMPQ(n, U32(k.w.Lanes()))
 		JL(LabelRef(label + "tail"))
 		k.tail = nil
 		body(k, group)
 		for _, p := range moving {
-			ADDQ(U32(int(w)), p)
+			ADDQ(U32(int(k.w)), p)
 		}
 		if sums || len(params) > 0 {
 			ADDQ(Mem{Base: k.c, Disp: callStep}, k.offset)
 		}
-		SUBQ(U32(w.Lanes()), n)
+		SUBQ(U32(k.w.Lanes()), n)
 		JMP(LabelRef(label + "vector"))
 		Label(label + "tail")
 		TESTQ(n, n)
 		JZ(LabelRef(label + "next"))
-		m := w.First(n)
+		m := k.w.First(n)
 		k.tail = &m
 		body(k, group)
 		Label(label + "next")
@@ -192,7 +205,7 @@ func (k *kernel) sum(i, half int) Mem {
 
 // stats adds Σ x and Σ x² in float64.
 func stats(w Width) {
-	emit(w, "stats", "adds values and their squares to sums", 6, []int{x}, nil, true, none, func(k *kernel, rows int) {
+	emit(w, "stats", "adds values and their squares to sums", 6, []int{x}, nil, true, false, none, func(k *kernel, rows int) {
 		var s, q [2]Vec
 		for h := range 2 {
 			s[h], q[h] = w.Load(k.sum(0, h)), w.Load(k.sum(1, h))
@@ -231,13 +244,21 @@ func (m maskKind) arrays() []int {
 // gradient is dy of a row behind the mask; d is x − mean of that row, where the mask is worked out from it.
 func (k *kernel) gradient(kind maskKind, r int, d, scale, shift Vec, slope, keep Op) Vec {
 	g := k.at(dy, r)
+	var v Vec // whose sign tells
 	switch kind {
+	case noMask:
+		return g
 	case fromY:
-		k.w.ScaleWhere2(LE, k.at(mask, r), Const(0), g, slope, keep)
+		v = k.at(mask, r)
 	case fromX:
-		v := k.w.New()
+		v = k.w.New()
 		VMOVAPS(d, v)
-		k.w.ScaleWhere2(LE, k.w.MulAdd(v, scale, shift), Const(0), g, slope, keep)
+		v = k.w.MulAdd(v, scale, shift)
+	}
+	if k.zero {
+		k.w.ZeroWhere(LE, v, Const(0), g)
+	} else {
+		k.w.ScaleWhere2(LE, v, Const(0), g, slope, keep)
 	}
 	return g
 }
@@ -249,7 +270,7 @@ func gradStats(w Width, name string, kind maskKind) {
 	if kind == fromX {
 		params = append(params, scale, shift)
 	}
-	emit(w, name, "adds gradients and their products with x − mean to sums", 6, arrays, params, true, dy, func(k *kernel, rows int) {
+	emit(w, name, "adds gradients and their products with x − mean to sums", 6, arrays, params, true, kind != noMask, dy, func(k *kernel, rows int) {
 		m, s, q := k.param(mean), w.Zero(), w.Zero()
 		var sc, sh Vec
 		if kind == fromX {
@@ -274,7 +295,7 @@ func gradStats(w Width, name string, kind maskKind) {
 
 // closed is by what, and by which bits, a gradient passes where the mask is closed.
 func (k *kernel) closed(kind maskKind) (slope, keep Op) {
-	if kind == noMask {
+	if kind == noMask || k.zero {
 		return nil, nil
 	}
 	return k.w.Once(Mem{Base: k.c, Disp: callSlope}), k.w.Once(Mem{Base: k.c, Disp: callKeep})
@@ -286,10 +307,13 @@ func normalize(w Width, name string, adds, act bool) {
 	if adds {
 		arrays = append(arrays, add)
 	}
-	emit(w, name, "normalises rows", 3, arrays, []int{mean, scale, shift}, false, y, func(k *kernel, rows int) {
+	emit(w, name, "normalises rows", 3, arrays, []int{mean, scale, shift}, false, act, y, func(k *kernel, rows int) {
 		m, s, t := k.param(mean), k.param(scale), k.param(shift)
 		var slope, lo Op
-		if act {
+		switch {
+		case k.zero:
+			lo = w.Zero()
+		case act:
 			slope, lo = w.Once(Mem{Base: k.c, Disp: callSlope}), w.Once(Mem{Base: k.c, Disp: callLo})
 		}
 		for r := range rows {
@@ -297,7 +321,10 @@ func normalize(w Width, name string, adds, act bool) {
 			if adds {
 				v = w.Add(v, k.at(add, r))
 			}
-			if act {
+			switch {
+			case k.zero:
+				VMAXPS(v, lo, v) // where one is NaN, the operand named first
+			case act:
 				w.Activate(v, slope, lo)
 			}
 			k.store(v, k.arrays[y].row(r))
@@ -322,7 +349,7 @@ func inputGrad(w Width, name string, kind maskKind, split, frozen bool) {
 	if !frozen {
 		params = append(params, gradB, gradC)
 	}
-	emit(w, name, "computes gradients of rows", 3, arrays, params, false, dy, func(k *kernel, rows int) {
+	emit(w, name, "computes gradients of rows", 3, arrays, params, false, kind != noMask, dy, func(k *kernel, rows int) {
 		p := map[int]Vec{}
 		for _, i := range params {
 			p[i] = k.param(i)
