@@ -44,15 +44,15 @@ rowAVX2segment:
 	ADDQ  8(AX), SI
 	MOVQ  32(CX), DI
 	CMPQ  24(CX), $0x00000003
-	JNE   rowAVX2other
+	JNE   rowAVX23x3by8other
 	CMPQ  24(AX), $0x00000003
-	JNE   rowAVX2other
+	JNE   rowAVX23x3by8other
 	CMPQ  DX, 48(AX)
-	JNE   rowAVX2other
+	JNE   rowAVX23x3by8other
 
-rowAVX2slide:
+rowAVX23x3by8slide:
 	CMPQ         DI, $0x00000008
-	JL           rowAVX2other
+	JL           rowAVX23x3by8other
 	MOVQ         16(CX), R8
 	MOVQ         56(AX), R9
 	IMULQ        168(AX), R8
@@ -108,7 +108,7 @@ rowAVX2slide:
 	ADDQ         R11, R10
 	MOVQ         96(AX), R14
 	TESTQ        R14, R14
-	JZ           rowAVX2slid0v0
+	JZ           rowAVX23x3by8slid0v0
 	MOVQ         104(AX), R15
 	VMOVUPS      (R14), Y10
 	VFMADD213PS  (R15), Y10, Y9
@@ -119,7 +119,7 @@ rowAVX2slide:
 	VMULPS       Y13, Y9, Y13
 	VBLENDVPS    Y10, Y13, Y9, Y9
 
-rowAVX2slid0v0:
+rowAVX23x3by8slid0v0:
 	VMOVUPS      Y9, (R12)
 	ADDQ         R13, R12
 	VMOVUPS      (R8), Y9
@@ -136,7 +136,7 @@ rowAVX2slid0v0:
 	VFMADD231PS  Y8, Y9, Y11
 	MOVQ         96(AX), R14
 	TESTQ        R14, R14
-	JZ           rowAVX2slid1v0
+	JZ           rowAVX23x3by8slid1v0
 	MOVQ         104(AX), R15
 	VMOVUPS      (R14), Y9
 	VFMADD213PS  (R15), Y9, Y11
@@ -147,7 +147,7 @@ rowAVX2slid0v0:
 	VMULPS       Y13, Y11, Y13
 	VBLENDVPS    Y9, Y13, Y11, Y11
 
-rowAVX2slid1v0:
+rowAVX23x3by8slid1v0:
 	VMOVUPS      Y11, (R12)
 	ADDQ         R13, R12
 	VMOVUPS      (R8)(DX*1), Y9
@@ -164,7 +164,7 @@ rowAVX2slid1v0:
 	VFMADD231PS  Y8, Y9, Y12
 	MOVQ         96(AX), R14
 	TESTQ        R14, R14
-	JZ           rowAVX2slid2v0
+	JZ           rowAVX23x3by8slid2v0
 	MOVQ         104(AX), R15
 	VMOVUPS      (R14), Y9
 	VFMADD213PS  (R15), Y9, Y12
@@ -175,7 +175,7 @@ rowAVX2slid1v0:
 	VMULPS       Y13, Y12, Y13
 	VBLENDVPS    Y9, Y13, Y12, Y12
 
-rowAVX2slid2v0:
+rowAVX23x3by8slid2v0:
 	VMOVUPS      Y12, (R12)
 	ADDQ         R13, R12
 	VMOVUPS      (R8)(DX*2), Y9
@@ -195,7 +195,7 @@ rowAVX2slid2v0:
 	ADDQ         R11, R10
 	MOVQ         96(AX), R14
 	TESTQ        R14, R14
-	JZ           rowAVX2slid3v0
+	JZ           rowAVX23x3by8slid3v0
 	MOVQ         104(AX), R15
 	VMOVUPS      (R14), Y9
 	VFMADD213PS  (R15), Y9, Y10
@@ -206,7 +206,7 @@ rowAVX2slid2v0:
 	VMULPS       Y13, Y10, Y13
 	VBLENDVPS    Y9, Y13, Y10, Y10
 
-rowAVX2slid3v0:
+rowAVX23x3by8slid3v0:
 	VMOVUPS      Y10, (R12)
 	ADDQ         R13, R12
 	VMOVUPS      (R8), Y9
@@ -223,7 +223,7 @@ rowAVX2slid3v0:
 	VFMADD231PS  Y8, Y9, Y11
 	MOVQ         96(AX), R14
 	TESTQ        R14, R14
-	JZ           rowAVX2slid4v0
+	JZ           rowAVX23x3by8slid4v0
 	MOVQ         104(AX), R15
 	VMOVUPS      (R14), Y9
 	VFMADD213PS  (R15), Y9, Y11
@@ -234,7 +234,7 @@ rowAVX2slid3v0:
 	VMULPS       Y13, Y11, Y13
 	VBLENDVPS    Y9, Y13, Y11, Y11
 
-rowAVX2slid4v0:
+rowAVX23x3by8slid4v0:
 	VMOVUPS      Y11, (R12)
 	ADDQ         R13, R12
 	VMOVUPS      (R8)(DX*1), Y9
@@ -251,7 +251,7 @@ rowAVX2slid4v0:
 	VFMADD231PS  Y8, Y3, Y12
 	MOVQ         96(AX), R14
 	TESTQ        R14, R14
-	JZ           rowAVX2slid5v0
+	JZ           rowAVX23x3by8slid5v0
 	MOVQ         104(AX), R15
 	VMOVUPS      (R14), Y3
 	VFMADD213PS  (R15), Y3, Y12
@@ -262,7 +262,7 @@ rowAVX2slid4v0:
 	VMULPS       Y6, Y12, Y6
 	VBLENDVPS    Y3, Y6, Y12, Y12
 
-rowAVX2slid5v0:
+rowAVX23x3by8slid5v0:
 	VMOVUPS      Y12, (R12)
 	ADDQ         R13, R12
 	VMOVUPS      (R8)(DX*2), Y3
@@ -279,7 +279,7 @@ rowAVX2slid5v0:
 	ADDQ         R11, R10
 	MOVQ         96(AX), R11
 	TESTQ        R11, R11
-	JZ           rowAVX2slid6v0
+	JZ           rowAVX23x3by8slid6v0
 	MOVQ         104(AX), R14
 	VMOVUPS      (R11), Y1
 	VFMADD213PS  (R14), Y1, Y10
@@ -290,7 +290,7 @@ rowAVX2slid5v0:
 	VMULPS       Y3, Y10, Y3
 	VBLENDVPS    Y1, Y3, Y10, Y10
 
-rowAVX2slid6v0:
+rowAVX23x3by8slid6v0:
 	VMOVUPS      Y10, (R12)
 	ADDQ         R13, R12
 	VMOVUPS      (R8), Y1
@@ -301,7 +301,7 @@ rowAVX2slid6v0:
 	VFMADD231PS  Y8, Y1, Y0
 	MOVQ         96(AX), R8
 	TESTQ        R8, R8
-	JZ           rowAVX2slid7v0
+	JZ           rowAVX23x3by8slid7v0
 	MOVQ         104(AX), R9
 	VMOVUPS      (R8), Y1
 	VFMADD213PS  (R9), Y1, Y0
@@ -312,7 +312,7 @@ rowAVX2slid6v0:
 	VMULPS       Y2, Y0, Y2
 	VBLENDVPS    Y1, Y2, Y0, Y0
 
-rowAVX2slid7v0:
+rowAVX23x3by8slid7v0:
 	VMOVUPS      Y0, (R12)
 	ADDQ         R13, R12
 	MOVQ         16(CX), R8
@@ -370,7 +370,7 @@ rowAVX2slid7v0:
 	ADDQ         R11, R10
 	MOVQ         96(AX), R14
 	TESTQ        R14, R14
-	JZ           rowAVX2slid0v1
+	JZ           rowAVX23x3by8slid0v1
 	MOVQ         104(AX), R15
 	VMOVUPS      32(R14), Y10
 	VFMADD213PS  32(R15), Y10, Y9
@@ -381,7 +381,7 @@ rowAVX2slid7v0:
 	VMULPS       Y13, Y9, Y13
 	VBLENDVPS    Y10, Y13, Y9, Y9
 
-rowAVX2slid0v1:
+rowAVX23x3by8slid0v1:
 	VMOVUPS      Y9, 32(R12)
 	ADDQ         R13, R12
 	VMOVUPS      32(R8), Y9
@@ -398,7 +398,7 @@ rowAVX2slid0v1:
 	VFMADD231PS  Y8, Y9, Y11
 	MOVQ         96(AX), R14
 	TESTQ        R14, R14
-	JZ           rowAVX2slid1v1
+	JZ           rowAVX23x3by8slid1v1
 	MOVQ         104(AX), R15
 	VMOVUPS      32(R14), Y9
 	VFMADD213PS  32(R15), Y9, Y11
@@ -409,7 +409,7 @@ rowAVX2slid0v1:
 	VMULPS       Y13, Y11, Y13
 	VBLENDVPS    Y9, Y13, Y11, Y11
 
-rowAVX2slid1v1:
+rowAVX23x3by8slid1v1:
 	VMOVUPS      Y11, 32(R12)
 	ADDQ         R13, R12
 	VMOVUPS      32(R8)(DX*1), Y9
@@ -426,7 +426,7 @@ rowAVX2slid1v1:
 	VFMADD231PS  Y8, Y9, Y12
 	MOVQ         96(AX), R14
 	TESTQ        R14, R14
-	JZ           rowAVX2slid2v1
+	JZ           rowAVX23x3by8slid2v1
 	MOVQ         104(AX), R15
 	VMOVUPS      32(R14), Y9
 	VFMADD213PS  32(R15), Y9, Y12
@@ -437,7 +437,7 @@ rowAVX2slid1v1:
 	VMULPS       Y13, Y12, Y13
 	VBLENDVPS    Y9, Y13, Y12, Y12
 
-rowAVX2slid2v1:
+rowAVX23x3by8slid2v1:
 	VMOVUPS      Y12, 32(R12)
 	ADDQ         R13, R12
 	VMOVUPS      32(R8)(DX*2), Y9
@@ -457,7 +457,7 @@ rowAVX2slid2v1:
 	ADDQ         R11, R10
 	MOVQ         96(AX), R14
 	TESTQ        R14, R14
-	JZ           rowAVX2slid3v1
+	JZ           rowAVX23x3by8slid3v1
 	MOVQ         104(AX), R15
 	VMOVUPS      32(R14), Y9
 	VFMADD213PS  32(R15), Y9, Y10
@@ -468,7 +468,7 @@ rowAVX2slid2v1:
 	VMULPS       Y13, Y10, Y13
 	VBLENDVPS    Y9, Y13, Y10, Y10
 
-rowAVX2slid3v1:
+rowAVX23x3by8slid3v1:
 	VMOVUPS      Y10, 32(R12)
 	ADDQ         R13, R12
 	VMOVUPS      32(R8), Y9
@@ -485,7 +485,7 @@ rowAVX2slid3v1:
 	VFMADD231PS  Y8, Y9, Y11
 	MOVQ         96(AX), R14
 	TESTQ        R14, R14
-	JZ           rowAVX2slid4v1
+	JZ           rowAVX23x3by8slid4v1
 	MOVQ         104(AX), R15
 	VMOVUPS      32(R14), Y9
 	VFMADD213PS  32(R15), Y9, Y11
@@ -496,7 +496,7 @@ rowAVX2slid3v1:
 	VMULPS       Y13, Y11, Y13
 	VBLENDVPS    Y9, Y13, Y11, Y11
 
-rowAVX2slid4v1:
+rowAVX23x3by8slid4v1:
 	VMOVUPS      Y11, 32(R12)
 	ADDQ         R13, R12
 	VMOVUPS      32(R8)(DX*1), Y9
@@ -513,7 +513,7 @@ rowAVX2slid4v1:
 	VFMADD231PS  Y8, Y3, Y12
 	MOVQ         96(AX), R14
 	TESTQ        R14, R14
-	JZ           rowAVX2slid5v1
+	JZ           rowAVX23x3by8slid5v1
 	MOVQ         104(AX), R15
 	VMOVUPS      32(R14), Y3
 	VFMADD213PS  32(R15), Y3, Y12
@@ -524,7 +524,7 @@ rowAVX2slid4v1:
 	VMULPS       Y6, Y12, Y6
 	VBLENDVPS    Y3, Y6, Y12, Y12
 
-rowAVX2slid5v1:
+rowAVX23x3by8slid5v1:
 	VMOVUPS      Y12, 32(R12)
 	ADDQ         R13, R12
 	VMOVUPS      32(R8)(DX*2), Y3
@@ -541,7 +541,7 @@ rowAVX2slid5v1:
 	ADDQ         R11, R10
 	MOVQ         96(AX), R11
 	TESTQ        R11, R11
-	JZ           rowAVX2slid6v1
+	JZ           rowAVX23x3by8slid6v1
 	MOVQ         104(AX), R14
 	VMOVUPS      32(R11), Y1
 	VFMADD213PS  32(R14), Y1, Y10
@@ -552,7 +552,7 @@ rowAVX2slid5v1:
 	VMULPS       Y3, Y10, Y3
 	VBLENDVPS    Y1, Y3, Y10, Y10
 
-rowAVX2slid6v1:
+rowAVX23x3by8slid6v1:
 	VMOVUPS      Y10, 32(R12)
 	ADDQ         R13, R12
 	VMOVUPS      32(R8), Y1
@@ -563,7 +563,7 @@ rowAVX2slid6v1:
 	VFMADD231PS  Y8, Y1, Y0
 	MOVQ         96(AX), R8
 	TESTQ        R8, R8
-	JZ           rowAVX2slid7v1
+	JZ           rowAVX23x3by8slid7v1
 	MOVQ         104(AX), R9
 	VMOVUPS      32(R8), Y1
 	VFMADD213PS  32(R9), Y1, Y0
@@ -574,7 +574,7 @@ rowAVX2slid6v1:
 	VMULPS       Y2, Y0, Y2
 	VBLENDVPS    Y1, Y2, Y0, Y0
 
-rowAVX2slid7v1:
+rowAVX23x3by8slid7v1:
 	VMOVUPS Y0, 32(R12)
 	ADDQ    R13, R12
 	MOVQ    64(AX), R8
@@ -584,9 +584,935 @@ rowAVX2slid7v1:
 	IMUL3Q  $0x00000008, R8, R8
 	ADDQ    R8, SI
 	SUBQ    $0x00000008, DI
-	JMP     rowAVX2slide
+	JMP     rowAVX23x3by8slide
 
-rowAVX2other:
+rowAVX23x3by8other:
+	CMPQ 24(CX), $0x00000003
+	JNE  rowAVX23x3by1other
+	CMPQ 24(AX), $0x00000003
+	JNE  rowAVX23x3by1other
+	CMPQ DX, 48(AX)
+	JNE  rowAVX23x3by1other
+
+rowAVX23x3by1slide:
+	CMPQ         DI, $0x00000001
+	JL           rowAVX23x3by1other
+	MOVQ         16(CX), R8
+	MOVQ         56(AX), R9
+	IMULQ        168(AX), R8
+	ADDQ         16(AX), R8
+	VMOVUPS      (R8), Y0
+	VMOVUPS      (R8)(R9*1), Y1
+	VMOVUPS      (R8)(R9*2), Y2
+	ADDQ         40(AX), R8
+	VMOVUPS      (R8), Y3
+	VMOVUPS      (R8)(R9*1), Y4
+	VMOVUPS      (R8)(R9*2), Y5
+	ADDQ         40(AX), R8
+	VMOVUPS      (R8), Y6
+	VMOVUPS      (R8)(R9*1), Y7
+	VMOVUPS      (R8)(R9*2), Y8
+	MOVQ         SI, R8
+	MOVQ         R8, R9
+	ADDQ         32(AX), R9
+	MOVQ         R9, R10
+	ADDQ         32(AX), R10
+	LEAQ         (DX)(DX*2), R11
+	MOVQ         64(AX), R13
+	MOVQ         BX, R12
+	VMOVUPS      (R8), Y9
+	VMULPS       Y0, Y9, Y0
+	VMOVUPS      (R9), Y9
+	VFMADD231PS  Y3, Y9, Y0
+	VMOVUPS      (R10), Y3
+	VFMADD231PS  Y6, Y3, Y0
+	VMOVUPS      (R8)(DX*1), Y3
+	VFMADD231PS  Y1, Y3, Y0
+	VMOVUPS      (R9)(DX*1), Y1
+	VFMADD231PS  Y4, Y1, Y0
+	VMOVUPS      (R10)(DX*1), Y1
+	VFMADD231PS  Y7, Y1, Y0
+	VMOVUPS      (R8)(DX*2), Y1
+	VFMADD231PS  Y2, Y1, Y0
+	ADDQ         R11, R8
+	VMOVUPS      (R9)(DX*2), Y1
+	VFMADD231PS  Y5, Y1, Y0
+	ADDQ         R11, R9
+	VMOVUPS      (R10)(DX*2), Y1
+	VFMADD231PS  Y8, Y1, Y0
+	ADDQ         R11, R10
+	MOVQ         96(AX), R8
+	TESTQ        R8, R8
+	JZ           rowAVX23x3by1slid0v0
+	MOVQ         104(AX), R9
+	VMOVUPS      (R8), Y1
+	VFMADD213PS  (R9), Y1, Y0
+	VBROADCASTSS 116(AX), Y1
+	VMAXPS       Y0, Y1, Y0
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y0, Y1
+	VBROADCASTSS 112(AX), Y2
+	VMULPS       Y2, Y0, Y2
+	VBLENDVPS    Y1, Y2, Y0, Y0
+
+rowAVX23x3by1slid0v0:
+	VMOVUPS      Y0, (R12)
+	ADDQ         R13, R12
+	MOVQ         16(CX), R8
+	MOVQ         56(AX), R9
+	IMULQ        168(AX), R8
+	ADDQ         16(AX), R8
+	VMOVUPS      32(R8), Y0
+	VMOVUPS      32(R8)(R9*1), Y1
+	VMOVUPS      32(R8)(R9*2), Y2
+	ADDQ         40(AX), R8
+	VMOVUPS      32(R8), Y3
+	VMOVUPS      32(R8)(R9*1), Y4
+	VMOVUPS      32(R8)(R9*2), Y5
+	ADDQ         40(AX), R8
+	VMOVUPS      32(R8), Y6
+	VMOVUPS      32(R8)(R9*1), Y7
+	VMOVUPS      32(R8)(R9*2), Y8
+	MOVQ         SI, R8
+	MOVQ         R8, R9
+	ADDQ         32(AX), R9
+	MOVQ         R9, R10
+	ADDQ         32(AX), R10
+	LEAQ         (DX)(DX*2), R11
+	MOVQ         64(AX), R13
+	MOVQ         BX, R12
+	VMOVUPS      32(R8), Y9
+	VMULPS       Y0, Y9, Y0
+	VMOVUPS      32(R9), Y9
+	VFMADD231PS  Y3, Y9, Y0
+	VMOVUPS      32(R10), Y3
+	VFMADD231PS  Y6, Y3, Y0
+	VMOVUPS      32(R8)(DX*1), Y3
+	VFMADD231PS  Y1, Y3, Y0
+	VMOVUPS      32(R9)(DX*1), Y1
+	VFMADD231PS  Y4, Y1, Y0
+	VMOVUPS      32(R10)(DX*1), Y1
+	VFMADD231PS  Y7, Y1, Y0
+	VMOVUPS      32(R8)(DX*2), Y1
+	VFMADD231PS  Y2, Y1, Y0
+	ADDQ         R11, R8
+	VMOVUPS      32(R9)(DX*2), Y1
+	VFMADD231PS  Y5, Y1, Y0
+	ADDQ         R11, R9
+	VMOVUPS      32(R10)(DX*2), Y1
+	VFMADD231PS  Y8, Y1, Y0
+	ADDQ         R11, R10
+	MOVQ         96(AX), R8
+	TESTQ        R8, R8
+	JZ           rowAVX23x3by1slid0v1
+	MOVQ         104(AX), R9
+	VMOVUPS      32(R8), Y1
+	VFMADD213PS  32(R9), Y1, Y0
+	VBROADCASTSS 116(AX), Y1
+	VMAXPS       Y0, Y1, Y0
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y0, Y1
+	VBROADCASTSS 112(AX), Y2
+	VMULPS       Y2, Y0, Y2
+	VBLENDVPS    Y1, Y2, Y0, Y0
+
+rowAVX23x3by1slid0v1:
+	VMOVUPS Y0, 32(R12)
+	ADDQ    R13, R12
+	MOVQ    64(AX), R8
+	IMUL3Q  $0x00000001, R8, R8
+	ADDQ    R8, BX
+	MOVQ    DX, R8
+	IMUL3Q  $0x00000001, R8, R8
+	ADDQ    R8, SI
+	SUBQ    $0x00000001, DI
+	JMP     rowAVX23x3by1slide
+
+rowAVX23x3by1other:
+	CMPQ 24(CX), $0x00000003
+	JNE  rowAVX22x3by8other
+	CMPQ 24(AX), $0x00000002
+	JNE  rowAVX22x3by8other
+	CMPQ DX, 48(AX)
+	JNE  rowAVX22x3by8other
+
+rowAVX22x3by8slide:
+	CMPQ         DI, $0x00000008
+	JL           rowAVX22x3by8other
+	MOVQ         16(CX), R8
+	MOVQ         56(AX), R9
+	IMULQ        168(AX), R8
+	ADDQ         16(AX), R8
+	VMOVUPS      (R8), Y0
+	VMOVUPS      (R8)(R9*1), Y1
+	VMOVUPS      (R8)(R9*2), Y2
+	ADDQ         40(AX), R8
+	VMOVUPS      (R8), Y3
+	VMOVUPS      (R8)(R9*1), Y4
+	VMOVUPS      (R8)(R9*2), Y5
+	MOVQ         SI, R8
+	MOVQ         R8, R9
+	ADDQ         32(AX), R9
+	LEAQ         (DX)(DX*2), R10
+	MOVQ         64(AX), R12
+	MOVQ         BX, R11
+	VMOVUPS      (R8), Y6
+	VMULPS       Y0, Y6, Y6
+	VMOVUPS      (R9), Y7
+	VFMADD231PS  Y3, Y7, Y6
+	VMOVUPS      (R8)(DX*1), Y7
+	VMULPS       Y0, Y7, Y8
+	VFMADD231PS  Y1, Y7, Y6
+	VMOVUPS      (R9)(DX*1), Y7
+	VFMADD231PS  Y3, Y7, Y8
+	VFMADD231PS  Y4, Y7, Y6
+	VMOVUPS      (R8)(DX*2), Y7
+	VMULPS       Y0, Y7, Y9
+	VFMADD231PS  Y1, Y7, Y8
+	VFMADD231PS  Y2, Y7, Y6
+	ADDQ         R10, R8
+	VMOVUPS      (R9)(DX*2), Y7
+	VFMADD231PS  Y3, Y7, Y9
+	VFMADD231PS  Y4, Y7, Y8
+	VFMADD231PS  Y5, Y7, Y6
+	ADDQ         R10, R9
+	MOVQ         96(AX), R13
+	TESTQ        R13, R13
+	JZ           rowAVX22x3by8slid0v0
+	MOVQ         104(AX), R14
+	VMOVUPS      (R13), Y7
+	VFMADD213PS  (R14), Y7, Y6
+	VBROADCASTSS 116(AX), Y7
+	VMAXPS       Y6, Y7, Y6
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y6, Y7
+	VBROADCASTSS 112(AX), Y10
+	VMULPS       Y10, Y6, Y10
+	VBLENDVPS    Y7, Y10, Y6, Y6
+
+rowAVX22x3by8slid0v0:
+	VMOVUPS      Y6, (R11)
+	ADDQ         R12, R11
+	VMOVUPS      (R8), Y6
+	VMULPS       Y0, Y6, Y7
+	VFMADD231PS  Y1, Y6, Y9
+	VFMADD231PS  Y2, Y6, Y8
+	VMOVUPS      (R9), Y6
+	VFMADD231PS  Y3, Y6, Y7
+	VFMADD231PS  Y4, Y6, Y9
+	VFMADD231PS  Y5, Y6, Y8
+	MOVQ         96(AX), R13
+	TESTQ        R13, R13
+	JZ           rowAVX22x3by8slid1v0
+	MOVQ         104(AX), R14
+	VMOVUPS      (R13), Y6
+	VFMADD213PS  (R14), Y6, Y8
+	VBROADCASTSS 116(AX), Y6
+	VMAXPS       Y8, Y6, Y8
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y8, Y6
+	VBROADCASTSS 112(AX), Y10
+	VMULPS       Y10, Y8, Y10
+	VBLENDVPS    Y6, Y10, Y8, Y8
+
+rowAVX22x3by8slid1v0:
+	VMOVUPS      Y8, (R11)
+	ADDQ         R12, R11
+	VMOVUPS      (R8)(DX*1), Y6
+	VMULPS       Y0, Y6, Y8
+	VFMADD231PS  Y1, Y6, Y7
+	VFMADD231PS  Y2, Y6, Y9
+	VMOVUPS      (R9)(DX*1), Y6
+	VFMADD231PS  Y3, Y6, Y8
+	VFMADD231PS  Y4, Y6, Y7
+	VFMADD231PS  Y5, Y6, Y9
+	MOVQ         96(AX), R13
+	TESTQ        R13, R13
+	JZ           rowAVX22x3by8slid2v0
+	MOVQ         104(AX), R14
+	VMOVUPS      (R13), Y6
+	VFMADD213PS  (R14), Y6, Y9
+	VBROADCASTSS 116(AX), Y6
+	VMAXPS       Y9, Y6, Y9
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y9, Y6
+	VBROADCASTSS 112(AX), Y10
+	VMULPS       Y10, Y9, Y10
+	VBLENDVPS    Y6, Y10, Y9, Y9
+
+rowAVX22x3by8slid2v0:
+	VMOVUPS      Y9, (R11)
+	ADDQ         R12, R11
+	VMOVUPS      (R8)(DX*2), Y6
+	VMULPS       Y0, Y6, Y9
+	VFMADD231PS  Y1, Y6, Y8
+	VFMADD231PS  Y2, Y6, Y7
+	ADDQ         R10, R8
+	VMOVUPS      (R9)(DX*2), Y6
+	VFMADD231PS  Y3, Y6, Y9
+	VFMADD231PS  Y4, Y6, Y8
+	VFMADD231PS  Y5, Y6, Y7
+	ADDQ         R10, R9
+	MOVQ         96(AX), R13
+	TESTQ        R13, R13
+	JZ           rowAVX22x3by8slid3v0
+	MOVQ         104(AX), R14
+	VMOVUPS      (R13), Y6
+	VFMADD213PS  (R14), Y6, Y7
+	VBROADCASTSS 116(AX), Y6
+	VMAXPS       Y7, Y6, Y7
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y7, Y6
+	VBROADCASTSS 112(AX), Y10
+	VMULPS       Y10, Y7, Y10
+	VBLENDVPS    Y6, Y10, Y7, Y7
+
+rowAVX22x3by8slid3v0:
+	VMOVUPS      Y7, (R11)
+	ADDQ         R12, R11
+	VMOVUPS      (R8), Y6
+	VMULPS       Y0, Y6, Y7
+	VFMADD231PS  Y1, Y6, Y9
+	VFMADD231PS  Y2, Y6, Y8
+	VMOVUPS      (R9), Y6
+	VFMADD231PS  Y3, Y6, Y7
+	VFMADD231PS  Y4, Y6, Y9
+	VFMADD231PS  Y5, Y6, Y8
+	MOVQ         96(AX), R13
+	TESTQ        R13, R13
+	JZ           rowAVX22x3by8slid4v0
+	MOVQ         104(AX), R14
+	VMOVUPS      (R13), Y6
+	VFMADD213PS  (R14), Y6, Y8
+	VBROADCASTSS 116(AX), Y6
+	VMAXPS       Y8, Y6, Y8
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y8, Y6
+	VBROADCASTSS 112(AX), Y10
+	VMULPS       Y10, Y8, Y10
+	VBLENDVPS    Y6, Y10, Y8, Y8
+
+rowAVX22x3by8slid4v0:
+	VMOVUPS      Y8, (R11)
+	ADDQ         R12, R11
+	VMOVUPS      (R8)(DX*1), Y6
+	VMULPS       Y0, Y6, Y0
+	VFMADD231PS  Y1, Y6, Y7
+	VFMADD231PS  Y2, Y6, Y9
+	VMOVUPS      (R9)(DX*1), Y6
+	VFMADD231PS  Y3, Y6, Y0
+	VFMADD231PS  Y4, Y6, Y7
+	VFMADD231PS  Y5, Y6, Y9
+	MOVQ         96(AX), R13
+	TESTQ        R13, R13
+	JZ           rowAVX22x3by8slid5v0
+	MOVQ         104(AX), R14
+	VMOVUPS      (R13), Y3
+	VFMADD213PS  (R14), Y3, Y9
+	VBROADCASTSS 116(AX), Y3
+	VMAXPS       Y9, Y3, Y9
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y9, Y3
+	VBROADCASTSS 112(AX), Y6
+	VMULPS       Y6, Y9, Y6
+	VBLENDVPS    Y3, Y6, Y9, Y9
+
+rowAVX22x3by8slid5v0:
+	VMOVUPS      Y9, (R11)
+	ADDQ         R12, R11
+	VMOVUPS      (R8)(DX*2), Y3
+	VFMADD231PS  Y1, Y3, Y0
+	VFMADD231PS  Y2, Y3, Y7
+	ADDQ         R10, R8
+	VMOVUPS      (R9)(DX*2), Y1
+	VFMADD231PS  Y4, Y1, Y0
+	VFMADD231PS  Y5, Y1, Y7
+	ADDQ         R10, R9
+	MOVQ         96(AX), R10
+	TESTQ        R10, R10
+	JZ           rowAVX22x3by8slid6v0
+	MOVQ         104(AX), R13
+	VMOVUPS      (R10), Y1
+	VFMADD213PS  (R13), Y1, Y7
+	VBROADCASTSS 116(AX), Y1
+	VMAXPS       Y7, Y1, Y7
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y7, Y1
+	VBROADCASTSS 112(AX), Y3
+	VMULPS       Y3, Y7, Y3
+	VBLENDVPS    Y1, Y3, Y7, Y7
+
+rowAVX22x3by8slid6v0:
+	VMOVUPS      Y7, (R11)
+	ADDQ         R12, R11
+	VMOVUPS      (R8), Y1
+	VFMADD231PS  Y2, Y1, Y0
+	VMOVUPS      (R9), Y1
+	VFMADD231PS  Y5, Y1, Y0
+	MOVQ         96(AX), R8
+	TESTQ        R8, R8
+	JZ           rowAVX22x3by8slid7v0
+	MOVQ         104(AX), R9
+	VMOVUPS      (R8), Y1
+	VFMADD213PS  (R9), Y1, Y0
+	VBROADCASTSS 116(AX), Y1
+	VMAXPS       Y0, Y1, Y0
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y0, Y1
+	VBROADCASTSS 112(AX), Y2
+	VMULPS       Y2, Y0, Y2
+	VBLENDVPS    Y1, Y2, Y0, Y0
+
+rowAVX22x3by8slid7v0:
+	VMOVUPS      Y0, (R11)
+	ADDQ         R12, R11
+	MOVQ         16(CX), R8
+	MOVQ         56(AX), R9
+	IMULQ        168(AX), R8
+	ADDQ         16(AX), R8
+	VMOVUPS      32(R8), Y0
+	VMOVUPS      32(R8)(R9*1), Y1
+	VMOVUPS      32(R8)(R9*2), Y2
+	ADDQ         40(AX), R8
+	VMOVUPS      32(R8), Y3
+	VMOVUPS      32(R8)(R9*1), Y4
+	VMOVUPS      32(R8)(R9*2), Y5
+	MOVQ         SI, R8
+	MOVQ         R8, R9
+	ADDQ         32(AX), R9
+	LEAQ         (DX)(DX*2), R10
+	MOVQ         64(AX), R12
+	MOVQ         BX, R11
+	VMOVUPS      32(R8), Y6
+	VMULPS       Y0, Y6, Y6
+	VMOVUPS      32(R9), Y7
+	VFMADD231PS  Y3, Y7, Y6
+	VMOVUPS      32(R8)(DX*1), Y7
+	VMULPS       Y0, Y7, Y8
+	VFMADD231PS  Y1, Y7, Y6
+	VMOVUPS      32(R9)(DX*1), Y7
+	VFMADD231PS  Y3, Y7, Y8
+	VFMADD231PS  Y4, Y7, Y6
+	VMOVUPS      32(R8)(DX*2), Y7
+	VMULPS       Y0, Y7, Y9
+	VFMADD231PS  Y1, Y7, Y8
+	VFMADD231PS  Y2, Y7, Y6
+	ADDQ         R10, R8
+	VMOVUPS      32(R9)(DX*2), Y7
+	VFMADD231PS  Y3, Y7, Y9
+	VFMADD231PS  Y4, Y7, Y8
+	VFMADD231PS  Y5, Y7, Y6
+	ADDQ         R10, R9
+	MOVQ         96(AX), R13
+	TESTQ        R13, R13
+	JZ           rowAVX22x3by8slid0v1
+	MOVQ         104(AX), R14
+	VMOVUPS      32(R13), Y7
+	VFMADD213PS  32(R14), Y7, Y6
+	VBROADCASTSS 116(AX), Y7
+	VMAXPS       Y6, Y7, Y6
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y6, Y7
+	VBROADCASTSS 112(AX), Y10
+	VMULPS       Y10, Y6, Y10
+	VBLENDVPS    Y7, Y10, Y6, Y6
+
+rowAVX22x3by8slid0v1:
+	VMOVUPS      Y6, 32(R11)
+	ADDQ         R12, R11
+	VMOVUPS      32(R8), Y6
+	VMULPS       Y0, Y6, Y7
+	VFMADD231PS  Y1, Y6, Y9
+	VFMADD231PS  Y2, Y6, Y8
+	VMOVUPS      32(R9), Y6
+	VFMADD231PS  Y3, Y6, Y7
+	VFMADD231PS  Y4, Y6, Y9
+	VFMADD231PS  Y5, Y6, Y8
+	MOVQ         96(AX), R13
+	TESTQ        R13, R13
+	JZ           rowAVX22x3by8slid1v1
+	MOVQ         104(AX), R14
+	VMOVUPS      32(R13), Y6
+	VFMADD213PS  32(R14), Y6, Y8
+	VBROADCASTSS 116(AX), Y6
+	VMAXPS       Y8, Y6, Y8
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y8, Y6
+	VBROADCASTSS 112(AX), Y10
+	VMULPS       Y10, Y8, Y10
+	VBLENDVPS    Y6, Y10, Y8, Y8
+
+rowAVX22x3by8slid1v1:
+	VMOVUPS      Y8, 32(R11)
+	ADDQ         R12, R11
+	VMOVUPS      32(R8)(DX*1), Y6
+	VMULPS       Y0, Y6, Y8
+	VFMADD231PS  Y1, Y6, Y7
+	VFMADD231PS  Y2, Y6, Y9
+	VMOVUPS      32(R9)(DX*1), Y6
+	VFMADD231PS  Y3, Y6, Y8
+	VFMADD231PS  Y4, Y6, Y7
+	VFMADD231PS  Y5, Y6, Y9
+	MOVQ         96(AX), R13
+	TESTQ        R13, R13
+	JZ           rowAVX22x3by8slid2v1
+	MOVQ         104(AX), R14
+	VMOVUPS      32(R13), Y6
+	VFMADD213PS  32(R14), Y6, Y9
+	VBROADCASTSS 116(AX), Y6
+	VMAXPS       Y9, Y6, Y9
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y9, Y6
+	VBROADCASTSS 112(AX), Y10
+	VMULPS       Y10, Y9, Y10
+	VBLENDVPS    Y6, Y10, Y9, Y9
+
+rowAVX22x3by8slid2v1:
+	VMOVUPS      Y9, 32(R11)
+	ADDQ         R12, R11
+	VMOVUPS      32(R8)(DX*2), Y6
+	VMULPS       Y0, Y6, Y9
+	VFMADD231PS  Y1, Y6, Y8
+	VFMADD231PS  Y2, Y6, Y7
+	ADDQ         R10, R8
+	VMOVUPS      32(R9)(DX*2), Y6
+	VFMADD231PS  Y3, Y6, Y9
+	VFMADD231PS  Y4, Y6, Y8
+	VFMADD231PS  Y5, Y6, Y7
+	ADDQ         R10, R9
+	MOVQ         96(AX), R13
+	TESTQ        R13, R13
+	JZ           rowAVX22x3by8slid3v1
+	MOVQ         104(AX), R14
+	VMOVUPS      32(R13), Y6
+	VFMADD213PS  32(R14), Y6, Y7
+	VBROADCASTSS 116(AX), Y6
+	VMAXPS       Y7, Y6, Y7
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y7, Y6
+	VBROADCASTSS 112(AX), Y10
+	VMULPS       Y10, Y7, Y10
+	VBLENDVPS    Y6, Y10, Y7, Y7
+
+rowAVX22x3by8slid3v1:
+	VMOVUPS      Y7, 32(R11)
+	ADDQ         R12, R11
+	VMOVUPS      32(R8), Y6
+	VMULPS       Y0, Y6, Y7
+	VFMADD231PS  Y1, Y6, Y9
+	VFMADD231PS  Y2, Y6, Y8
+	VMOVUPS      32(R9), Y6
+	VFMADD231PS  Y3, Y6, Y7
+	VFMADD231PS  Y4, Y6, Y9
+	VFMADD231PS  Y5, Y6, Y8
+	MOVQ         96(AX), R13
+	TESTQ        R13, R13
+	JZ           rowAVX22x3by8slid4v1
+	MOVQ         104(AX), R14
+	VMOVUPS      32(R13), Y6
+	VFMADD213PS  32(R14), Y6, Y8
+	VBROADCASTSS 116(AX), Y6
+	VMAXPS       Y8, Y6, Y8
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y8, Y6
+	VBROADCASTSS 112(AX), Y10
+	VMULPS       Y10, Y8, Y10
+	VBLENDVPS    Y6, Y10, Y8, Y8
+
+rowAVX22x3by8slid4v1:
+	VMOVUPS      Y8, 32(R11)
+	ADDQ         R12, R11
+	VMOVUPS      32(R8)(DX*1), Y6
+	VMULPS       Y0, Y6, Y0
+	VFMADD231PS  Y1, Y6, Y7
+	VFMADD231PS  Y2, Y6, Y9
+	VMOVUPS      32(R9)(DX*1), Y6
+	VFMADD231PS  Y3, Y6, Y0
+	VFMADD231PS  Y4, Y6, Y7
+	VFMADD231PS  Y5, Y6, Y9
+	MOVQ         96(AX), R13
+	TESTQ        R13, R13
+	JZ           rowAVX22x3by8slid5v1
+	MOVQ         104(AX), R14
+	VMOVUPS      32(R13), Y3
+	VFMADD213PS  32(R14), Y3, Y9
+	VBROADCASTSS 116(AX), Y3
+	VMAXPS       Y9, Y3, Y9
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y9, Y3
+	VBROADCASTSS 112(AX), Y6
+	VMULPS       Y6, Y9, Y6
+	VBLENDVPS    Y3, Y6, Y9, Y9
+
+rowAVX22x3by8slid5v1:
+	VMOVUPS      Y9, 32(R11)
+	ADDQ         R12, R11
+	VMOVUPS      32(R8)(DX*2), Y3
+	VFMADD231PS  Y1, Y3, Y0
+	VFMADD231PS  Y2, Y3, Y7
+	ADDQ         R10, R8
+	VMOVUPS      32(R9)(DX*2), Y1
+	VFMADD231PS  Y4, Y1, Y0
+	VFMADD231PS  Y5, Y1, Y7
+	ADDQ         R10, R9
+	MOVQ         96(AX), R10
+	TESTQ        R10, R10
+	JZ           rowAVX22x3by8slid6v1
+	MOVQ         104(AX), R13
+	VMOVUPS      32(R10), Y1
+	VFMADD213PS  32(R13), Y1, Y7
+	VBROADCASTSS 116(AX), Y1
+	VMAXPS       Y7, Y1, Y7
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y7, Y1
+	VBROADCASTSS 112(AX), Y3
+	VMULPS       Y3, Y7, Y3
+	VBLENDVPS    Y1, Y3, Y7, Y7
+
+rowAVX22x3by8slid6v1:
+	VMOVUPS      Y7, 32(R11)
+	ADDQ         R12, R11
+	VMOVUPS      32(R8), Y1
+	VFMADD231PS  Y2, Y1, Y0
+	VMOVUPS      32(R9), Y1
+	VFMADD231PS  Y5, Y1, Y0
+	MOVQ         96(AX), R8
+	TESTQ        R8, R8
+	JZ           rowAVX22x3by8slid7v1
+	MOVQ         104(AX), R9
+	VMOVUPS      32(R8), Y1
+	VFMADD213PS  32(R9), Y1, Y0
+	VBROADCASTSS 116(AX), Y1
+	VMAXPS       Y0, Y1, Y0
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y0, Y1
+	VBROADCASTSS 112(AX), Y2
+	VMULPS       Y2, Y0, Y2
+	VBLENDVPS    Y1, Y2, Y0, Y0
+
+rowAVX22x3by8slid7v1:
+	VMOVUPS Y0, 32(R11)
+	ADDQ    R12, R11
+	MOVQ    64(AX), R8
+	IMUL3Q  $0x00000008, R8, R8
+	ADDQ    R8, BX
+	MOVQ    DX, R8
+	IMUL3Q  $0x00000008, R8, R8
+	ADDQ    R8, SI
+	SUBQ    $0x00000008, DI
+	JMP     rowAVX22x3by8slide
+
+rowAVX22x3by8other:
+	CMPQ 24(CX), $0x00000003
+	JNE  rowAVX22x3by1other
+	CMPQ 24(AX), $0x00000002
+	JNE  rowAVX22x3by1other
+	CMPQ DX, 48(AX)
+	JNE  rowAVX22x3by1other
+
+rowAVX22x3by1slide:
+	CMPQ         DI, $0x00000001
+	JL           rowAVX22x3by1other
+	MOVQ         16(CX), R8
+	MOVQ         56(AX), R9
+	IMULQ        168(AX), R8
+	ADDQ         16(AX), R8
+	VMOVUPS      (R8), Y0
+	VMOVUPS      (R8)(R9*1), Y1
+	VMOVUPS      (R8)(R9*2), Y2
+	ADDQ         40(AX), R8
+	VMOVUPS      (R8), Y3
+	VMOVUPS      (R8)(R9*1), Y4
+	VMOVUPS      (R8)(R9*2), Y5
+	MOVQ         SI, R8
+	MOVQ         R8, R9
+	ADDQ         32(AX), R9
+	LEAQ         (DX)(DX*2), R10
+	MOVQ         64(AX), R12
+	MOVQ         BX, R11
+	VMOVUPS      (R8), Y6
+	VMULPS       Y0, Y6, Y0
+	VMOVUPS      (R9), Y6
+	VFMADD231PS  Y3, Y6, Y0
+	VMOVUPS      (R8)(DX*1), Y3
+	VFMADD231PS  Y1, Y3, Y0
+	VMOVUPS      (R9)(DX*1), Y1
+	VFMADD231PS  Y4, Y1, Y0
+	VMOVUPS      (R8)(DX*2), Y1
+	VFMADD231PS  Y2, Y1, Y0
+	ADDQ         R10, R8
+	VMOVUPS      (R9)(DX*2), Y1
+	VFMADD231PS  Y5, Y1, Y0
+	ADDQ         R10, R9
+	MOVQ         96(AX), R8
+	TESTQ        R8, R8
+	JZ           rowAVX22x3by1slid0v0
+	MOVQ         104(AX), R9
+	VMOVUPS      (R8), Y1
+	VFMADD213PS  (R9), Y1, Y0
+	VBROADCASTSS 116(AX), Y1
+	VMAXPS       Y0, Y1, Y0
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y0, Y1
+	VBROADCASTSS 112(AX), Y2
+	VMULPS       Y2, Y0, Y2
+	VBLENDVPS    Y1, Y2, Y0, Y0
+
+rowAVX22x3by1slid0v0:
+	VMOVUPS      Y0, (R11)
+	ADDQ         R12, R11
+	MOVQ         16(CX), R8
+	MOVQ         56(AX), R9
+	IMULQ        168(AX), R8
+	ADDQ         16(AX), R8
+	VMOVUPS      32(R8), Y0
+	VMOVUPS      32(R8)(R9*1), Y1
+	VMOVUPS      32(R8)(R9*2), Y2
+	ADDQ         40(AX), R8
+	VMOVUPS      32(R8), Y3
+	VMOVUPS      32(R8)(R9*1), Y4
+	VMOVUPS      32(R8)(R9*2), Y5
+	MOVQ         SI, R8
+	MOVQ         R8, R9
+	ADDQ         32(AX), R9
+	LEAQ         (DX)(DX*2), R10
+	MOVQ         64(AX), R12
+	MOVQ         BX, R11
+	VMOVUPS      32(R8), Y6
+	VMULPS       Y0, Y6, Y0
+	VMOVUPS      32(R9), Y6
+	VFMADD231PS  Y3, Y6, Y0
+	VMOVUPS      32(R8)(DX*1), Y3
+	VFMADD231PS  Y1, Y3, Y0
+	VMOVUPS      32(R9)(DX*1), Y1
+	VFMADD231PS  Y4, Y1, Y0
+	VMOVUPS      32(R8)(DX*2), Y1
+	VFMADD231PS  Y2, Y1, Y0
+	ADDQ         R10, R8
+	VMOVUPS      32(R9)(DX*2), Y1
+	VFMADD231PS  Y5, Y1, Y0
+	ADDQ         R10, R9
+	MOVQ         96(AX), R8
+	TESTQ        R8, R8
+	JZ           rowAVX22x3by1slid0v1
+	MOVQ         104(AX), R9
+	VMOVUPS      32(R8), Y1
+	VFMADD213PS  32(R9), Y1, Y0
+	VBROADCASTSS 116(AX), Y1
+	VMAXPS       Y0, Y1, Y0
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y0, Y1
+	VBROADCASTSS 112(AX), Y2
+	VMULPS       Y2, Y0, Y2
+	VBLENDVPS    Y1, Y2, Y0, Y0
+
+rowAVX22x3by1slid0v1:
+	VMOVUPS Y0, 32(R11)
+	ADDQ    R12, R11
+	MOVQ    64(AX), R8
+	IMUL3Q  $0x00000001, R8, R8
+	ADDQ    R8, BX
+	MOVQ    DX, R8
+	IMUL3Q  $0x00000001, R8, R8
+	ADDQ    R8, SI
+	SUBQ    $0x00000001, DI
+	JMP     rowAVX22x3by1slide
+
+rowAVX22x3by1other:
+	CMPQ 24(CX), $0x00000002
+	JNE  rowAVX23x2by1other
+	CMPQ 24(AX), $0x00000003
+	JNE  rowAVX23x2by1other
+	CMPQ DX, 48(AX)
+	JNE  rowAVX23x2by1other
+
+rowAVX23x2by1slide:
+	CMPQ         DI, $0x00000001
+	JL           rowAVX23x2by1other
+	MOVQ         16(CX), R8
+	MOVQ         56(AX), R9
+	IMULQ        168(AX), R8
+	ADDQ         16(AX), R8
+	VMOVUPS      (R8), Y0
+	VMOVUPS      (R8)(R9*1), Y1
+	ADDQ         40(AX), R8
+	VMOVUPS      (R8), Y2
+	VMOVUPS      (R8)(R9*1), Y3
+	ADDQ         40(AX), R8
+	VMOVUPS      (R8), Y4
+	VMOVUPS      (R8)(R9*1), Y5
+	MOVQ         SI, R8
+	MOVQ         R8, R9
+	ADDQ         32(AX), R9
+	MOVQ         R9, R10
+	ADDQ         32(AX), R10
+	LEAQ         (DX)(DX*2), R11
+	MOVQ         64(AX), R12
+	MOVQ         BX, R11
+	VMOVUPS      (R8), Y6
+	VMULPS       Y0, Y6, Y0
+	VMOVUPS      (R9), Y6
+	VFMADD231PS  Y2, Y6, Y0
+	VMOVUPS      (R10), Y2
+	VFMADD231PS  Y4, Y2, Y0
+	VMOVUPS      (R8)(DX*1), Y2
+	VFMADD231PS  Y1, Y2, Y0
+	VMOVUPS      (R9)(DX*1), Y1
+	VFMADD231PS  Y3, Y1, Y0
+	VMOVUPS      (R10)(DX*1), Y1
+	VFMADD231PS  Y5, Y1, Y0
+	MOVQ         96(AX), R8
+	TESTQ        R8, R8
+	JZ           rowAVX23x2by1slid0v0
+	MOVQ         104(AX), R9
+	VMOVUPS      (R8), Y1
+	VFMADD213PS  (R9), Y1, Y0
+	VBROADCASTSS 116(AX), Y1
+	VMAXPS       Y0, Y1, Y0
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y0, Y1
+	VBROADCASTSS 112(AX), Y2
+	VMULPS       Y2, Y0, Y2
+	VBLENDVPS    Y1, Y2, Y0, Y0
+
+rowAVX23x2by1slid0v0:
+	VMOVUPS      Y0, (R11)
+	ADDQ         R12, R11
+	MOVQ         16(CX), R8
+	MOVQ         56(AX), R9
+	IMULQ        168(AX), R8
+	ADDQ         16(AX), R8
+	VMOVUPS      32(R8), Y0
+	VMOVUPS      32(R8)(R9*1), Y1
+	ADDQ         40(AX), R8
+	VMOVUPS      32(R8), Y2
+	VMOVUPS      32(R8)(R9*1), Y3
+	ADDQ         40(AX), R8
+	VMOVUPS      32(R8), Y4
+	VMOVUPS      32(R8)(R9*1), Y5
+	MOVQ         SI, R8
+	MOVQ         R8, R9
+	ADDQ         32(AX), R9
+	MOVQ         R9, R10
+	ADDQ         32(AX), R10
+	LEAQ         (DX)(DX*2), R11
+	MOVQ         64(AX), R12
+	MOVQ         BX, R11
+	VMOVUPS      32(R8), Y6
+	VMULPS       Y0, Y6, Y0
+	VMOVUPS      32(R9), Y6
+	VFMADD231PS  Y2, Y6, Y0
+	VMOVUPS      32(R10), Y2
+	VFMADD231PS  Y4, Y2, Y0
+	VMOVUPS      32(R8)(DX*1), Y2
+	VFMADD231PS  Y1, Y2, Y0
+	VMOVUPS      32(R9)(DX*1), Y1
+	VFMADD231PS  Y3, Y1, Y0
+	VMOVUPS      32(R10)(DX*1), Y1
+	VFMADD231PS  Y5, Y1, Y0
+	MOVQ         96(AX), R8
+	TESTQ        R8, R8
+	JZ           rowAVX23x2by1slid0v1
+	MOVQ         104(AX), R9
+	VMOVUPS      32(R8), Y1
+	VFMADD213PS  32(R9), Y1, Y0
+	VBROADCASTSS 116(AX), Y1
+	VMAXPS       Y0, Y1, Y0
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y0, Y1
+	VBROADCASTSS 112(AX), Y2
+	VMULPS       Y2, Y0, Y2
+	VBLENDVPS    Y1, Y2, Y0, Y0
+
+rowAVX23x2by1slid0v1:
+	VMOVUPS Y0, 32(R11)
+	ADDQ    R12, R11
+	MOVQ    64(AX), R8
+	IMUL3Q  $0x00000001, R8, R8
+	ADDQ    R8, BX
+	MOVQ    DX, R8
+	IMUL3Q  $0x00000001, R8, R8
+	ADDQ    R8, SI
+	SUBQ    $0x00000001, DI
+	JMP     rowAVX23x2by1slide
+
+rowAVX23x2by1other:
+	CMPQ 24(CX), $0x00000002
+	JNE  rowAVX22x2by1other
+	CMPQ 24(AX), $0x00000002
+	JNE  rowAVX22x2by1other
+	CMPQ DX, 48(AX)
+	JNE  rowAVX22x2by1other
+
+rowAVX22x2by1slide:
+	CMPQ         DI, $0x00000001
+	JL           rowAVX22x2by1other
+	MOVQ         16(CX), R8
+	MOVQ         56(AX), R9
+	IMULQ        168(AX), R8
+	ADDQ         16(AX), R8
+	VMOVUPS      (R8), Y0
+	VMOVUPS      (R8)(R9*1), Y1
+	ADDQ         40(AX), R8
+	VMOVUPS      (R8), Y2
+	VMOVUPS      (R8)(R9*1), Y3
+	MOVQ         SI, R8
+	MOVQ         R8, R9
+	ADDQ         32(AX), R9
+	LEAQ         (DX)(DX*2), R10
+	MOVQ         64(AX), R11
+	MOVQ         BX, R10
+	VMOVUPS      (R8), Y4
+	VMULPS       Y0, Y4, Y0
+	VMOVUPS      (R9), Y4
+	VFMADD231PS  Y2, Y4, Y0
+	VMOVUPS      (R8)(DX*1), Y2
+	VFMADD231PS  Y1, Y2, Y0
+	VMOVUPS      (R9)(DX*1), Y1
+	VFMADD231PS  Y3, Y1, Y0
+	MOVQ         96(AX), R8
+	TESTQ        R8, R8
+	JZ           rowAVX22x2by1slid0v0
+	MOVQ         104(AX), R9
+	VMOVUPS      (R8), Y1
+	VFMADD213PS  (R9), Y1, Y0
+	VBROADCASTSS 116(AX), Y1
+	VMAXPS       Y0, Y1, Y0
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y0, Y1
+	VBROADCASTSS 112(AX), Y2
+	VMULPS       Y2, Y0, Y2
+	VBLENDVPS    Y1, Y2, Y0, Y0
+
+rowAVX22x2by1slid0v0:
+	VMOVUPS      Y0, (R10)
+	ADDQ         R11, R10
+	MOVQ         16(CX), R8
+	MOVQ         56(AX), R9
+	IMULQ        168(AX), R8
+	ADDQ         16(AX), R8
+	VMOVUPS      32(R8), Y0
+	VMOVUPS      32(R8)(R9*1), Y1
+	ADDQ         40(AX), R8
+	VMOVUPS      32(R8), Y2
+	VMOVUPS      32(R8)(R9*1), Y3
+	MOVQ         SI, R8
+	MOVQ         R8, R9
+	ADDQ         32(AX), R9
+	LEAQ         (DX)(DX*2), R10
+	MOVQ         64(AX), R11
+	MOVQ         BX, R10
+	VMOVUPS      32(R8), Y4
+	VMULPS       Y0, Y4, Y0
+	VMOVUPS      32(R9), Y4
+	VFMADD231PS  Y2, Y4, Y0
+	VMOVUPS      32(R8)(DX*1), Y2
+	VFMADD231PS  Y1, Y2, Y0
+	VMOVUPS      32(R9)(DX*1), Y1
+	VFMADD231PS  Y3, Y1, Y0
+	MOVQ         96(AX), R8
+	TESTQ        R8, R8
+	JZ           rowAVX22x2by1slid0v1
+	MOVQ         104(AX), R9
+	VMOVUPS      32(R8), Y1
+	VFMADD213PS  32(R9), Y1, Y0
+	VBROADCASTSS 116(AX), Y1
+	VMAXPS       Y0, Y1, Y0
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y0, Y1
+	VBROADCASTSS 112(AX), Y2
+	VMULPS       Y2, Y0, Y2
+	VBLENDVPS    Y1, Y2, Y0, Y0
+
+rowAVX22x2by1slid0v1:
+	VMOVUPS Y0, 32(R10)
+	ADDQ    R11, R10
+	MOVQ    64(AX), R8
+	IMUL3Q  $0x00000001, R8, R8
+	ADDQ    R8, BX
+	MOVQ    DX, R8
+	IMUL3Q  $0x00000001, R8, R8
+	ADDQ    R8, SI
+	SUBQ    $0x00000001, DI
+	JMP     rowAVX22x2by1slide
+
+rowAVX22x2by1other:
 rowAVX2group6:
 	CMPQ   DI, $0x00000006
 	JL     rowAVX2not6
@@ -1045,15 +1971,15 @@ narrowAVX2segment:
 	ADDQ  8(AX), SI
 	MOVQ  32(CX), DI
 	CMPQ  24(CX), $0x00000003
-	JNE   narrowAVX2other
+	JNE   narrowAVX23x3by8other
 	CMPQ  24(AX), $0x00000003
-	JNE   narrowAVX2other
+	JNE   narrowAVX23x3by8other
 	CMPQ  DX, 48(AX)
-	JNE   narrowAVX2other
+	JNE   narrowAVX23x3by8other
 
-narrowAVX2slide:
+narrowAVX23x3by8slide:
 	CMPQ         DI, $0x00000008
-	JL           narrowAVX2other
+	JL           narrowAVX23x3by8other
 	MOVQ         16(CX), R8
 	MOVQ         56(AX), R9
 	IMULQ        168(AX), R8
@@ -1109,7 +2035,7 @@ narrowAVX2slide:
 	ADDQ         R11, R10
 	MOVQ         96(AX), R14
 	TESTQ        R14, R14
-	JZ           narrowAVX2slid0v0
+	JZ           narrowAVX23x3by8slid0v0
 	MOVQ         104(AX), R15
 	VMASKMOVPS   (R14), Y0, Y11
 	VMASKMOVPS   (R15), Y0, Y14
@@ -1121,7 +2047,7 @@ narrowAVX2slide:
 	VMULPS       Y14, Y10, Y14
 	VBLENDVPS    Y11, Y14, Y10, Y10
 
-narrowAVX2slid0v0:
+narrowAVX23x3by8slid0v0:
 	VMASKMOVPS   Y10, Y0, (R12)
 	ADDQ         R13, R12
 	VMASKMOVPS   (R8), Y0, Y10
@@ -1138,7 +2064,7 @@ narrowAVX2slid0v0:
 	VFMADD231PS  Y9, Y10, Y12
 	MOVQ         96(AX), R14
 	TESTQ        R14, R14
-	JZ           narrowAVX2slid1v0
+	JZ           narrowAVX23x3by8slid1v0
 	MOVQ         104(AX), R15
 	VMASKMOVPS   (R14), Y0, Y10
 	VMASKMOVPS   (R15), Y0, Y14
@@ -1150,7 +2076,7 @@ narrowAVX2slid0v0:
 	VMULPS       Y14, Y12, Y14
 	VBLENDVPS    Y10, Y14, Y12, Y12
 
-narrowAVX2slid1v0:
+narrowAVX23x3by8slid1v0:
 	VMASKMOVPS   Y12, Y0, (R12)
 	ADDQ         R13, R12
 	VMASKMOVPS   (R8)(DX*1), Y0, Y10
@@ -1167,7 +2093,7 @@ narrowAVX2slid1v0:
 	VFMADD231PS  Y9, Y10, Y13
 	MOVQ         96(AX), R14
 	TESTQ        R14, R14
-	JZ           narrowAVX2slid2v0
+	JZ           narrowAVX23x3by8slid2v0
 	MOVQ         104(AX), R15
 	VMASKMOVPS   (R14), Y0, Y10
 	VMASKMOVPS   (R15), Y0, Y14
@@ -1179,7 +2105,7 @@ narrowAVX2slid1v0:
 	VMULPS       Y14, Y13, Y14
 	VBLENDVPS    Y10, Y14, Y13, Y13
 
-narrowAVX2slid2v0:
+narrowAVX23x3by8slid2v0:
 	VMASKMOVPS   Y13, Y0, (R12)
 	ADDQ         R13, R12
 	VMASKMOVPS   (R8)(DX*2), Y0, Y10
@@ -1199,7 +2125,7 @@ narrowAVX2slid2v0:
 	ADDQ         R11, R10
 	MOVQ         96(AX), R14
 	TESTQ        R14, R14
-	JZ           narrowAVX2slid3v0
+	JZ           narrowAVX23x3by8slid3v0
 	MOVQ         104(AX), R15
 	VMASKMOVPS   (R14), Y0, Y10
 	VMASKMOVPS   (R15), Y0, Y14
@@ -1211,7 +2137,7 @@ narrowAVX2slid2v0:
 	VMULPS       Y14, Y11, Y14
 	VBLENDVPS    Y10, Y14, Y11, Y11
 
-narrowAVX2slid3v0:
+narrowAVX23x3by8slid3v0:
 	VMASKMOVPS   Y11, Y0, (R12)
 	ADDQ         R13, R12
 	VMASKMOVPS   (R8), Y0, Y10
@@ -1228,7 +2154,7 @@ narrowAVX2slid3v0:
 	VFMADD231PS  Y9, Y10, Y12
 	MOVQ         96(AX), R14
 	TESTQ        R14, R14
-	JZ           narrowAVX2slid4v0
+	JZ           narrowAVX23x3by8slid4v0
 	MOVQ         104(AX), R15
 	VMASKMOVPS   (R14), Y0, Y10
 	VMASKMOVPS   (R15), Y0, Y14
@@ -1240,7 +2166,7 @@ narrowAVX2slid3v0:
 	VMULPS       Y14, Y12, Y14
 	VBLENDVPS    Y10, Y14, Y12, Y12
 
-narrowAVX2slid4v0:
+narrowAVX23x3by8slid4v0:
 	VMASKMOVPS   Y12, Y0, (R12)
 	ADDQ         R13, R12
 	VMASKMOVPS   (R8)(DX*1), Y0, Y10
@@ -1257,7 +2183,7 @@ narrowAVX2slid4v0:
 	VFMADD231PS  Y9, Y4, Y13
 	MOVQ         96(AX), R14
 	TESTQ        R14, R14
-	JZ           narrowAVX2slid5v0
+	JZ           narrowAVX23x3by8slid5v0
 	MOVQ         104(AX), R15
 	VMASKMOVPS   (R14), Y0, Y4
 	VMASKMOVPS   (R15), Y0, Y7
@@ -1269,7 +2195,7 @@ narrowAVX2slid4v0:
 	VMULPS       Y7, Y13, Y7
 	VBLENDVPS    Y4, Y7, Y13, Y13
 
-narrowAVX2slid5v0:
+narrowAVX23x3by8slid5v0:
 	VMASKMOVPS   Y13, Y0, (R12)
 	ADDQ         R13, R12
 	VMASKMOVPS   (R8)(DX*2), Y0, Y4
@@ -1286,7 +2212,7 @@ narrowAVX2slid5v0:
 	ADDQ         R11, R10
 	MOVQ         96(AX), R11
 	TESTQ        R11, R11
-	JZ           narrowAVX2slid6v0
+	JZ           narrowAVX23x3by8slid6v0
 	MOVQ         104(AX), R14
 	VMASKMOVPS   (R11), Y0, Y2
 	VMASKMOVPS   (R14), Y0, Y4
@@ -1298,7 +2224,7 @@ narrowAVX2slid5v0:
 	VMULPS       Y4, Y11, Y4
 	VBLENDVPS    Y2, Y4, Y11, Y11
 
-narrowAVX2slid6v0:
+narrowAVX23x3by8slid6v0:
 	VMASKMOVPS   Y11, Y0, (R12)
 	ADDQ         R13, R12
 	VMASKMOVPS   (R8), Y0, Y2
@@ -1309,7 +2235,7 @@ narrowAVX2slid6v0:
 	VFMADD231PS  Y9, Y2, Y1
 	MOVQ         96(AX), R8
 	TESTQ        R8, R8
-	JZ           narrowAVX2slid7v0
+	JZ           narrowAVX23x3by8slid7v0
 	MOVQ         104(AX), R9
 	VMASKMOVPS   (R8), Y0, Y2
 	VMASKMOVPS   (R9), Y0, Y3
@@ -1321,7 +2247,7 @@ narrowAVX2slid6v0:
 	VMULPS       Y3, Y1, Y3
 	VBLENDVPS    Y2, Y3, Y1, Y1
 
-narrowAVX2slid7v0:
+narrowAVX23x3by8slid7v0:
 	VMASKMOVPS Y1, Y0, (R12)
 	ADDQ       R13, R12
 	MOVQ       64(AX), R8
@@ -1331,9 +2257,534 @@ narrowAVX2slid7v0:
 	IMUL3Q     $0x00000008, R8, R8
 	ADDQ       R8, SI
 	SUBQ       $0x00000008, DI
-	JMP        narrowAVX2slide
+	JMP        narrowAVX23x3by8slide
 
-narrowAVX2other:
+narrowAVX23x3by8other:
+	CMPQ 24(CX), $0x00000003
+	JNE  narrowAVX23x3by1other
+	CMPQ 24(AX), $0x00000003
+	JNE  narrowAVX23x3by1other
+	CMPQ DX, 48(AX)
+	JNE  narrowAVX23x3by1other
+
+narrowAVX23x3by1slide:
+	CMPQ         DI, $0x00000001
+	JL           narrowAVX23x3by1other
+	MOVQ         16(CX), R8
+	MOVQ         56(AX), R9
+	IMULQ        168(AX), R8
+	ADDQ         16(AX), R8
+	VMASKMOVPS   (R8), Y0, Y1
+	VMASKMOVPS   (R8)(R9*1), Y0, Y2
+	VMASKMOVPS   (R8)(R9*2), Y0, Y3
+	ADDQ         40(AX), R8
+	VMASKMOVPS   (R8), Y0, Y4
+	VMASKMOVPS   (R8)(R9*1), Y0, Y5
+	VMASKMOVPS   (R8)(R9*2), Y0, Y6
+	ADDQ         40(AX), R8
+	VMASKMOVPS   (R8), Y0, Y7
+	VMASKMOVPS   (R8)(R9*1), Y0, Y8
+	VMASKMOVPS   (R8)(R9*2), Y0, Y9
+	MOVQ         SI, R8
+	MOVQ         R8, R9
+	ADDQ         32(AX), R9
+	MOVQ         R9, R10
+	ADDQ         32(AX), R10
+	LEAQ         (DX)(DX*2), R11
+	MOVQ         64(AX), R13
+	MOVQ         BX, R12
+	VMASKMOVPS   (R8), Y0, Y10
+	VMULPS       Y1, Y10, Y1
+	VMASKMOVPS   (R9), Y0, Y10
+	VFMADD231PS  Y4, Y10, Y1
+	VMASKMOVPS   (R10), Y0, Y4
+	VFMADD231PS  Y7, Y4, Y1
+	VMASKMOVPS   (R8)(DX*1), Y0, Y4
+	VFMADD231PS  Y2, Y4, Y1
+	VMASKMOVPS   (R9)(DX*1), Y0, Y2
+	VFMADD231PS  Y5, Y2, Y1
+	VMASKMOVPS   (R10)(DX*1), Y0, Y2
+	VFMADD231PS  Y8, Y2, Y1
+	VMASKMOVPS   (R8)(DX*2), Y0, Y2
+	VFMADD231PS  Y3, Y2, Y1
+	ADDQ         R11, R8
+	VMASKMOVPS   (R9)(DX*2), Y0, Y2
+	VFMADD231PS  Y6, Y2, Y1
+	ADDQ         R11, R9
+	VMASKMOVPS   (R10)(DX*2), Y0, Y2
+	VFMADD231PS  Y9, Y2, Y1
+	ADDQ         R11, R10
+	MOVQ         96(AX), R8
+	TESTQ        R8, R8
+	JZ           narrowAVX23x3by1slid0v0
+	MOVQ         104(AX), R9
+	VMASKMOVPS   (R8), Y0, Y2
+	VMASKMOVPS   (R9), Y0, Y3
+	VFMADD213PS  Y3, Y2, Y1
+	VBROADCASTSS 116(AX), Y2
+	VMAXPS       Y1, Y2, Y1
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y1, Y2
+	VBROADCASTSS 112(AX), Y3
+	VMULPS       Y3, Y1, Y3
+	VBLENDVPS    Y2, Y3, Y1, Y1
+
+narrowAVX23x3by1slid0v0:
+	VMASKMOVPS Y1, Y0, (R12)
+	ADDQ       R13, R12
+	MOVQ       64(AX), R8
+	IMUL3Q     $0x00000001, R8, R8
+	ADDQ       R8, BX
+	MOVQ       DX, R8
+	IMUL3Q     $0x00000001, R8, R8
+	ADDQ       R8, SI
+	SUBQ       $0x00000001, DI
+	JMP        narrowAVX23x3by1slide
+
+narrowAVX23x3by1other:
+	CMPQ 24(CX), $0x00000003
+	JNE  narrowAVX22x3by8other
+	CMPQ 24(AX), $0x00000002
+	JNE  narrowAVX22x3by8other
+	CMPQ DX, 48(AX)
+	JNE  narrowAVX22x3by8other
+
+narrowAVX22x3by8slide:
+	CMPQ         DI, $0x00000008
+	JL           narrowAVX22x3by8other
+	MOVQ         16(CX), R8
+	MOVQ         56(AX), R9
+	IMULQ        168(AX), R8
+	ADDQ         16(AX), R8
+	VMASKMOVPS   (R8), Y0, Y1
+	VMASKMOVPS   (R8)(R9*1), Y0, Y2
+	VMASKMOVPS   (R8)(R9*2), Y0, Y3
+	ADDQ         40(AX), R8
+	VMASKMOVPS   (R8), Y0, Y4
+	VMASKMOVPS   (R8)(R9*1), Y0, Y5
+	VMASKMOVPS   (R8)(R9*2), Y0, Y6
+	MOVQ         SI, R8
+	MOVQ         R8, R9
+	ADDQ         32(AX), R9
+	LEAQ         (DX)(DX*2), R10
+	MOVQ         64(AX), R12
+	MOVQ         BX, R11
+	VMASKMOVPS   (R8), Y0, Y7
+	VMULPS       Y1, Y7, Y7
+	VMASKMOVPS   (R9), Y0, Y8
+	VFMADD231PS  Y4, Y8, Y7
+	VMASKMOVPS   (R8)(DX*1), Y0, Y8
+	VMULPS       Y1, Y8, Y9
+	VFMADD231PS  Y2, Y8, Y7
+	VMASKMOVPS   (R9)(DX*1), Y0, Y8
+	VFMADD231PS  Y4, Y8, Y9
+	VFMADD231PS  Y5, Y8, Y7
+	VMASKMOVPS   (R8)(DX*2), Y0, Y8
+	VMULPS       Y1, Y8, Y10
+	VFMADD231PS  Y2, Y8, Y9
+	VFMADD231PS  Y3, Y8, Y7
+	ADDQ         R10, R8
+	VMASKMOVPS   (R9)(DX*2), Y0, Y8
+	VFMADD231PS  Y4, Y8, Y10
+	VFMADD231PS  Y5, Y8, Y9
+	VFMADD231PS  Y6, Y8, Y7
+	ADDQ         R10, R9
+	MOVQ         96(AX), R13
+	TESTQ        R13, R13
+	JZ           narrowAVX22x3by8slid0v0
+	MOVQ         104(AX), R14
+	VMASKMOVPS   (R13), Y0, Y8
+	VMASKMOVPS   (R14), Y0, Y11
+	VFMADD213PS  Y11, Y8, Y7
+	VBROADCASTSS 116(AX), Y8
+	VMAXPS       Y7, Y8, Y7
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y7, Y8
+	VBROADCASTSS 112(AX), Y11
+	VMULPS       Y11, Y7, Y11
+	VBLENDVPS    Y8, Y11, Y7, Y7
+
+narrowAVX22x3by8slid0v0:
+	VMASKMOVPS   Y7, Y0, (R11)
+	ADDQ         R12, R11
+	VMASKMOVPS   (R8), Y0, Y7
+	VMULPS       Y1, Y7, Y8
+	VFMADD231PS  Y2, Y7, Y10
+	VFMADD231PS  Y3, Y7, Y9
+	VMASKMOVPS   (R9), Y0, Y7
+	VFMADD231PS  Y4, Y7, Y8
+	VFMADD231PS  Y5, Y7, Y10
+	VFMADD231PS  Y6, Y7, Y9
+	MOVQ         96(AX), R13
+	TESTQ        R13, R13
+	JZ           narrowAVX22x3by8slid1v0
+	MOVQ         104(AX), R14
+	VMASKMOVPS   (R13), Y0, Y7
+	VMASKMOVPS   (R14), Y0, Y11
+	VFMADD213PS  Y11, Y7, Y9
+	VBROADCASTSS 116(AX), Y7
+	VMAXPS       Y9, Y7, Y9
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y9, Y7
+	VBROADCASTSS 112(AX), Y11
+	VMULPS       Y11, Y9, Y11
+	VBLENDVPS    Y7, Y11, Y9, Y9
+
+narrowAVX22x3by8slid1v0:
+	VMASKMOVPS   Y9, Y0, (R11)
+	ADDQ         R12, R11
+	VMASKMOVPS   (R8)(DX*1), Y0, Y7
+	VMULPS       Y1, Y7, Y9
+	VFMADD231PS  Y2, Y7, Y8
+	VFMADD231PS  Y3, Y7, Y10
+	VMASKMOVPS   (R9)(DX*1), Y0, Y7
+	VFMADD231PS  Y4, Y7, Y9
+	VFMADD231PS  Y5, Y7, Y8
+	VFMADD231PS  Y6, Y7, Y10
+	MOVQ         96(AX), R13
+	TESTQ        R13, R13
+	JZ           narrowAVX22x3by8slid2v0
+	MOVQ         104(AX), R14
+	VMASKMOVPS   (R13), Y0, Y7
+	VMASKMOVPS   (R14), Y0, Y11
+	VFMADD213PS  Y11, Y7, Y10
+	VBROADCASTSS 116(AX), Y7
+	VMAXPS       Y10, Y7, Y10
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y10, Y7
+	VBROADCASTSS 112(AX), Y11
+	VMULPS       Y11, Y10, Y11
+	VBLENDVPS    Y7, Y11, Y10, Y10
+
+narrowAVX22x3by8slid2v0:
+	VMASKMOVPS   Y10, Y0, (R11)
+	ADDQ         R12, R11
+	VMASKMOVPS   (R8)(DX*2), Y0, Y7
+	VMULPS       Y1, Y7, Y10
+	VFMADD231PS  Y2, Y7, Y9
+	VFMADD231PS  Y3, Y7, Y8
+	ADDQ         R10, R8
+	VMASKMOVPS   (R9)(DX*2), Y0, Y7
+	VFMADD231PS  Y4, Y7, Y10
+	VFMADD231PS  Y5, Y7, Y9
+	VFMADD231PS  Y6, Y7, Y8
+	ADDQ         R10, R9
+	MOVQ         96(AX), R13
+	TESTQ        R13, R13
+	JZ           narrowAVX22x3by8slid3v0
+	MOVQ         104(AX), R14
+	VMASKMOVPS   (R13), Y0, Y7
+	VMASKMOVPS   (R14), Y0, Y11
+	VFMADD213PS  Y11, Y7, Y8
+	VBROADCASTSS 116(AX), Y7
+	VMAXPS       Y8, Y7, Y8
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y8, Y7
+	VBROADCASTSS 112(AX), Y11
+	VMULPS       Y11, Y8, Y11
+	VBLENDVPS    Y7, Y11, Y8, Y8
+
+narrowAVX22x3by8slid3v0:
+	VMASKMOVPS   Y8, Y0, (R11)
+	ADDQ         R12, R11
+	VMASKMOVPS   (R8), Y0, Y7
+	VMULPS       Y1, Y7, Y8
+	VFMADD231PS  Y2, Y7, Y10
+	VFMADD231PS  Y3, Y7, Y9
+	VMASKMOVPS   (R9), Y0, Y7
+	VFMADD231PS  Y4, Y7, Y8
+	VFMADD231PS  Y5, Y7, Y10
+	VFMADD231PS  Y6, Y7, Y9
+	MOVQ         96(AX), R13
+	TESTQ        R13, R13
+	JZ           narrowAVX22x3by8slid4v0
+	MOVQ         104(AX), R14
+	VMASKMOVPS   (R13), Y0, Y7
+	VMASKMOVPS   (R14), Y0, Y11
+	VFMADD213PS  Y11, Y7, Y9
+	VBROADCASTSS 116(AX), Y7
+	VMAXPS       Y9, Y7, Y9
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y9, Y7
+	VBROADCASTSS 112(AX), Y11
+	VMULPS       Y11, Y9, Y11
+	VBLENDVPS    Y7, Y11, Y9, Y9
+
+narrowAVX22x3by8slid4v0:
+	VMASKMOVPS   Y9, Y0, (R11)
+	ADDQ         R12, R11
+	VMASKMOVPS   (R8)(DX*1), Y0, Y7
+	VMULPS       Y1, Y7, Y1
+	VFMADD231PS  Y2, Y7, Y8
+	VFMADD231PS  Y3, Y7, Y10
+	VMASKMOVPS   (R9)(DX*1), Y0, Y7
+	VFMADD231PS  Y4, Y7, Y1
+	VFMADD231PS  Y5, Y7, Y8
+	VFMADD231PS  Y6, Y7, Y10
+	MOVQ         96(AX), R13
+	TESTQ        R13, R13
+	JZ           narrowAVX22x3by8slid5v0
+	MOVQ         104(AX), R14
+	VMASKMOVPS   (R13), Y0, Y4
+	VMASKMOVPS   (R14), Y0, Y7
+	VFMADD213PS  Y7, Y4, Y10
+	VBROADCASTSS 116(AX), Y4
+	VMAXPS       Y10, Y4, Y10
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y10, Y4
+	VBROADCASTSS 112(AX), Y7
+	VMULPS       Y7, Y10, Y7
+	VBLENDVPS    Y4, Y7, Y10, Y10
+
+narrowAVX22x3by8slid5v0:
+	VMASKMOVPS   Y10, Y0, (R11)
+	ADDQ         R12, R11
+	VMASKMOVPS   (R8)(DX*2), Y0, Y4
+	VFMADD231PS  Y2, Y4, Y1
+	VFMADD231PS  Y3, Y4, Y8
+	ADDQ         R10, R8
+	VMASKMOVPS   (R9)(DX*2), Y0, Y2
+	VFMADD231PS  Y5, Y2, Y1
+	VFMADD231PS  Y6, Y2, Y8
+	ADDQ         R10, R9
+	MOVQ         96(AX), R10
+	TESTQ        R10, R10
+	JZ           narrowAVX22x3by8slid6v0
+	MOVQ         104(AX), R13
+	VMASKMOVPS   (R10), Y0, Y2
+	VMASKMOVPS   (R13), Y0, Y4
+	VFMADD213PS  Y4, Y2, Y8
+	VBROADCASTSS 116(AX), Y2
+	VMAXPS       Y8, Y2, Y8
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y8, Y2
+	VBROADCASTSS 112(AX), Y4
+	VMULPS       Y4, Y8, Y4
+	VBLENDVPS    Y2, Y4, Y8, Y8
+
+narrowAVX22x3by8slid6v0:
+	VMASKMOVPS   Y8, Y0, (R11)
+	ADDQ         R12, R11
+	VMASKMOVPS   (R8), Y0, Y2
+	VFMADD231PS  Y3, Y2, Y1
+	VMASKMOVPS   (R9), Y0, Y2
+	VFMADD231PS  Y6, Y2, Y1
+	MOVQ         96(AX), R8
+	TESTQ        R8, R8
+	JZ           narrowAVX22x3by8slid7v0
+	MOVQ         104(AX), R9
+	VMASKMOVPS   (R8), Y0, Y2
+	VMASKMOVPS   (R9), Y0, Y3
+	VFMADD213PS  Y3, Y2, Y1
+	VBROADCASTSS 116(AX), Y2
+	VMAXPS       Y1, Y2, Y1
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y1, Y2
+	VBROADCASTSS 112(AX), Y3
+	VMULPS       Y3, Y1, Y3
+	VBLENDVPS    Y2, Y3, Y1, Y1
+
+narrowAVX22x3by8slid7v0:
+	VMASKMOVPS Y1, Y0, (R11)
+	ADDQ       R12, R11
+	MOVQ       64(AX), R8
+	IMUL3Q     $0x00000008, R8, R8
+	ADDQ       R8, BX
+	MOVQ       DX, R8
+	IMUL3Q     $0x00000008, R8, R8
+	ADDQ       R8, SI
+	SUBQ       $0x00000008, DI
+	JMP        narrowAVX22x3by8slide
+
+narrowAVX22x3by8other:
+	CMPQ 24(CX), $0x00000003
+	JNE  narrowAVX22x3by1other
+	CMPQ 24(AX), $0x00000002
+	JNE  narrowAVX22x3by1other
+	CMPQ DX, 48(AX)
+	JNE  narrowAVX22x3by1other
+
+narrowAVX22x3by1slide:
+	CMPQ         DI, $0x00000001
+	JL           narrowAVX22x3by1other
+	MOVQ         16(CX), R8
+	MOVQ         56(AX), R9
+	IMULQ        168(AX), R8
+	ADDQ         16(AX), R8
+	VMASKMOVPS   (R8), Y0, Y1
+	VMASKMOVPS   (R8)(R9*1), Y0, Y2
+	VMASKMOVPS   (R8)(R9*2), Y0, Y3
+	ADDQ         40(AX), R8
+	VMASKMOVPS   (R8), Y0, Y4
+	VMASKMOVPS   (R8)(R9*1), Y0, Y5
+	VMASKMOVPS   (R8)(R9*2), Y0, Y6
+	MOVQ         SI, R8
+	MOVQ         R8, R9
+	ADDQ         32(AX), R9
+	LEAQ         (DX)(DX*2), R10
+	MOVQ         64(AX), R12
+	MOVQ         BX, R11
+	VMASKMOVPS   (R8), Y0, Y7
+	VMULPS       Y1, Y7, Y1
+	VMASKMOVPS   (R9), Y0, Y7
+	VFMADD231PS  Y4, Y7, Y1
+	VMASKMOVPS   (R8)(DX*1), Y0, Y4
+	VFMADD231PS  Y2, Y4, Y1
+	VMASKMOVPS   (R9)(DX*1), Y0, Y2
+	VFMADD231PS  Y5, Y2, Y1
+	VMASKMOVPS   (R8)(DX*2), Y0, Y2
+	VFMADD231PS  Y3, Y2, Y1
+	ADDQ         R10, R8
+	VMASKMOVPS   (R9)(DX*2), Y0, Y2
+	VFMADD231PS  Y6, Y2, Y1
+	ADDQ         R10, R9
+	MOVQ         96(AX), R8
+	TESTQ        R8, R8
+	JZ           narrowAVX22x3by1slid0v0
+	MOVQ         104(AX), R9
+	VMASKMOVPS   (R8), Y0, Y2
+	VMASKMOVPS   (R9), Y0, Y3
+	VFMADD213PS  Y3, Y2, Y1
+	VBROADCASTSS 116(AX), Y2
+	VMAXPS       Y1, Y2, Y1
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y1, Y2
+	VBROADCASTSS 112(AX), Y3
+	VMULPS       Y3, Y1, Y3
+	VBLENDVPS    Y2, Y3, Y1, Y1
+
+narrowAVX22x3by1slid0v0:
+	VMASKMOVPS Y1, Y0, (R11)
+	ADDQ       R12, R11
+	MOVQ       64(AX), R8
+	IMUL3Q     $0x00000001, R8, R8
+	ADDQ       R8, BX
+	MOVQ       DX, R8
+	IMUL3Q     $0x00000001, R8, R8
+	ADDQ       R8, SI
+	SUBQ       $0x00000001, DI
+	JMP        narrowAVX22x3by1slide
+
+narrowAVX22x3by1other:
+	CMPQ 24(CX), $0x00000002
+	JNE  narrowAVX23x2by1other
+	CMPQ 24(AX), $0x00000003
+	JNE  narrowAVX23x2by1other
+	CMPQ DX, 48(AX)
+	JNE  narrowAVX23x2by1other
+
+narrowAVX23x2by1slide:
+	CMPQ         DI, $0x00000001
+	JL           narrowAVX23x2by1other
+	MOVQ         16(CX), R8
+	MOVQ         56(AX), R9
+	IMULQ        168(AX), R8
+	ADDQ         16(AX), R8
+	VMASKMOVPS   (R8), Y0, Y1
+	VMASKMOVPS   (R8)(R9*1), Y0, Y2
+	ADDQ         40(AX), R8
+	VMASKMOVPS   (R8), Y0, Y3
+	VMASKMOVPS   (R8)(R9*1), Y0, Y4
+	ADDQ         40(AX), R8
+	VMASKMOVPS   (R8), Y0, Y5
+	VMASKMOVPS   (R8)(R9*1), Y0, Y6
+	MOVQ         SI, R8
+	MOVQ         R8, R9
+	ADDQ         32(AX), R9
+	MOVQ         R9, R10
+	ADDQ         32(AX), R10
+	LEAQ         (DX)(DX*2), R11
+	MOVQ         64(AX), R12
+	MOVQ         BX, R11
+	VMASKMOVPS   (R8), Y0, Y7
+	VMULPS       Y1, Y7, Y1
+	VMASKMOVPS   (R9), Y0, Y7
+	VFMADD231PS  Y3, Y7, Y1
+	VMASKMOVPS   (R10), Y0, Y3
+	VFMADD231PS  Y5, Y3, Y1
+	VMASKMOVPS   (R8)(DX*1), Y0, Y3
+	VFMADD231PS  Y2, Y3, Y1
+	VMASKMOVPS   (R9)(DX*1), Y0, Y2
+	VFMADD231PS  Y4, Y2, Y1
+	VMASKMOVPS   (R10)(DX*1), Y0, Y2
+	VFMADD231PS  Y6, Y2, Y1
+	MOVQ         96(AX), R8
+	TESTQ        R8, R8
+	JZ           narrowAVX23x2by1slid0v0
+	MOVQ         104(AX), R9
+	VMASKMOVPS   (R8), Y0, Y2
+	VMASKMOVPS   (R9), Y0, Y3
+	VFMADD213PS  Y3, Y2, Y1
+	VBROADCASTSS 116(AX), Y2
+	VMAXPS       Y1, Y2, Y1
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y1, Y2
+	VBROADCASTSS 112(AX), Y3
+	VMULPS       Y3, Y1, Y3
+	VBLENDVPS    Y2, Y3, Y1, Y1
+
+narrowAVX23x2by1slid0v0:
+	VMASKMOVPS Y1, Y0, (R11)
+	ADDQ       R12, R11
+	MOVQ       64(AX), R8
+	IMUL3Q     $0x00000001, R8, R8
+	ADDQ       R8, BX
+	MOVQ       DX, R8
+	IMUL3Q     $0x00000001, R8, R8
+	ADDQ       R8, SI
+	SUBQ       $0x00000001, DI
+	JMP        narrowAVX23x2by1slide
+
+narrowAVX23x2by1other:
+	CMPQ 24(CX), $0x00000002
+	JNE  narrowAVX22x2by1other
+	CMPQ 24(AX), $0x00000002
+	JNE  narrowAVX22x2by1other
+	CMPQ DX, 48(AX)
+	JNE  narrowAVX22x2by1other
+
+narrowAVX22x2by1slide:
+	CMPQ         DI, $0x00000001
+	JL           narrowAVX22x2by1other
+	MOVQ         16(CX), R8
+	MOVQ         56(AX), R9
+	IMULQ        168(AX), R8
+	ADDQ         16(AX), R8
+	VMASKMOVPS   (R8), Y0, Y1
+	VMASKMOVPS   (R8)(R9*1), Y0, Y2
+	ADDQ         40(AX), R8
+	VMASKMOVPS   (R8), Y0, Y3
+	VMASKMOVPS   (R8)(R9*1), Y0, Y4
+	MOVQ         SI, R8
+	MOVQ         R8, R9
+	ADDQ         32(AX), R9
+	LEAQ         (DX)(DX*2), R10
+	MOVQ         64(AX), R11
+	MOVQ         BX, R10
+	VMASKMOVPS   (R8), Y0, Y5
+	VMULPS       Y1, Y5, Y1
+	VMASKMOVPS   (R9), Y0, Y5
+	VFMADD231PS  Y3, Y5, Y1
+	VMASKMOVPS   (R8)(DX*1), Y0, Y3
+	VFMADD231PS  Y2, Y3, Y1
+	VMASKMOVPS   (R9)(DX*1), Y0, Y2
+	VFMADD231PS  Y4, Y2, Y1
+	MOVQ         96(AX), R8
+	TESTQ        R8, R8
+	JZ           narrowAVX22x2by1slid0v0
+	MOVQ         104(AX), R9
+	VMASKMOVPS   (R8), Y0, Y2
+	VMASKMOVPS   (R9), Y0, Y3
+	VFMADD213PS  Y3, Y2, Y1
+	VBROADCASTSS 116(AX), Y2
+	VMAXPS       Y1, Y2, Y1
+	VCMPPS       $0x12, lane00000000<>+0(SB), Y1, Y2
+	VBROADCASTSS 112(AX), Y3
+	VMULPS       Y3, Y1, Y3
+	VBLENDVPS    Y2, Y3, Y1, Y1
+
+narrowAVX22x2by1slid0v0:
+	VMASKMOVPS Y1, Y0, (R10)
+	ADDQ       R11, R10
+	MOVQ       64(AX), R8
+	IMUL3Q     $0x00000001, R8, R8
+	ADDQ       R8, BX
+	MOVQ       DX, R8
+	IMUL3Q     $0x00000001, R8, R8
+	ADDQ       R8, SI
+	SUBQ       $0x00000001, DI
+	JMP        narrowAVX22x2by1slide
+
+narrowAVX22x2by1other:
 narrowAVX2group6:
 	CMPQ   DI, $0x00000006
 	JL     narrowAVX2not6
@@ -1584,15 +3035,15 @@ rowAVX512segment:
 	ADDQ  8(AX), SI
 	MOVQ  32(CX), DI
 	CMPQ  24(CX), $0x00000003
-	JNE   rowAVX512other
+	JNE   rowAVX5123x3by8other
 	CMPQ  24(AX), $0x00000003
-	JNE   rowAVX512other
+	JNE   rowAVX5123x3by8other
 	CMPQ  DX, 48(AX)
-	JNE   rowAVX512other
+	JNE   rowAVX5123x3by8other
 
-rowAVX512slide:
+rowAVX5123x3by8slide:
 	CMPQ         DI, $0x00000008
-	JL           rowAVX512other
+	JL           rowAVX5123x3by8other
 	MOVQ         16(CX), R8
 	MOVQ         56(AX), R9
 	IMULQ        168(AX), R8
@@ -1648,7 +3099,7 @@ rowAVX512slide:
 	ADDQ         R11, R10
 	MOVQ         96(AX), R14
 	TESTQ        R14, R14
-	JZ           rowAVX512slid0v0
+	JZ           rowAVX5123x3by8slid0v0
 	MOVQ         104(AX), R15
 	VMOVUPS      (R14), Z10
 	VFMADD213PS  (R15), Z10, Z9
@@ -1657,7 +3108,7 @@ rowAVX512slide:
 	VCMPPS       $0x12, lane00000000<>+0(SB), Z9, K1
 	VMULPS.BCST  112(AX), Z9, K1, Z9
 
-rowAVX512slid0v0:
+rowAVX5123x3by8slid0v0:
 	VMOVUPS      Z9, (R12)
 	ADDQ         R13, R12
 	VMOVUPS      (R8), Z9
@@ -1674,7 +3125,7 @@ rowAVX512slid0v0:
 	VFMADD231PS  Z8, Z9, Z11
 	MOVQ         96(AX), R14
 	TESTQ        R14, R14
-	JZ           rowAVX512slid1v0
+	JZ           rowAVX5123x3by8slid1v0
 	MOVQ         104(AX), R15
 	VMOVUPS      (R14), Z9
 	VFMADD213PS  (R15), Z9, Z11
@@ -1683,7 +3134,7 @@ rowAVX512slid0v0:
 	VCMPPS       $0x12, lane00000000<>+0(SB), Z11, K1
 	VMULPS.BCST  112(AX), Z11, K1, Z11
 
-rowAVX512slid1v0:
+rowAVX5123x3by8slid1v0:
 	VMOVUPS      Z11, (R12)
 	ADDQ         R13, R12
 	VMOVUPS      (R8)(DX*1), Z9
@@ -1700,7 +3151,7 @@ rowAVX512slid1v0:
 	VFMADD231PS  Z8, Z9, Z12
 	MOVQ         96(AX), R14
 	TESTQ        R14, R14
-	JZ           rowAVX512slid2v0
+	JZ           rowAVX5123x3by8slid2v0
 	MOVQ         104(AX), R15
 	VMOVUPS      (R14), Z9
 	VFMADD213PS  (R15), Z9, Z12
@@ -1709,7 +3160,7 @@ rowAVX512slid1v0:
 	VCMPPS       $0x12, lane00000000<>+0(SB), Z12, K1
 	VMULPS.BCST  112(AX), Z12, K1, Z12
 
-rowAVX512slid2v0:
+rowAVX5123x3by8slid2v0:
 	VMOVUPS      Z12, (R12)
 	ADDQ         R13, R12
 	VMOVUPS      (R8)(DX*2), Z9
@@ -1729,7 +3180,7 @@ rowAVX512slid2v0:
 	ADDQ         R11, R10
 	MOVQ         96(AX), R14
 	TESTQ        R14, R14
-	JZ           rowAVX512slid3v0
+	JZ           rowAVX5123x3by8slid3v0
 	MOVQ         104(AX), R15
 	VMOVUPS      (R14), Z9
 	VFMADD213PS  (R15), Z9, Z10
@@ -1738,7 +3189,7 @@ rowAVX512slid2v0:
 	VCMPPS       $0x12, lane00000000<>+0(SB), Z10, K1
 	VMULPS.BCST  112(AX), Z10, K1, Z10
 
-rowAVX512slid3v0:
+rowAVX5123x3by8slid3v0:
 	VMOVUPS      Z10, (R12)
 	ADDQ         R13, R12
 	VMOVUPS      (R8), Z9
@@ -1755,7 +3206,7 @@ rowAVX512slid3v0:
 	VFMADD231PS  Z8, Z9, Z11
 	MOVQ         96(AX), R14
 	TESTQ        R14, R14
-	JZ           rowAVX512slid4v0
+	JZ           rowAVX5123x3by8slid4v0
 	MOVQ         104(AX), R15
 	VMOVUPS      (R14), Z9
 	VFMADD213PS  (R15), Z9, Z11
@@ -1764,7 +3215,7 @@ rowAVX512slid3v0:
 	VCMPPS       $0x12, lane00000000<>+0(SB), Z11, K1
 	VMULPS.BCST  112(AX), Z11, K1, Z11
 
-rowAVX512slid4v0:
+rowAVX5123x3by8slid4v0:
 	VMOVUPS      Z11, (R12)
 	ADDQ         R13, R12
 	VMOVUPS      (R8)(DX*1), Z9
@@ -1781,7 +3232,7 @@ rowAVX512slid4v0:
 	VFMADD231PS  Z8, Z3, Z12
 	MOVQ         96(AX), R14
 	TESTQ        R14, R14
-	JZ           rowAVX512slid5v0
+	JZ           rowAVX5123x3by8slid5v0
 	MOVQ         104(AX), R15
 	VMOVUPS      (R14), Z3
 	VFMADD213PS  (R15), Z3, Z12
@@ -1790,7 +3241,7 @@ rowAVX512slid4v0:
 	VCMPPS       $0x12, lane00000000<>+0(SB), Z12, K1
 	VMULPS.BCST  112(AX), Z12, K1, Z12
 
-rowAVX512slid5v0:
+rowAVX5123x3by8slid5v0:
 	VMOVUPS      Z12, (R12)
 	ADDQ         R13, R12
 	VMOVUPS      (R8)(DX*2), Z3
@@ -1807,7 +3258,7 @@ rowAVX512slid5v0:
 	ADDQ         R11, R10
 	MOVQ         96(AX), R11
 	TESTQ        R11, R11
-	JZ           rowAVX512slid6v0
+	JZ           rowAVX5123x3by8slid6v0
 	MOVQ         104(AX), R14
 	VMOVUPS      (R11), Z1
 	VFMADD213PS  (R14), Z1, Z10
@@ -1816,7 +3267,7 @@ rowAVX512slid5v0:
 	VCMPPS       $0x12, lane00000000<>+0(SB), Z10, K1
 	VMULPS.BCST  112(AX), Z10, K1, Z10
 
-rowAVX512slid6v0:
+rowAVX5123x3by8slid6v0:
 	VMOVUPS      Z10, (R12)
 	ADDQ         R13, R12
 	VMOVUPS      (R8), Z1
@@ -1827,7 +3278,7 @@ rowAVX512slid6v0:
 	VFMADD231PS  Z8, Z1, Z0
 	MOVQ         96(AX), R8
 	TESTQ        R8, R8
-	JZ           rowAVX512slid7v0
+	JZ           rowAVX5123x3by8slid7v0
 	MOVQ         104(AX), R9
 	VMOVUPS      (R8), Z1
 	VFMADD213PS  (R9), Z1, Z0
@@ -1836,7 +3287,7 @@ rowAVX512slid6v0:
 	VCMPPS       $0x12, lane00000000<>+0(SB), Z0, K1
 	VMULPS.BCST  112(AX), Z0, K1, Z0
 
-rowAVX512slid7v0:
+rowAVX5123x3by8slid7v0:
 	VMOVUPS      Z0, (R12)
 	ADDQ         R13, R12
 	MOVQ         16(CX), R8
@@ -1894,7 +3345,7 @@ rowAVX512slid7v0:
 	ADDQ         R11, R10
 	MOVQ         96(AX), R14
 	TESTQ        R14, R14
-	JZ           rowAVX512slid0v1
+	JZ           rowAVX5123x3by8slid0v1
 	MOVQ         104(AX), R15
 	VMOVUPS      64(R14), Z10
 	VFMADD213PS  64(R15), Z10, Z9
@@ -1903,7 +3354,7 @@ rowAVX512slid7v0:
 	VCMPPS       $0x12, lane00000000<>+0(SB), Z9, K1
 	VMULPS.BCST  112(AX), Z9, K1, Z9
 
-rowAVX512slid0v1:
+rowAVX5123x3by8slid0v1:
 	VMOVUPS      Z9, 64(R12)
 	ADDQ         R13, R12
 	VMOVUPS      64(R8), Z9
@@ -1920,7 +3371,7 @@ rowAVX512slid0v1:
 	VFMADD231PS  Z8, Z9, Z11
 	MOVQ         96(AX), R14
 	TESTQ        R14, R14
-	JZ           rowAVX512slid1v1
+	JZ           rowAVX5123x3by8slid1v1
 	MOVQ         104(AX), R15
 	VMOVUPS      64(R14), Z9
 	VFMADD213PS  64(R15), Z9, Z11
@@ -1929,7 +3380,7 @@ rowAVX512slid0v1:
 	VCMPPS       $0x12, lane00000000<>+0(SB), Z11, K1
 	VMULPS.BCST  112(AX), Z11, K1, Z11
 
-rowAVX512slid1v1:
+rowAVX5123x3by8slid1v1:
 	VMOVUPS      Z11, 64(R12)
 	ADDQ         R13, R12
 	VMOVUPS      64(R8)(DX*1), Z9
@@ -1946,7 +3397,7 @@ rowAVX512slid1v1:
 	VFMADD231PS  Z8, Z9, Z12
 	MOVQ         96(AX), R14
 	TESTQ        R14, R14
-	JZ           rowAVX512slid2v1
+	JZ           rowAVX5123x3by8slid2v1
 	MOVQ         104(AX), R15
 	VMOVUPS      64(R14), Z9
 	VFMADD213PS  64(R15), Z9, Z12
@@ -1955,7 +3406,7 @@ rowAVX512slid1v1:
 	VCMPPS       $0x12, lane00000000<>+0(SB), Z12, K1
 	VMULPS.BCST  112(AX), Z12, K1, Z12
 
-rowAVX512slid2v1:
+rowAVX5123x3by8slid2v1:
 	VMOVUPS      Z12, 64(R12)
 	ADDQ         R13, R12
 	VMOVUPS      64(R8)(DX*2), Z9
@@ -1975,7 +3426,7 @@ rowAVX512slid2v1:
 	ADDQ         R11, R10
 	MOVQ         96(AX), R14
 	TESTQ        R14, R14
-	JZ           rowAVX512slid3v1
+	JZ           rowAVX5123x3by8slid3v1
 	MOVQ         104(AX), R15
 	VMOVUPS      64(R14), Z9
 	VFMADD213PS  64(R15), Z9, Z10
@@ -1984,7 +3435,7 @@ rowAVX512slid2v1:
 	VCMPPS       $0x12, lane00000000<>+0(SB), Z10, K1
 	VMULPS.BCST  112(AX), Z10, K1, Z10
 
-rowAVX512slid3v1:
+rowAVX5123x3by8slid3v1:
 	VMOVUPS      Z10, 64(R12)
 	ADDQ         R13, R12
 	VMOVUPS      64(R8), Z9
@@ -2001,7 +3452,7 @@ rowAVX512slid3v1:
 	VFMADD231PS  Z8, Z9, Z11
 	MOVQ         96(AX), R14
 	TESTQ        R14, R14
-	JZ           rowAVX512slid4v1
+	JZ           rowAVX5123x3by8slid4v1
 	MOVQ         104(AX), R15
 	VMOVUPS      64(R14), Z9
 	VFMADD213PS  64(R15), Z9, Z11
@@ -2010,7 +3461,7 @@ rowAVX512slid3v1:
 	VCMPPS       $0x12, lane00000000<>+0(SB), Z11, K1
 	VMULPS.BCST  112(AX), Z11, K1, Z11
 
-rowAVX512slid4v1:
+rowAVX5123x3by8slid4v1:
 	VMOVUPS      Z11, 64(R12)
 	ADDQ         R13, R12
 	VMOVUPS      64(R8)(DX*1), Z9
@@ -2027,7 +3478,7 @@ rowAVX512slid4v1:
 	VFMADD231PS  Z8, Z3, Z12
 	MOVQ         96(AX), R14
 	TESTQ        R14, R14
-	JZ           rowAVX512slid5v1
+	JZ           rowAVX5123x3by8slid5v1
 	MOVQ         104(AX), R15
 	VMOVUPS      64(R14), Z3
 	VFMADD213PS  64(R15), Z3, Z12
@@ -2036,7 +3487,7 @@ rowAVX512slid4v1:
 	VCMPPS       $0x12, lane00000000<>+0(SB), Z12, K1
 	VMULPS.BCST  112(AX), Z12, K1, Z12
 
-rowAVX512slid5v1:
+rowAVX5123x3by8slid5v1:
 	VMOVUPS      Z12, 64(R12)
 	ADDQ         R13, R12
 	VMOVUPS      64(R8)(DX*2), Z3
@@ -2053,7 +3504,7 @@ rowAVX512slid5v1:
 	ADDQ         R11, R10
 	MOVQ         96(AX), R11
 	TESTQ        R11, R11
-	JZ           rowAVX512slid6v1
+	JZ           rowAVX5123x3by8slid6v1
 	MOVQ         104(AX), R14
 	VMOVUPS      64(R11), Z1
 	VFMADD213PS  64(R14), Z1, Z10
@@ -2062,7 +3513,7 @@ rowAVX512slid5v1:
 	VCMPPS       $0x12, lane00000000<>+0(SB), Z10, K1
 	VMULPS.BCST  112(AX), Z10, K1, Z10
 
-rowAVX512slid6v1:
+rowAVX5123x3by8slid6v1:
 	VMOVUPS      Z10, 64(R12)
 	ADDQ         R13, R12
 	VMOVUPS      64(R8), Z1
@@ -2073,7 +3524,7 @@ rowAVX512slid6v1:
 	VFMADD231PS  Z8, Z1, Z0
 	MOVQ         96(AX), R8
 	TESTQ        R8, R8
-	JZ           rowAVX512slid7v1
+	JZ           rowAVX5123x3by8slid7v1
 	MOVQ         104(AX), R9
 	VMOVUPS      64(R8), Z1
 	VFMADD213PS  64(R9), Z1, Z0
@@ -2082,7 +3533,7 @@ rowAVX512slid6v1:
 	VCMPPS       $0x12, lane00000000<>+0(SB), Z0, K1
 	VMULPS.BCST  112(AX), Z0, K1, Z0
 
-rowAVX512slid7v1:
+rowAVX5123x3by8slid7v1:
 	VMOVUPS Z0, 64(R12)
 	ADDQ    R13, R12
 	MOVQ    64(AX), R8
@@ -2092,9 +3543,887 @@ rowAVX512slid7v1:
 	IMUL3Q  $0x00000008, R8, R8
 	ADDQ    R8, SI
 	SUBQ    $0x00000008, DI
-	JMP     rowAVX512slide
+	JMP     rowAVX5123x3by8slide
 
-rowAVX512other:
+rowAVX5123x3by8other:
+	CMPQ 24(CX), $0x00000003
+	JNE  rowAVX5123x3by1other
+	CMPQ 24(AX), $0x00000003
+	JNE  rowAVX5123x3by1other
+	CMPQ DX, 48(AX)
+	JNE  rowAVX5123x3by1other
+
+rowAVX5123x3by1slide:
+	CMPQ         DI, $0x00000001
+	JL           rowAVX5123x3by1other
+	MOVQ         16(CX), R8
+	MOVQ         56(AX), R9
+	IMULQ        168(AX), R8
+	ADDQ         16(AX), R8
+	VMOVUPS      (R8), Z0
+	VMOVUPS      (R8)(R9*1), Z1
+	VMOVUPS      (R8)(R9*2), Z2
+	ADDQ         40(AX), R8
+	VMOVUPS      (R8), Z3
+	VMOVUPS      (R8)(R9*1), Z4
+	VMOVUPS      (R8)(R9*2), Z5
+	ADDQ         40(AX), R8
+	VMOVUPS      (R8), Z6
+	VMOVUPS      (R8)(R9*1), Z7
+	VMOVUPS      (R8)(R9*2), Z8
+	MOVQ         SI, R8
+	MOVQ         R8, R9
+	ADDQ         32(AX), R9
+	MOVQ         R9, R10
+	ADDQ         32(AX), R10
+	LEAQ         (DX)(DX*2), R11
+	MOVQ         64(AX), R13
+	MOVQ         BX, R12
+	VMOVUPS      (R8), Z9
+	VMULPS       Z0, Z9, Z0
+	VMOVUPS      (R9), Z9
+	VFMADD231PS  Z3, Z9, Z0
+	VMOVUPS      (R10), Z3
+	VFMADD231PS  Z6, Z3, Z0
+	VMOVUPS      (R8)(DX*1), Z3
+	VFMADD231PS  Z1, Z3, Z0
+	VMOVUPS      (R9)(DX*1), Z1
+	VFMADD231PS  Z4, Z1, Z0
+	VMOVUPS      (R10)(DX*1), Z1
+	VFMADD231PS  Z7, Z1, Z0
+	VMOVUPS      (R8)(DX*2), Z1
+	VFMADD231PS  Z2, Z1, Z0
+	ADDQ         R11, R8
+	VMOVUPS      (R9)(DX*2), Z1
+	VFMADD231PS  Z5, Z1, Z0
+	ADDQ         R11, R9
+	VMOVUPS      (R10)(DX*2), Z1
+	VFMADD231PS  Z8, Z1, Z0
+	ADDQ         R11, R10
+	MOVQ         96(AX), R8
+	TESTQ        R8, R8
+	JZ           rowAVX5123x3by1slid0v0
+	MOVQ         104(AX), R9
+	VMOVUPS      (R8), Z1
+	VFMADD213PS  (R9), Z1, Z0
+	VBROADCASTSS 116(AX), Z1
+	VMAXPS       Z0, Z1, Z0
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z0, K1
+	VMULPS.BCST  112(AX), Z0, K1, Z0
+
+rowAVX5123x3by1slid0v0:
+	VMOVUPS      Z0, (R12)
+	ADDQ         R13, R12
+	MOVQ         16(CX), R8
+	MOVQ         56(AX), R9
+	IMULQ        168(AX), R8
+	ADDQ         16(AX), R8
+	VMOVUPS      64(R8), Z0
+	VMOVUPS      64(R8)(R9*1), Z1
+	VMOVUPS      64(R8)(R9*2), Z2
+	ADDQ         40(AX), R8
+	VMOVUPS      64(R8), Z3
+	VMOVUPS      64(R8)(R9*1), Z4
+	VMOVUPS      64(R8)(R9*2), Z5
+	ADDQ         40(AX), R8
+	VMOVUPS      64(R8), Z6
+	VMOVUPS      64(R8)(R9*1), Z7
+	VMOVUPS      64(R8)(R9*2), Z8
+	MOVQ         SI, R8
+	MOVQ         R8, R9
+	ADDQ         32(AX), R9
+	MOVQ         R9, R10
+	ADDQ         32(AX), R10
+	LEAQ         (DX)(DX*2), R11
+	MOVQ         64(AX), R13
+	MOVQ         BX, R12
+	VMOVUPS      64(R8), Z9
+	VMULPS       Z0, Z9, Z0
+	VMOVUPS      64(R9), Z9
+	VFMADD231PS  Z3, Z9, Z0
+	VMOVUPS      64(R10), Z3
+	VFMADD231PS  Z6, Z3, Z0
+	VMOVUPS      64(R8)(DX*1), Z3
+	VFMADD231PS  Z1, Z3, Z0
+	VMOVUPS      64(R9)(DX*1), Z1
+	VFMADD231PS  Z4, Z1, Z0
+	VMOVUPS      64(R10)(DX*1), Z1
+	VFMADD231PS  Z7, Z1, Z0
+	VMOVUPS      64(R8)(DX*2), Z1
+	VFMADD231PS  Z2, Z1, Z0
+	ADDQ         R11, R8
+	VMOVUPS      64(R9)(DX*2), Z1
+	VFMADD231PS  Z5, Z1, Z0
+	ADDQ         R11, R9
+	VMOVUPS      64(R10)(DX*2), Z1
+	VFMADD231PS  Z8, Z1, Z0
+	ADDQ         R11, R10
+	MOVQ         96(AX), R8
+	TESTQ        R8, R8
+	JZ           rowAVX5123x3by1slid0v1
+	MOVQ         104(AX), R9
+	VMOVUPS      64(R8), Z1
+	VFMADD213PS  64(R9), Z1, Z0
+	VBROADCASTSS 116(AX), Z1
+	VMAXPS       Z0, Z1, Z0
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z0, K1
+	VMULPS.BCST  112(AX), Z0, K1, Z0
+
+rowAVX5123x3by1slid0v1:
+	VMOVUPS Z0, 64(R12)
+	ADDQ    R13, R12
+	MOVQ    64(AX), R8
+	IMUL3Q  $0x00000001, R8, R8
+	ADDQ    R8, BX
+	MOVQ    DX, R8
+	IMUL3Q  $0x00000001, R8, R8
+	ADDQ    R8, SI
+	SUBQ    $0x00000001, DI
+	JMP     rowAVX5123x3by1slide
+
+rowAVX5123x3by1other:
+	CMPQ 24(CX), $0x00000003
+	JNE  rowAVX5122x3by8other
+	CMPQ 24(AX), $0x00000002
+	JNE  rowAVX5122x3by8other
+	CMPQ DX, 48(AX)
+	JNE  rowAVX5122x3by8other
+
+rowAVX5122x3by8slide:
+	CMPQ         DI, $0x00000008
+	JL           rowAVX5122x3by8other
+	MOVQ         16(CX), R8
+	MOVQ         56(AX), R9
+	IMULQ        168(AX), R8
+	ADDQ         16(AX), R8
+	VMOVUPS      (R8), Z0
+	VMOVUPS      (R8)(R9*1), Z1
+	VMOVUPS      (R8)(R9*2), Z2
+	ADDQ         40(AX), R8
+	VMOVUPS      (R8), Z3
+	VMOVUPS      (R8)(R9*1), Z4
+	VMOVUPS      (R8)(R9*2), Z5
+	MOVQ         SI, R8
+	MOVQ         R8, R9
+	ADDQ         32(AX), R9
+	LEAQ         (DX)(DX*2), R10
+	MOVQ         64(AX), R12
+	MOVQ         BX, R11
+	VMOVUPS      (R8), Z6
+	VMULPS       Z0, Z6, Z6
+	VMOVUPS      (R9), Z7
+	VFMADD231PS  Z3, Z7, Z6
+	VMOVUPS      (R8)(DX*1), Z7
+	VMULPS       Z0, Z7, Z8
+	VFMADD231PS  Z1, Z7, Z6
+	VMOVUPS      (R9)(DX*1), Z7
+	VFMADD231PS  Z3, Z7, Z8
+	VFMADD231PS  Z4, Z7, Z6
+	VMOVUPS      (R8)(DX*2), Z7
+	VMULPS       Z0, Z7, Z9
+	VFMADD231PS  Z1, Z7, Z8
+	VFMADD231PS  Z2, Z7, Z6
+	ADDQ         R10, R8
+	VMOVUPS      (R9)(DX*2), Z7
+	VFMADD231PS  Z3, Z7, Z9
+	VFMADD231PS  Z4, Z7, Z8
+	VFMADD231PS  Z5, Z7, Z6
+	ADDQ         R10, R9
+	MOVQ         96(AX), R13
+	TESTQ        R13, R13
+	JZ           rowAVX5122x3by8slid0v0
+	MOVQ         104(AX), R14
+	VMOVUPS      (R13), Z7
+	VFMADD213PS  (R14), Z7, Z6
+	VBROADCASTSS 116(AX), Z7
+	VMAXPS       Z6, Z7, Z6
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z6, K1
+	VMULPS.BCST  112(AX), Z6, K1, Z6
+
+rowAVX5122x3by8slid0v0:
+	VMOVUPS      Z6, (R11)
+	ADDQ         R12, R11
+	VMOVUPS      (R8), Z6
+	VMULPS       Z0, Z6, Z7
+	VFMADD231PS  Z1, Z6, Z9
+	VFMADD231PS  Z2, Z6, Z8
+	VMOVUPS      (R9), Z6
+	VFMADD231PS  Z3, Z6, Z7
+	VFMADD231PS  Z4, Z6, Z9
+	VFMADD231PS  Z5, Z6, Z8
+	MOVQ         96(AX), R13
+	TESTQ        R13, R13
+	JZ           rowAVX5122x3by8slid1v0
+	MOVQ         104(AX), R14
+	VMOVUPS      (R13), Z6
+	VFMADD213PS  (R14), Z6, Z8
+	VBROADCASTSS 116(AX), Z6
+	VMAXPS       Z8, Z6, Z8
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z8, K1
+	VMULPS.BCST  112(AX), Z8, K1, Z8
+
+rowAVX5122x3by8slid1v0:
+	VMOVUPS      Z8, (R11)
+	ADDQ         R12, R11
+	VMOVUPS      (R8)(DX*1), Z6
+	VMULPS       Z0, Z6, Z8
+	VFMADD231PS  Z1, Z6, Z7
+	VFMADD231PS  Z2, Z6, Z9
+	VMOVUPS      (R9)(DX*1), Z6
+	VFMADD231PS  Z3, Z6, Z8
+	VFMADD231PS  Z4, Z6, Z7
+	VFMADD231PS  Z5, Z6, Z9
+	MOVQ         96(AX), R13
+	TESTQ        R13, R13
+	JZ           rowAVX5122x3by8slid2v0
+	MOVQ         104(AX), R14
+	VMOVUPS      (R13), Z6
+	VFMADD213PS  (R14), Z6, Z9
+	VBROADCASTSS 116(AX), Z6
+	VMAXPS       Z9, Z6, Z9
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z9, K1
+	VMULPS.BCST  112(AX), Z9, K1, Z9
+
+rowAVX5122x3by8slid2v0:
+	VMOVUPS      Z9, (R11)
+	ADDQ         R12, R11
+	VMOVUPS      (R8)(DX*2), Z6
+	VMULPS       Z0, Z6, Z9
+	VFMADD231PS  Z1, Z6, Z8
+	VFMADD231PS  Z2, Z6, Z7
+	ADDQ         R10, R8
+	VMOVUPS      (R9)(DX*2), Z6
+	VFMADD231PS  Z3, Z6, Z9
+	VFMADD231PS  Z4, Z6, Z8
+	VFMADD231PS  Z5, Z6, Z7
+	ADDQ         R10, R9
+	MOVQ         96(AX), R13
+	TESTQ        R13, R13
+	JZ           rowAVX5122x3by8slid3v0
+	MOVQ         104(AX), R14
+	VMOVUPS      (R13), Z6
+	VFMADD213PS  (R14), Z6, Z7
+	VBROADCASTSS 116(AX), Z6
+	VMAXPS       Z7, Z6, Z7
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z7, K1
+	VMULPS.BCST  112(AX), Z7, K1, Z7
+
+rowAVX5122x3by8slid3v0:
+	VMOVUPS      Z7, (R11)
+	ADDQ         R12, R11
+	VMOVUPS      (R8), Z6
+	VMULPS       Z0, Z6, Z7
+	VFMADD231PS  Z1, Z6, Z9
+	VFMADD231PS  Z2, Z6, Z8
+	VMOVUPS      (R9), Z6
+	VFMADD231PS  Z3, Z6, Z7
+	VFMADD231PS  Z4, Z6, Z9
+	VFMADD231PS  Z5, Z6, Z8
+	MOVQ         96(AX), R13
+	TESTQ        R13, R13
+	JZ           rowAVX5122x3by8slid4v0
+	MOVQ         104(AX), R14
+	VMOVUPS      (R13), Z6
+	VFMADD213PS  (R14), Z6, Z8
+	VBROADCASTSS 116(AX), Z6
+	VMAXPS       Z8, Z6, Z8
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z8, K1
+	VMULPS.BCST  112(AX), Z8, K1, Z8
+
+rowAVX5122x3by8slid4v0:
+	VMOVUPS      Z8, (R11)
+	ADDQ         R12, R11
+	VMOVUPS      (R8)(DX*1), Z6
+	VMULPS       Z0, Z6, Z0
+	VFMADD231PS  Z1, Z6, Z7
+	VFMADD231PS  Z2, Z6, Z9
+	VMOVUPS      (R9)(DX*1), Z6
+	VFMADD231PS  Z3, Z6, Z0
+	VFMADD231PS  Z4, Z6, Z7
+	VFMADD231PS  Z5, Z6, Z9
+	MOVQ         96(AX), R13
+	TESTQ        R13, R13
+	JZ           rowAVX5122x3by8slid5v0
+	MOVQ         104(AX), R14
+	VMOVUPS      (R13), Z3
+	VFMADD213PS  (R14), Z3, Z9
+	VBROADCASTSS 116(AX), Z3
+	VMAXPS       Z9, Z3, Z9
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z9, K1
+	VMULPS.BCST  112(AX), Z9, K1, Z9
+
+rowAVX5122x3by8slid5v0:
+	VMOVUPS      Z9, (R11)
+	ADDQ         R12, R11
+	VMOVUPS      (R8)(DX*2), Z3
+	VFMADD231PS  Z1, Z3, Z0
+	VFMADD231PS  Z2, Z3, Z7
+	ADDQ         R10, R8
+	VMOVUPS      (R9)(DX*2), Z1
+	VFMADD231PS  Z4, Z1, Z0
+	VFMADD231PS  Z5, Z1, Z7
+	ADDQ         R10, R9
+	MOVQ         96(AX), R10
+	TESTQ        R10, R10
+	JZ           rowAVX5122x3by8slid6v0
+	MOVQ         104(AX), R13
+	VMOVUPS      (R10), Z1
+	VFMADD213PS  (R13), Z1, Z7
+	VBROADCASTSS 116(AX), Z1
+	VMAXPS       Z7, Z1, Z7
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z7, K1
+	VMULPS.BCST  112(AX), Z7, K1, Z7
+
+rowAVX5122x3by8slid6v0:
+	VMOVUPS      Z7, (R11)
+	ADDQ         R12, R11
+	VMOVUPS      (R8), Z1
+	VFMADD231PS  Z2, Z1, Z0
+	VMOVUPS      (R9), Z1
+	VFMADD231PS  Z5, Z1, Z0
+	MOVQ         96(AX), R8
+	TESTQ        R8, R8
+	JZ           rowAVX5122x3by8slid7v0
+	MOVQ         104(AX), R9
+	VMOVUPS      (R8), Z1
+	VFMADD213PS  (R9), Z1, Z0
+	VBROADCASTSS 116(AX), Z1
+	VMAXPS       Z0, Z1, Z0
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z0, K1
+	VMULPS.BCST  112(AX), Z0, K1, Z0
+
+rowAVX5122x3by8slid7v0:
+	VMOVUPS      Z0, (R11)
+	ADDQ         R12, R11
+	MOVQ         16(CX), R8
+	MOVQ         56(AX), R9
+	IMULQ        168(AX), R8
+	ADDQ         16(AX), R8
+	VMOVUPS      64(R8), Z0
+	VMOVUPS      64(R8)(R9*1), Z1
+	VMOVUPS      64(R8)(R9*2), Z2
+	ADDQ         40(AX), R8
+	VMOVUPS      64(R8), Z3
+	VMOVUPS      64(R8)(R9*1), Z4
+	VMOVUPS      64(R8)(R9*2), Z5
+	MOVQ         SI, R8
+	MOVQ         R8, R9
+	ADDQ         32(AX), R9
+	LEAQ         (DX)(DX*2), R10
+	MOVQ         64(AX), R12
+	MOVQ         BX, R11
+	VMOVUPS      64(R8), Z6
+	VMULPS       Z0, Z6, Z6
+	VMOVUPS      64(R9), Z7
+	VFMADD231PS  Z3, Z7, Z6
+	VMOVUPS      64(R8)(DX*1), Z7
+	VMULPS       Z0, Z7, Z8
+	VFMADD231PS  Z1, Z7, Z6
+	VMOVUPS      64(R9)(DX*1), Z7
+	VFMADD231PS  Z3, Z7, Z8
+	VFMADD231PS  Z4, Z7, Z6
+	VMOVUPS      64(R8)(DX*2), Z7
+	VMULPS       Z0, Z7, Z9
+	VFMADD231PS  Z1, Z7, Z8
+	VFMADD231PS  Z2, Z7, Z6
+	ADDQ         R10, R8
+	VMOVUPS      64(R9)(DX*2), Z7
+	VFMADD231PS  Z3, Z7, Z9
+	VFMADD231PS  Z4, Z7, Z8
+	VFMADD231PS  Z5, Z7, Z6
+	ADDQ         R10, R9
+	MOVQ         96(AX), R13
+	TESTQ        R13, R13
+	JZ           rowAVX5122x3by8slid0v1
+	MOVQ         104(AX), R14
+	VMOVUPS      64(R13), Z7
+	VFMADD213PS  64(R14), Z7, Z6
+	VBROADCASTSS 116(AX), Z7
+	VMAXPS       Z6, Z7, Z6
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z6, K1
+	VMULPS.BCST  112(AX), Z6, K1, Z6
+
+rowAVX5122x3by8slid0v1:
+	VMOVUPS      Z6, 64(R11)
+	ADDQ         R12, R11
+	VMOVUPS      64(R8), Z6
+	VMULPS       Z0, Z6, Z7
+	VFMADD231PS  Z1, Z6, Z9
+	VFMADD231PS  Z2, Z6, Z8
+	VMOVUPS      64(R9), Z6
+	VFMADD231PS  Z3, Z6, Z7
+	VFMADD231PS  Z4, Z6, Z9
+	VFMADD231PS  Z5, Z6, Z8
+	MOVQ         96(AX), R13
+	TESTQ        R13, R13
+	JZ           rowAVX5122x3by8slid1v1
+	MOVQ         104(AX), R14
+	VMOVUPS      64(R13), Z6
+	VFMADD213PS  64(R14), Z6, Z8
+	VBROADCASTSS 116(AX), Z6
+	VMAXPS       Z8, Z6, Z8
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z8, K1
+	VMULPS.BCST  112(AX), Z8, K1, Z8
+
+rowAVX5122x3by8slid1v1:
+	VMOVUPS      Z8, 64(R11)
+	ADDQ         R12, R11
+	VMOVUPS      64(R8)(DX*1), Z6
+	VMULPS       Z0, Z6, Z8
+	VFMADD231PS  Z1, Z6, Z7
+	VFMADD231PS  Z2, Z6, Z9
+	VMOVUPS      64(R9)(DX*1), Z6
+	VFMADD231PS  Z3, Z6, Z8
+	VFMADD231PS  Z4, Z6, Z7
+	VFMADD231PS  Z5, Z6, Z9
+	MOVQ         96(AX), R13
+	TESTQ        R13, R13
+	JZ           rowAVX5122x3by8slid2v1
+	MOVQ         104(AX), R14
+	VMOVUPS      64(R13), Z6
+	VFMADD213PS  64(R14), Z6, Z9
+	VBROADCASTSS 116(AX), Z6
+	VMAXPS       Z9, Z6, Z9
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z9, K1
+	VMULPS.BCST  112(AX), Z9, K1, Z9
+
+rowAVX5122x3by8slid2v1:
+	VMOVUPS      Z9, 64(R11)
+	ADDQ         R12, R11
+	VMOVUPS      64(R8)(DX*2), Z6
+	VMULPS       Z0, Z6, Z9
+	VFMADD231PS  Z1, Z6, Z8
+	VFMADD231PS  Z2, Z6, Z7
+	ADDQ         R10, R8
+	VMOVUPS      64(R9)(DX*2), Z6
+	VFMADD231PS  Z3, Z6, Z9
+	VFMADD231PS  Z4, Z6, Z8
+	VFMADD231PS  Z5, Z6, Z7
+	ADDQ         R10, R9
+	MOVQ         96(AX), R13
+	TESTQ        R13, R13
+	JZ           rowAVX5122x3by8slid3v1
+	MOVQ         104(AX), R14
+	VMOVUPS      64(R13), Z6
+	VFMADD213PS  64(R14), Z6, Z7
+	VBROADCASTSS 116(AX), Z6
+	VMAXPS       Z7, Z6, Z7
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z7, K1
+	VMULPS.BCST  112(AX), Z7, K1, Z7
+
+rowAVX5122x3by8slid3v1:
+	VMOVUPS      Z7, 64(R11)
+	ADDQ         R12, R11
+	VMOVUPS      64(R8), Z6
+	VMULPS       Z0, Z6, Z7
+	VFMADD231PS  Z1, Z6, Z9
+	VFMADD231PS  Z2, Z6, Z8
+	VMOVUPS      64(R9), Z6
+	VFMADD231PS  Z3, Z6, Z7
+	VFMADD231PS  Z4, Z6, Z9
+	VFMADD231PS  Z5, Z6, Z8
+	MOVQ         96(AX), R13
+	TESTQ        R13, R13
+	JZ           rowAVX5122x3by8slid4v1
+	MOVQ         104(AX), R14
+	VMOVUPS      64(R13), Z6
+	VFMADD213PS  64(R14), Z6, Z8
+	VBROADCASTSS 116(AX), Z6
+	VMAXPS       Z8, Z6, Z8
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z8, K1
+	VMULPS.BCST  112(AX), Z8, K1, Z8
+
+rowAVX5122x3by8slid4v1:
+	VMOVUPS      Z8, 64(R11)
+	ADDQ         R12, R11
+	VMOVUPS      64(R8)(DX*1), Z6
+	VMULPS       Z0, Z6, Z0
+	VFMADD231PS  Z1, Z6, Z7
+	VFMADD231PS  Z2, Z6, Z9
+	VMOVUPS      64(R9)(DX*1), Z6
+	VFMADD231PS  Z3, Z6, Z0
+	VFMADD231PS  Z4, Z6, Z7
+	VFMADD231PS  Z5, Z6, Z9
+	MOVQ         96(AX), R13
+	TESTQ        R13, R13
+	JZ           rowAVX5122x3by8slid5v1
+	MOVQ         104(AX), R14
+	VMOVUPS      64(R13), Z3
+	VFMADD213PS  64(R14), Z3, Z9
+	VBROADCASTSS 116(AX), Z3
+	VMAXPS       Z9, Z3, Z9
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z9, K1
+	VMULPS.BCST  112(AX), Z9, K1, Z9
+
+rowAVX5122x3by8slid5v1:
+	VMOVUPS      Z9, 64(R11)
+	ADDQ         R12, R11
+	VMOVUPS      64(R8)(DX*2), Z3
+	VFMADD231PS  Z1, Z3, Z0
+	VFMADD231PS  Z2, Z3, Z7
+	ADDQ         R10, R8
+	VMOVUPS      64(R9)(DX*2), Z1
+	VFMADD231PS  Z4, Z1, Z0
+	VFMADD231PS  Z5, Z1, Z7
+	ADDQ         R10, R9
+	MOVQ         96(AX), R10
+	TESTQ        R10, R10
+	JZ           rowAVX5122x3by8slid6v1
+	MOVQ         104(AX), R13
+	VMOVUPS      64(R10), Z1
+	VFMADD213PS  64(R13), Z1, Z7
+	VBROADCASTSS 116(AX), Z1
+	VMAXPS       Z7, Z1, Z7
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z7, K1
+	VMULPS.BCST  112(AX), Z7, K1, Z7
+
+rowAVX5122x3by8slid6v1:
+	VMOVUPS      Z7, 64(R11)
+	ADDQ         R12, R11
+	VMOVUPS      64(R8), Z1
+	VFMADD231PS  Z2, Z1, Z0
+	VMOVUPS      64(R9), Z1
+	VFMADD231PS  Z5, Z1, Z0
+	MOVQ         96(AX), R8
+	TESTQ        R8, R8
+	JZ           rowAVX5122x3by8slid7v1
+	MOVQ         104(AX), R9
+	VMOVUPS      64(R8), Z1
+	VFMADD213PS  64(R9), Z1, Z0
+	VBROADCASTSS 116(AX), Z1
+	VMAXPS       Z0, Z1, Z0
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z0, K1
+	VMULPS.BCST  112(AX), Z0, K1, Z0
+
+rowAVX5122x3by8slid7v1:
+	VMOVUPS Z0, 64(R11)
+	ADDQ    R12, R11
+	MOVQ    64(AX), R8
+	IMUL3Q  $0x00000008, R8, R8
+	ADDQ    R8, BX
+	MOVQ    DX, R8
+	IMUL3Q  $0x00000008, R8, R8
+	ADDQ    R8, SI
+	SUBQ    $0x00000008, DI
+	JMP     rowAVX5122x3by8slide
+
+rowAVX5122x3by8other:
+	CMPQ 24(CX), $0x00000003
+	JNE  rowAVX5122x3by1other
+	CMPQ 24(AX), $0x00000002
+	JNE  rowAVX5122x3by1other
+	CMPQ DX, 48(AX)
+	JNE  rowAVX5122x3by1other
+
+rowAVX5122x3by1slide:
+	CMPQ         DI, $0x00000001
+	JL           rowAVX5122x3by1other
+	MOVQ         16(CX), R8
+	MOVQ         56(AX), R9
+	IMULQ        168(AX), R8
+	ADDQ         16(AX), R8
+	VMOVUPS      (R8), Z0
+	VMOVUPS      (R8)(R9*1), Z1
+	VMOVUPS      (R8)(R9*2), Z2
+	ADDQ         40(AX), R8
+	VMOVUPS      (R8), Z3
+	VMOVUPS      (R8)(R9*1), Z4
+	VMOVUPS      (R8)(R9*2), Z5
+	MOVQ         SI, R8
+	MOVQ         R8, R9
+	ADDQ         32(AX), R9
+	LEAQ         (DX)(DX*2), R10
+	MOVQ         64(AX), R12
+	MOVQ         BX, R11
+	VMOVUPS      (R8), Z6
+	VMULPS       Z0, Z6, Z0
+	VMOVUPS      (R9), Z6
+	VFMADD231PS  Z3, Z6, Z0
+	VMOVUPS      (R8)(DX*1), Z3
+	VFMADD231PS  Z1, Z3, Z0
+	VMOVUPS      (R9)(DX*1), Z1
+	VFMADD231PS  Z4, Z1, Z0
+	VMOVUPS      (R8)(DX*2), Z1
+	VFMADD231PS  Z2, Z1, Z0
+	ADDQ         R10, R8
+	VMOVUPS      (R9)(DX*2), Z1
+	VFMADD231PS  Z5, Z1, Z0
+	ADDQ         R10, R9
+	MOVQ         96(AX), R8
+	TESTQ        R8, R8
+	JZ           rowAVX5122x3by1slid0v0
+	MOVQ         104(AX), R9
+	VMOVUPS      (R8), Z1
+	VFMADD213PS  (R9), Z1, Z0
+	VBROADCASTSS 116(AX), Z1
+	VMAXPS       Z0, Z1, Z0
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z0, K1
+	VMULPS.BCST  112(AX), Z0, K1, Z0
+
+rowAVX5122x3by1slid0v0:
+	VMOVUPS      Z0, (R11)
+	ADDQ         R12, R11
+	MOVQ         16(CX), R8
+	MOVQ         56(AX), R9
+	IMULQ        168(AX), R8
+	ADDQ         16(AX), R8
+	VMOVUPS      64(R8), Z0
+	VMOVUPS      64(R8)(R9*1), Z1
+	VMOVUPS      64(R8)(R9*2), Z2
+	ADDQ         40(AX), R8
+	VMOVUPS      64(R8), Z3
+	VMOVUPS      64(R8)(R9*1), Z4
+	VMOVUPS      64(R8)(R9*2), Z5
+	MOVQ         SI, R8
+	MOVQ         R8, R9
+	ADDQ         32(AX), R9
+	LEAQ         (DX)(DX*2), R10
+	MOVQ         64(AX), R12
+	MOVQ         BX, R11
+	VMOVUPS      64(R8), Z6
+	VMULPS       Z0, Z6, Z0
+	VMOVUPS      64(R9), Z6
+	VFMADD231PS  Z3, Z6, Z0
+	VMOVUPS      64(R8)(DX*1), Z3
+	VFMADD231PS  Z1, Z3, Z0
+	VMOVUPS      64(R9)(DX*1), Z1
+	VFMADD231PS  Z4, Z1, Z0
+	VMOVUPS      64(R8)(DX*2), Z1
+	VFMADD231PS  Z2, Z1, Z0
+	ADDQ         R10, R8
+	VMOVUPS      64(R9)(DX*2), Z1
+	VFMADD231PS  Z5, Z1, Z0
+	ADDQ         R10, R9
+	MOVQ         96(AX), R8
+	TESTQ        R8, R8
+	JZ           rowAVX5122x3by1slid0v1
+	MOVQ         104(AX), R9
+	VMOVUPS      64(R8), Z1
+	VFMADD213PS  64(R9), Z1, Z0
+	VBROADCASTSS 116(AX), Z1
+	VMAXPS       Z0, Z1, Z0
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z0, K1
+	VMULPS.BCST  112(AX), Z0, K1, Z0
+
+rowAVX5122x3by1slid0v1:
+	VMOVUPS Z0, 64(R11)
+	ADDQ    R12, R11
+	MOVQ    64(AX), R8
+	IMUL3Q  $0x00000001, R8, R8
+	ADDQ    R8, BX
+	MOVQ    DX, R8
+	IMUL3Q  $0x00000001, R8, R8
+	ADDQ    R8, SI
+	SUBQ    $0x00000001, DI
+	JMP     rowAVX5122x3by1slide
+
+rowAVX5122x3by1other:
+	CMPQ 24(CX), $0x00000002
+	JNE  rowAVX5123x2by1other
+	CMPQ 24(AX), $0x00000003
+	JNE  rowAVX5123x2by1other
+	CMPQ DX, 48(AX)
+	JNE  rowAVX5123x2by1other
+
+rowAVX5123x2by1slide:
+	CMPQ         DI, $0x00000001
+	JL           rowAVX5123x2by1other
+	MOVQ         16(CX), R8
+	MOVQ         56(AX), R9
+	IMULQ        168(AX), R8
+	ADDQ         16(AX), R8
+	VMOVUPS      (R8), Z0
+	VMOVUPS      (R8)(R9*1), Z1
+	ADDQ         40(AX), R8
+	VMOVUPS      (R8), Z2
+	VMOVUPS      (R8)(R9*1), Z3
+	ADDQ         40(AX), R8
+	VMOVUPS      (R8), Z4
+	VMOVUPS      (R8)(R9*1), Z5
+	MOVQ         SI, R8
+	MOVQ         R8, R9
+	ADDQ         32(AX), R9
+	MOVQ         R9, R10
+	ADDQ         32(AX), R10
+	LEAQ         (DX)(DX*2), R11
+	MOVQ         64(AX), R12
+	MOVQ         BX, R11
+	VMOVUPS      (R8), Z6
+	VMULPS       Z0, Z6, Z0
+	VMOVUPS      (R9), Z6
+	VFMADD231PS  Z2, Z6, Z0
+	VMOVUPS      (R10), Z2
+	VFMADD231PS  Z4, Z2, Z0
+	VMOVUPS      (R8)(DX*1), Z2
+	VFMADD231PS  Z1, Z2, Z0
+	VMOVUPS      (R9)(DX*1), Z1
+	VFMADD231PS  Z3, Z1, Z0
+	VMOVUPS      (R10)(DX*1), Z1
+	VFMADD231PS  Z5, Z1, Z0
+	MOVQ         96(AX), R8
+	TESTQ        R8, R8
+	JZ           rowAVX5123x2by1slid0v0
+	MOVQ         104(AX), R9
+	VMOVUPS      (R8), Z1
+	VFMADD213PS  (R9), Z1, Z0
+	VBROADCASTSS 116(AX), Z1
+	VMAXPS       Z0, Z1, Z0
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z0, K1
+	VMULPS.BCST  112(AX), Z0, K1, Z0
+
+rowAVX5123x2by1slid0v0:
+	VMOVUPS      Z0, (R11)
+	ADDQ         R12, R11
+	MOVQ         16(CX), R8
+	MOVQ         56(AX), R9
+	IMULQ        168(AX), R8
+	ADDQ         16(AX), R8
+	VMOVUPS      64(R8), Z0
+	VMOVUPS      64(R8)(R9*1), Z1
+	ADDQ         40(AX), R8
+	VMOVUPS      64(R8), Z2
+	VMOVUPS      64(R8)(R9*1), Z3
+	ADDQ         40(AX), R8
+	VMOVUPS      64(R8), Z4
+	VMOVUPS      64(R8)(R9*1), Z5
+	MOVQ         SI, R8
+	MOVQ         R8, R9
+	ADDQ         32(AX), R9
+	MOVQ         R9, R10
+	ADDQ         32(AX), R10
+	LEAQ         (DX)(DX*2), R11
+	MOVQ         64(AX), R12
+	MOVQ         BX, R11
+	VMOVUPS      64(R8), Z6
+	VMULPS       Z0, Z6, Z0
+	VMOVUPS      64(R9), Z6
+	VFMADD231PS  Z2, Z6, Z0
+	VMOVUPS      64(R10), Z2
+	VFMADD231PS  Z4, Z2, Z0
+	VMOVUPS      64(R8)(DX*1), Z2
+	VFMADD231PS  Z1, Z2, Z0
+	VMOVUPS      64(R9)(DX*1), Z1
+	VFMADD231PS  Z3, Z1, Z0
+	VMOVUPS      64(R10)(DX*1), Z1
+	VFMADD231PS  Z5, Z1, Z0
+	MOVQ         96(AX), R8
+	TESTQ        R8, R8
+	JZ           rowAVX5123x2by1slid0v1
+	MOVQ         104(AX), R9
+	VMOVUPS      64(R8), Z1
+	VFMADD213PS  64(R9), Z1, Z0
+	VBROADCASTSS 116(AX), Z1
+	VMAXPS       Z0, Z1, Z0
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z0, K1
+	VMULPS.BCST  112(AX), Z0, K1, Z0
+
+rowAVX5123x2by1slid0v1:
+	VMOVUPS Z0, 64(R11)
+	ADDQ    R12, R11
+	MOVQ    64(AX), R8
+	IMUL3Q  $0x00000001, R8, R8
+	ADDQ    R8, BX
+	MOVQ    DX, R8
+	IMUL3Q  $0x00000001, R8, R8
+	ADDQ    R8, SI
+	SUBQ    $0x00000001, DI
+	JMP     rowAVX5123x2by1slide
+
+rowAVX5123x2by1other:
+	CMPQ 24(CX), $0x00000002
+	JNE  rowAVX5122x2by1other
+	CMPQ 24(AX), $0x00000002
+	JNE  rowAVX5122x2by1other
+	CMPQ DX, 48(AX)
+	JNE  rowAVX5122x2by1other
+
+rowAVX5122x2by1slide:
+	CMPQ         DI, $0x00000001
+	JL           rowAVX5122x2by1other
+	MOVQ         16(CX), R8
+	MOVQ         56(AX), R9
+	IMULQ        168(AX), R8
+	ADDQ         16(AX), R8
+	VMOVUPS      (R8), Z0
+	VMOVUPS      (R8)(R9*1), Z1
+	ADDQ         40(AX), R8
+	VMOVUPS      (R8), Z2
+	VMOVUPS      (R8)(R9*1), Z3
+	MOVQ         SI, R8
+	MOVQ         R8, R9
+	ADDQ         32(AX), R9
+	LEAQ         (DX)(DX*2), R10
+	MOVQ         64(AX), R11
+	MOVQ         BX, R10
+	VMOVUPS      (R8), Z4
+	VMULPS       Z0, Z4, Z0
+	VMOVUPS      (R9), Z4
+	VFMADD231PS  Z2, Z4, Z0
+	VMOVUPS      (R8)(DX*1), Z2
+	VFMADD231PS  Z1, Z2, Z0
+	VMOVUPS      (R9)(DX*1), Z1
+	VFMADD231PS  Z3, Z1, Z0
+	MOVQ         96(AX), R8
+	TESTQ        R8, R8
+	JZ           rowAVX5122x2by1slid0v0
+	MOVQ         104(AX), R9
+	VMOVUPS      (R8), Z1
+	VFMADD213PS  (R9), Z1, Z0
+	VBROADCASTSS 116(AX), Z1
+	VMAXPS       Z0, Z1, Z0
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z0, K1
+	VMULPS.BCST  112(AX), Z0, K1, Z0
+
+rowAVX5122x2by1slid0v0:
+	VMOVUPS      Z0, (R10)
+	ADDQ         R11, R10
+	MOVQ         16(CX), R8
+	MOVQ         56(AX), R9
+	IMULQ        168(AX), R8
+	ADDQ         16(AX), R8
+	VMOVUPS      64(R8), Z0
+	VMOVUPS      64(R8)(R9*1), Z1
+	ADDQ         40(AX), R8
+	VMOVUPS      64(R8), Z2
+	VMOVUPS      64(R8)(R9*1), Z3
+	MOVQ         SI, R8
+	MOVQ         R8, R9
+	ADDQ         32(AX), R9
+	LEAQ         (DX)(DX*2), R10
+	MOVQ         64(AX), R11
+	MOVQ         BX, R10
+	VMOVUPS      64(R8), Z4
+	VMULPS       Z0, Z4, Z0
+	VMOVUPS      64(R9), Z4
+	VFMADD231PS  Z2, Z4, Z0
+	VMOVUPS      64(R8)(DX*1), Z2
+	VFMADD231PS  Z1, Z2, Z0
+	VMOVUPS      64(R9)(DX*1), Z1
+	VFMADD231PS  Z3, Z1, Z0
+	MOVQ         96(AX), R8
+	TESTQ        R8, R8
+	JZ           rowAVX5122x2by1slid0v1
+	MOVQ         104(AX), R9
+	VMOVUPS      64(R8), Z1
+	VFMADD213PS  64(R9), Z1, Z0
+	VBROADCASTSS 116(AX), Z1
+	VMAXPS       Z0, Z1, Z0
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z0, K1
+	VMULPS.BCST  112(AX), Z0, K1, Z0
+
+rowAVX5122x2by1slid0v1:
+	VMOVUPS Z0, 64(R10)
+	ADDQ    R11, R10
+	MOVQ    64(AX), R8
+	IMUL3Q  $0x00000001, R8, R8
+	ADDQ    R8, BX
+	MOVQ    DX, R8
+	IMUL3Q  $0x00000001, R8, R8
+	ADDQ    R8, SI
+	SUBQ    $0x00000001, DI
+	JMP     rowAVX5122x2by1slide
+
+rowAVX5122x2by1other:
 rowAVX512group8:
 	CMPQ   DI, $0x00000008
 	JL     rowAVX512not8
@@ -2558,15 +4887,15 @@ narrowAVX512segment:
 	ADDQ  8(AX), SI
 	MOVQ  32(CX), DI
 	CMPQ  24(CX), $0x00000003
-	JNE   narrowAVX512other
+	JNE   narrowAVX5123x3by8other
 	CMPQ  24(AX), $0x00000003
-	JNE   narrowAVX512other
+	JNE   narrowAVX5123x3by8other
 	CMPQ  DX, 48(AX)
-	JNE   narrowAVX512other
+	JNE   narrowAVX5123x3by8other
 
-narrowAVX512slide:
+narrowAVX5123x3by8slide:
 	CMPQ         DI, $0x00000008
-	JL           narrowAVX512other
+	JL           narrowAVX5123x3by8other
 	MOVQ         16(CX), R8
 	MOVQ         56(AX), R9
 	IMULQ        168(AX), R8
@@ -2622,7 +4951,7 @@ narrowAVX512slide:
 	ADDQ         R11, R10
 	MOVQ         96(AX), R14
 	TESTQ        R14, R14
-	JZ           narrowAVX512slid0v0
+	JZ           narrowAVX5123x3by8slid0v0
 	MOVQ         104(AX), R15
 	VMOVUPS.Z    (R14), K1, Z10
 	VMOVUPS.Z    (R15), K1, Z13
@@ -2632,7 +4961,7 @@ narrowAVX512slide:
 	VCMPPS       $0x12, lane00000000<>+0(SB), Z9, K2
 	VMULPS.BCST  112(AX), Z9, K2, Z9
 
-narrowAVX512slid0v0:
+narrowAVX5123x3by8slid0v0:
 	VMOVUPS      Z9, K1, (R12)
 	ADDQ         R13, R12
 	VMOVUPS.Z    (R8), K1, Z9
@@ -2649,7 +4978,7 @@ narrowAVX512slid0v0:
 	VFMADD231PS  Z8, Z9, Z11
 	MOVQ         96(AX), R14
 	TESTQ        R14, R14
-	JZ           narrowAVX512slid1v0
+	JZ           narrowAVX5123x3by8slid1v0
 	MOVQ         104(AX), R15
 	VMOVUPS.Z    (R14), K1, Z9
 	VMOVUPS.Z    (R15), K1, Z13
@@ -2659,7 +4988,7 @@ narrowAVX512slid0v0:
 	VCMPPS       $0x12, lane00000000<>+0(SB), Z11, K2
 	VMULPS.BCST  112(AX), Z11, K2, Z11
 
-narrowAVX512slid1v0:
+narrowAVX5123x3by8slid1v0:
 	VMOVUPS      Z11, K1, (R12)
 	ADDQ         R13, R12
 	VMOVUPS.Z    (R8)(DX*1), K1, Z9
@@ -2676,7 +5005,7 @@ narrowAVX512slid1v0:
 	VFMADD231PS  Z8, Z9, Z12
 	MOVQ         96(AX), R14
 	TESTQ        R14, R14
-	JZ           narrowAVX512slid2v0
+	JZ           narrowAVX5123x3by8slid2v0
 	MOVQ         104(AX), R15
 	VMOVUPS.Z    (R14), K1, Z9
 	VMOVUPS.Z    (R15), K1, Z13
@@ -2686,7 +5015,7 @@ narrowAVX512slid1v0:
 	VCMPPS       $0x12, lane00000000<>+0(SB), Z12, K2
 	VMULPS.BCST  112(AX), Z12, K2, Z12
 
-narrowAVX512slid2v0:
+narrowAVX5123x3by8slid2v0:
 	VMOVUPS      Z12, K1, (R12)
 	ADDQ         R13, R12
 	VMOVUPS.Z    (R8)(DX*2), K1, Z9
@@ -2706,7 +5035,7 @@ narrowAVX512slid2v0:
 	ADDQ         R11, R10
 	MOVQ         96(AX), R14
 	TESTQ        R14, R14
-	JZ           narrowAVX512slid3v0
+	JZ           narrowAVX5123x3by8slid3v0
 	MOVQ         104(AX), R15
 	VMOVUPS.Z    (R14), K1, Z9
 	VMOVUPS.Z    (R15), K1, Z13
@@ -2716,7 +5045,7 @@ narrowAVX512slid2v0:
 	VCMPPS       $0x12, lane00000000<>+0(SB), Z10, K2
 	VMULPS.BCST  112(AX), Z10, K2, Z10
 
-narrowAVX512slid3v0:
+narrowAVX5123x3by8slid3v0:
 	VMOVUPS      Z10, K1, (R12)
 	ADDQ         R13, R12
 	VMOVUPS.Z    (R8), K1, Z9
@@ -2733,7 +5062,7 @@ narrowAVX512slid3v0:
 	VFMADD231PS  Z8, Z9, Z11
 	MOVQ         96(AX), R14
 	TESTQ        R14, R14
-	JZ           narrowAVX512slid4v0
+	JZ           narrowAVX5123x3by8slid4v0
 	MOVQ         104(AX), R15
 	VMOVUPS.Z    (R14), K1, Z9
 	VMOVUPS.Z    (R15), K1, Z13
@@ -2743,7 +5072,7 @@ narrowAVX512slid3v0:
 	VCMPPS       $0x12, lane00000000<>+0(SB), Z11, K2
 	VMULPS.BCST  112(AX), Z11, K2, Z11
 
-narrowAVX512slid4v0:
+narrowAVX5123x3by8slid4v0:
 	VMOVUPS      Z11, K1, (R12)
 	ADDQ         R13, R12
 	VMOVUPS.Z    (R8)(DX*1), K1, Z9
@@ -2760,7 +5089,7 @@ narrowAVX512slid4v0:
 	VFMADD231PS  Z8, Z3, Z12
 	MOVQ         96(AX), R14
 	TESTQ        R14, R14
-	JZ           narrowAVX512slid5v0
+	JZ           narrowAVX5123x3by8slid5v0
 	MOVQ         104(AX), R15
 	VMOVUPS.Z    (R14), K1, Z3
 	VMOVUPS.Z    (R15), K1, Z6
@@ -2770,7 +5099,7 @@ narrowAVX512slid4v0:
 	VCMPPS       $0x12, lane00000000<>+0(SB), Z12, K2
 	VMULPS.BCST  112(AX), Z12, K2, Z12
 
-narrowAVX512slid5v0:
+narrowAVX5123x3by8slid5v0:
 	VMOVUPS      Z12, K1, (R12)
 	ADDQ         R13, R12
 	VMOVUPS.Z    (R8)(DX*2), K1, Z3
@@ -2787,7 +5116,7 @@ narrowAVX512slid5v0:
 	ADDQ         R11, R10
 	MOVQ         96(AX), R11
 	TESTQ        R11, R11
-	JZ           narrowAVX512slid6v0
+	JZ           narrowAVX5123x3by8slid6v0
 	MOVQ         104(AX), R14
 	VMOVUPS.Z    (R11), K1, Z1
 	VMOVUPS.Z    (R14), K1, Z3
@@ -2797,7 +5126,7 @@ narrowAVX512slid5v0:
 	VCMPPS       $0x12, lane00000000<>+0(SB), Z10, K2
 	VMULPS.BCST  112(AX), Z10, K2, Z10
 
-narrowAVX512slid6v0:
+narrowAVX5123x3by8slid6v0:
 	VMOVUPS      Z10, K1, (R12)
 	ADDQ         R13, R12
 	VMOVUPS.Z    (R8), K1, Z1
@@ -2808,7 +5137,7 @@ narrowAVX512slid6v0:
 	VFMADD231PS  Z8, Z1, Z0
 	MOVQ         96(AX), R8
 	TESTQ        R8, R8
-	JZ           narrowAVX512slid7v0
+	JZ           narrowAVX5123x3by8slid7v0
 	MOVQ         104(AX), R9
 	VMOVUPS.Z    (R8), K1, Z1
 	VMOVUPS.Z    (R9), K1, Z2
@@ -2818,7 +5147,7 @@ narrowAVX512slid6v0:
 	VCMPPS       $0x12, lane00000000<>+0(SB), Z0, K2
 	VMULPS.BCST  112(AX), Z0, K2, Z0
 
-narrowAVX512slid7v0:
+narrowAVX5123x3by8slid7v0:
 	VMOVUPS Z0, K1, (R12)
 	ADDQ    R13, R12
 	MOVQ    64(AX), R8
@@ -2828,9 +5157,510 @@ narrowAVX512slid7v0:
 	IMUL3Q  $0x00000008, R8, R8
 	ADDQ    R8, SI
 	SUBQ    $0x00000008, DI
-	JMP     narrowAVX512slide
+	JMP     narrowAVX5123x3by8slide
 
-narrowAVX512other:
+narrowAVX5123x3by8other:
+	CMPQ 24(CX), $0x00000003
+	JNE  narrowAVX5123x3by1other
+	CMPQ 24(AX), $0x00000003
+	JNE  narrowAVX5123x3by1other
+	CMPQ DX, 48(AX)
+	JNE  narrowAVX5123x3by1other
+
+narrowAVX5123x3by1slide:
+	CMPQ         DI, $0x00000001
+	JL           narrowAVX5123x3by1other
+	MOVQ         16(CX), R8
+	MOVQ         56(AX), R9
+	IMULQ        168(AX), R8
+	ADDQ         16(AX), R8
+	VMOVUPS.Z    (R8), K1, Z0
+	VMOVUPS.Z    (R8)(R9*1), K1, Z1
+	VMOVUPS.Z    (R8)(R9*2), K1, Z2
+	ADDQ         40(AX), R8
+	VMOVUPS.Z    (R8), K1, Z3
+	VMOVUPS.Z    (R8)(R9*1), K1, Z4
+	VMOVUPS.Z    (R8)(R9*2), K1, Z5
+	ADDQ         40(AX), R8
+	VMOVUPS.Z    (R8), K1, Z6
+	VMOVUPS.Z    (R8)(R9*1), K1, Z7
+	VMOVUPS.Z    (R8)(R9*2), K1, Z8
+	MOVQ         SI, R8
+	MOVQ         R8, R9
+	ADDQ         32(AX), R9
+	MOVQ         R9, R10
+	ADDQ         32(AX), R10
+	LEAQ         (DX)(DX*2), R11
+	MOVQ         64(AX), R13
+	MOVQ         BX, R12
+	VMOVUPS.Z    (R8), K1, Z9
+	VMULPS       Z0, Z9, Z0
+	VMOVUPS.Z    (R9), K1, Z9
+	VFMADD231PS  Z3, Z9, Z0
+	VMOVUPS.Z    (R10), K1, Z3
+	VFMADD231PS  Z6, Z3, Z0
+	VMOVUPS.Z    (R8)(DX*1), K1, Z3
+	VFMADD231PS  Z1, Z3, Z0
+	VMOVUPS.Z    (R9)(DX*1), K1, Z1
+	VFMADD231PS  Z4, Z1, Z0
+	VMOVUPS.Z    (R10)(DX*1), K1, Z1
+	VFMADD231PS  Z7, Z1, Z0
+	VMOVUPS.Z    (R8)(DX*2), K1, Z1
+	VFMADD231PS  Z2, Z1, Z0
+	ADDQ         R11, R8
+	VMOVUPS.Z    (R9)(DX*2), K1, Z1
+	VFMADD231PS  Z5, Z1, Z0
+	ADDQ         R11, R9
+	VMOVUPS.Z    (R10)(DX*2), K1, Z1
+	VFMADD231PS  Z8, Z1, Z0
+	ADDQ         R11, R10
+	MOVQ         96(AX), R8
+	TESTQ        R8, R8
+	JZ           narrowAVX5123x3by1slid0v0
+	MOVQ         104(AX), R9
+	VMOVUPS.Z    (R8), K1, Z1
+	VMOVUPS.Z    (R9), K1, Z2
+	VFMADD213PS  Z2, Z1, Z0
+	VBROADCASTSS 116(AX), Z1
+	VMAXPS       Z0, Z1, Z0
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z0, K2
+	VMULPS.BCST  112(AX), Z0, K2, Z0
+
+narrowAVX5123x3by1slid0v0:
+	VMOVUPS Z0, K1, (R12)
+	ADDQ    R13, R12
+	MOVQ    64(AX), R8
+	IMUL3Q  $0x00000001, R8, R8
+	ADDQ    R8, BX
+	MOVQ    DX, R8
+	IMUL3Q  $0x00000001, R8, R8
+	ADDQ    R8, SI
+	SUBQ    $0x00000001, DI
+	JMP     narrowAVX5123x3by1slide
+
+narrowAVX5123x3by1other:
+	CMPQ 24(CX), $0x00000003
+	JNE  narrowAVX5122x3by8other
+	CMPQ 24(AX), $0x00000002
+	JNE  narrowAVX5122x3by8other
+	CMPQ DX, 48(AX)
+	JNE  narrowAVX5122x3by8other
+
+narrowAVX5122x3by8slide:
+	CMPQ         DI, $0x00000008
+	JL           narrowAVX5122x3by8other
+	MOVQ         16(CX), R8
+	MOVQ         56(AX), R9
+	IMULQ        168(AX), R8
+	ADDQ         16(AX), R8
+	VMOVUPS.Z    (R8), K1, Z0
+	VMOVUPS.Z    (R8)(R9*1), K1, Z1
+	VMOVUPS.Z    (R8)(R9*2), K1, Z2
+	ADDQ         40(AX), R8
+	VMOVUPS.Z    (R8), K1, Z3
+	VMOVUPS.Z    (R8)(R9*1), K1, Z4
+	VMOVUPS.Z    (R8)(R9*2), K1, Z5
+	MOVQ         SI, R8
+	MOVQ         R8, R9
+	ADDQ         32(AX), R9
+	LEAQ         (DX)(DX*2), R10
+	MOVQ         64(AX), R12
+	MOVQ         BX, R11
+	VMOVUPS.Z    (R8), K1, Z6
+	VMULPS       Z0, Z6, Z6
+	VMOVUPS.Z    (R9), K1, Z7
+	VFMADD231PS  Z3, Z7, Z6
+	VMOVUPS.Z    (R8)(DX*1), K1, Z7
+	VMULPS       Z0, Z7, Z8
+	VFMADD231PS  Z1, Z7, Z6
+	VMOVUPS.Z    (R9)(DX*1), K1, Z7
+	VFMADD231PS  Z3, Z7, Z8
+	VFMADD231PS  Z4, Z7, Z6
+	VMOVUPS.Z    (R8)(DX*2), K1, Z7
+	VMULPS       Z0, Z7, Z9
+	VFMADD231PS  Z1, Z7, Z8
+	VFMADD231PS  Z2, Z7, Z6
+	ADDQ         R10, R8
+	VMOVUPS.Z    (R9)(DX*2), K1, Z7
+	VFMADD231PS  Z3, Z7, Z9
+	VFMADD231PS  Z4, Z7, Z8
+	VFMADD231PS  Z5, Z7, Z6
+	ADDQ         R10, R9
+	MOVQ         96(AX), R13
+	TESTQ        R13, R13
+	JZ           narrowAVX5122x3by8slid0v0
+	MOVQ         104(AX), R14
+	VMOVUPS.Z    (R13), K1, Z7
+	VMOVUPS.Z    (R14), K1, Z10
+	VFMADD213PS  Z10, Z7, Z6
+	VBROADCASTSS 116(AX), Z7
+	VMAXPS       Z6, Z7, Z6
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z6, K2
+	VMULPS.BCST  112(AX), Z6, K2, Z6
+
+narrowAVX5122x3by8slid0v0:
+	VMOVUPS      Z6, K1, (R11)
+	ADDQ         R12, R11
+	VMOVUPS.Z    (R8), K1, Z6
+	VMULPS       Z0, Z6, Z7
+	VFMADD231PS  Z1, Z6, Z9
+	VFMADD231PS  Z2, Z6, Z8
+	VMOVUPS.Z    (R9), K1, Z6
+	VFMADD231PS  Z3, Z6, Z7
+	VFMADD231PS  Z4, Z6, Z9
+	VFMADD231PS  Z5, Z6, Z8
+	MOVQ         96(AX), R13
+	TESTQ        R13, R13
+	JZ           narrowAVX5122x3by8slid1v0
+	MOVQ         104(AX), R14
+	VMOVUPS.Z    (R13), K1, Z6
+	VMOVUPS.Z    (R14), K1, Z10
+	VFMADD213PS  Z10, Z6, Z8
+	VBROADCASTSS 116(AX), Z6
+	VMAXPS       Z8, Z6, Z8
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z8, K2
+	VMULPS.BCST  112(AX), Z8, K2, Z8
+
+narrowAVX5122x3by8slid1v0:
+	VMOVUPS      Z8, K1, (R11)
+	ADDQ         R12, R11
+	VMOVUPS.Z    (R8)(DX*1), K1, Z6
+	VMULPS       Z0, Z6, Z8
+	VFMADD231PS  Z1, Z6, Z7
+	VFMADD231PS  Z2, Z6, Z9
+	VMOVUPS.Z    (R9)(DX*1), K1, Z6
+	VFMADD231PS  Z3, Z6, Z8
+	VFMADD231PS  Z4, Z6, Z7
+	VFMADD231PS  Z5, Z6, Z9
+	MOVQ         96(AX), R13
+	TESTQ        R13, R13
+	JZ           narrowAVX5122x3by8slid2v0
+	MOVQ         104(AX), R14
+	VMOVUPS.Z    (R13), K1, Z6
+	VMOVUPS.Z    (R14), K1, Z10
+	VFMADD213PS  Z10, Z6, Z9
+	VBROADCASTSS 116(AX), Z6
+	VMAXPS       Z9, Z6, Z9
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z9, K2
+	VMULPS.BCST  112(AX), Z9, K2, Z9
+
+narrowAVX5122x3by8slid2v0:
+	VMOVUPS      Z9, K1, (R11)
+	ADDQ         R12, R11
+	VMOVUPS.Z    (R8)(DX*2), K1, Z6
+	VMULPS       Z0, Z6, Z9
+	VFMADD231PS  Z1, Z6, Z8
+	VFMADD231PS  Z2, Z6, Z7
+	ADDQ         R10, R8
+	VMOVUPS.Z    (R9)(DX*2), K1, Z6
+	VFMADD231PS  Z3, Z6, Z9
+	VFMADD231PS  Z4, Z6, Z8
+	VFMADD231PS  Z5, Z6, Z7
+	ADDQ         R10, R9
+	MOVQ         96(AX), R13
+	TESTQ        R13, R13
+	JZ           narrowAVX5122x3by8slid3v0
+	MOVQ         104(AX), R14
+	VMOVUPS.Z    (R13), K1, Z6
+	VMOVUPS.Z    (R14), K1, Z10
+	VFMADD213PS  Z10, Z6, Z7
+	VBROADCASTSS 116(AX), Z6
+	VMAXPS       Z7, Z6, Z7
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z7, K2
+	VMULPS.BCST  112(AX), Z7, K2, Z7
+
+narrowAVX5122x3by8slid3v0:
+	VMOVUPS      Z7, K1, (R11)
+	ADDQ         R12, R11
+	VMOVUPS.Z    (R8), K1, Z6
+	VMULPS       Z0, Z6, Z7
+	VFMADD231PS  Z1, Z6, Z9
+	VFMADD231PS  Z2, Z6, Z8
+	VMOVUPS.Z    (R9), K1, Z6
+	VFMADD231PS  Z3, Z6, Z7
+	VFMADD231PS  Z4, Z6, Z9
+	VFMADD231PS  Z5, Z6, Z8
+	MOVQ         96(AX), R13
+	TESTQ        R13, R13
+	JZ           narrowAVX5122x3by8slid4v0
+	MOVQ         104(AX), R14
+	VMOVUPS.Z    (R13), K1, Z6
+	VMOVUPS.Z    (R14), K1, Z10
+	VFMADD213PS  Z10, Z6, Z8
+	VBROADCASTSS 116(AX), Z6
+	VMAXPS       Z8, Z6, Z8
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z8, K2
+	VMULPS.BCST  112(AX), Z8, K2, Z8
+
+narrowAVX5122x3by8slid4v0:
+	VMOVUPS      Z8, K1, (R11)
+	ADDQ         R12, R11
+	VMOVUPS.Z    (R8)(DX*1), K1, Z6
+	VMULPS       Z0, Z6, Z0
+	VFMADD231PS  Z1, Z6, Z7
+	VFMADD231PS  Z2, Z6, Z9
+	VMOVUPS.Z    (R9)(DX*1), K1, Z6
+	VFMADD231PS  Z3, Z6, Z0
+	VFMADD231PS  Z4, Z6, Z7
+	VFMADD231PS  Z5, Z6, Z9
+	MOVQ         96(AX), R13
+	TESTQ        R13, R13
+	JZ           narrowAVX5122x3by8slid5v0
+	MOVQ         104(AX), R14
+	VMOVUPS.Z    (R13), K1, Z3
+	VMOVUPS.Z    (R14), K1, Z6
+	VFMADD213PS  Z6, Z3, Z9
+	VBROADCASTSS 116(AX), Z3
+	VMAXPS       Z9, Z3, Z9
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z9, K2
+	VMULPS.BCST  112(AX), Z9, K2, Z9
+
+narrowAVX5122x3by8slid5v0:
+	VMOVUPS      Z9, K1, (R11)
+	ADDQ         R12, R11
+	VMOVUPS.Z    (R8)(DX*2), K1, Z3
+	VFMADD231PS  Z1, Z3, Z0
+	VFMADD231PS  Z2, Z3, Z7
+	ADDQ         R10, R8
+	VMOVUPS.Z    (R9)(DX*2), K1, Z1
+	VFMADD231PS  Z4, Z1, Z0
+	VFMADD231PS  Z5, Z1, Z7
+	ADDQ         R10, R9
+	MOVQ         96(AX), R10
+	TESTQ        R10, R10
+	JZ           narrowAVX5122x3by8slid6v0
+	MOVQ         104(AX), R13
+	VMOVUPS.Z    (R10), K1, Z1
+	VMOVUPS.Z    (R13), K1, Z3
+	VFMADD213PS  Z3, Z1, Z7
+	VBROADCASTSS 116(AX), Z1
+	VMAXPS       Z7, Z1, Z7
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z7, K2
+	VMULPS.BCST  112(AX), Z7, K2, Z7
+
+narrowAVX5122x3by8slid6v0:
+	VMOVUPS      Z7, K1, (R11)
+	ADDQ         R12, R11
+	VMOVUPS.Z    (R8), K1, Z1
+	VFMADD231PS  Z2, Z1, Z0
+	VMOVUPS.Z    (R9), K1, Z1
+	VFMADD231PS  Z5, Z1, Z0
+	MOVQ         96(AX), R8
+	TESTQ        R8, R8
+	JZ           narrowAVX5122x3by8slid7v0
+	MOVQ         104(AX), R9
+	VMOVUPS.Z    (R8), K1, Z1
+	VMOVUPS.Z    (R9), K1, Z2
+	VFMADD213PS  Z2, Z1, Z0
+	VBROADCASTSS 116(AX), Z1
+	VMAXPS       Z0, Z1, Z0
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z0, K2
+	VMULPS.BCST  112(AX), Z0, K2, Z0
+
+narrowAVX5122x3by8slid7v0:
+	VMOVUPS Z0, K1, (R11)
+	ADDQ    R12, R11
+	MOVQ    64(AX), R8
+	IMUL3Q  $0x00000008, R8, R8
+	ADDQ    R8, BX
+	MOVQ    DX, R8
+	IMUL3Q  $0x00000008, R8, R8
+	ADDQ    R8, SI
+	SUBQ    $0x00000008, DI
+	JMP     narrowAVX5122x3by8slide
+
+narrowAVX5122x3by8other:
+	CMPQ 24(CX), $0x00000003
+	JNE  narrowAVX5122x3by1other
+	CMPQ 24(AX), $0x00000002
+	JNE  narrowAVX5122x3by1other
+	CMPQ DX, 48(AX)
+	JNE  narrowAVX5122x3by1other
+
+narrowAVX5122x3by1slide:
+	CMPQ         DI, $0x00000001
+	JL           narrowAVX5122x3by1other
+	MOVQ         16(CX), R8
+	MOVQ         56(AX), R9
+	IMULQ        168(AX), R8
+	ADDQ         16(AX), R8
+	VMOVUPS.Z    (R8), K1, Z0
+	VMOVUPS.Z    (R8)(R9*1), K1, Z1
+	VMOVUPS.Z    (R8)(R9*2), K1, Z2
+	ADDQ         40(AX), R8
+	VMOVUPS.Z    (R8), K1, Z3
+	VMOVUPS.Z    (R8)(R9*1), K1, Z4
+	VMOVUPS.Z    (R8)(R9*2), K1, Z5
+	MOVQ         SI, R8
+	MOVQ         R8, R9
+	ADDQ         32(AX), R9
+	LEAQ         (DX)(DX*2), R10
+	MOVQ         64(AX), R12
+	MOVQ         BX, R11
+	VMOVUPS.Z    (R8), K1, Z6
+	VMULPS       Z0, Z6, Z0
+	VMOVUPS.Z    (R9), K1, Z6
+	VFMADD231PS  Z3, Z6, Z0
+	VMOVUPS.Z    (R8)(DX*1), K1, Z3
+	VFMADD231PS  Z1, Z3, Z0
+	VMOVUPS.Z    (R9)(DX*1), K1, Z1
+	VFMADD231PS  Z4, Z1, Z0
+	VMOVUPS.Z    (R8)(DX*2), K1, Z1
+	VFMADD231PS  Z2, Z1, Z0
+	ADDQ         R10, R8
+	VMOVUPS.Z    (R9)(DX*2), K1, Z1
+	VFMADD231PS  Z5, Z1, Z0
+	ADDQ         R10, R9
+	MOVQ         96(AX), R8
+	TESTQ        R8, R8
+	JZ           narrowAVX5122x3by1slid0v0
+	MOVQ         104(AX), R9
+	VMOVUPS.Z    (R8), K1, Z1
+	VMOVUPS.Z    (R9), K1, Z2
+	VFMADD213PS  Z2, Z1, Z0
+	VBROADCASTSS 116(AX), Z1
+	VMAXPS       Z0, Z1, Z0
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z0, K2
+	VMULPS.BCST  112(AX), Z0, K2, Z0
+
+narrowAVX5122x3by1slid0v0:
+	VMOVUPS Z0, K1, (R11)
+	ADDQ    R12, R11
+	MOVQ    64(AX), R8
+	IMUL3Q  $0x00000001, R8, R8
+	ADDQ    R8, BX
+	MOVQ    DX, R8
+	IMUL3Q  $0x00000001, R8, R8
+	ADDQ    R8, SI
+	SUBQ    $0x00000001, DI
+	JMP     narrowAVX5122x3by1slide
+
+narrowAVX5122x3by1other:
+	CMPQ 24(CX), $0x00000002
+	JNE  narrowAVX5123x2by1other
+	CMPQ 24(AX), $0x00000003
+	JNE  narrowAVX5123x2by1other
+	CMPQ DX, 48(AX)
+	JNE  narrowAVX5123x2by1other
+
+narrowAVX5123x2by1slide:
+	CMPQ         DI, $0x00000001
+	JL           narrowAVX5123x2by1other
+	MOVQ         16(CX), R8
+	MOVQ         56(AX), R9
+	IMULQ        168(AX), R8
+	ADDQ         16(AX), R8
+	VMOVUPS.Z    (R8), K1, Z0
+	VMOVUPS.Z    (R8)(R9*1), K1, Z1
+	ADDQ         40(AX), R8
+	VMOVUPS.Z    (R8), K1, Z2
+	VMOVUPS.Z    (R8)(R9*1), K1, Z3
+	ADDQ         40(AX), R8
+	VMOVUPS.Z    (R8), K1, Z4
+	VMOVUPS.Z    (R8)(R9*1), K1, Z5
+	MOVQ         SI, R8
+	MOVQ         R8, R9
+	ADDQ         32(AX), R9
+	MOVQ         R9, R10
+	ADDQ         32(AX), R10
+	LEAQ         (DX)(DX*2), R11
+	MOVQ         64(AX), R12
+	MOVQ         BX, R11
+	VMOVUPS.Z    (R8), K1, Z6
+	VMULPS       Z0, Z6, Z0
+	VMOVUPS.Z    (R9), K1, Z6
+	VFMADD231PS  Z2, Z6, Z0
+	VMOVUPS.Z    (R10), K1, Z2
+	VFMADD231PS  Z4, Z2, Z0
+	VMOVUPS.Z    (R8)(DX*1), K1, Z2
+	VFMADD231PS  Z1, Z2, Z0
+	VMOVUPS.Z    (R9)(DX*1), K1, Z1
+	VFMADD231PS  Z3, Z1, Z0
+	VMOVUPS.Z    (R10)(DX*1), K1, Z1
+	VFMADD231PS  Z5, Z1, Z0
+	MOVQ         96(AX), R8
+	TESTQ        R8, R8
+	JZ           narrowAVX5123x2by1slid0v0
+	MOVQ         104(AX), R9
+	VMOVUPS.Z    (R8), K1, Z1
+	VMOVUPS.Z    (R9), K1, Z2
+	VFMADD213PS  Z2, Z1, Z0
+	VBROADCASTSS 116(AX), Z1
+	VMAXPS       Z0, Z1, Z0
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z0, K2
+	VMULPS.BCST  112(AX), Z0, K2, Z0
+
+narrowAVX5123x2by1slid0v0:
+	VMOVUPS Z0, K1, (R11)
+	ADDQ    R12, R11
+	MOVQ    64(AX), R8
+	IMUL3Q  $0x00000001, R8, R8
+	ADDQ    R8, BX
+	MOVQ    DX, R8
+	IMUL3Q  $0x00000001, R8, R8
+	ADDQ    R8, SI
+	SUBQ    $0x00000001, DI
+	JMP     narrowAVX5123x2by1slide
+
+narrowAVX5123x2by1other:
+	CMPQ 24(CX), $0x00000002
+	JNE  narrowAVX5122x2by1other
+	CMPQ 24(AX), $0x00000002
+	JNE  narrowAVX5122x2by1other
+	CMPQ DX, 48(AX)
+	JNE  narrowAVX5122x2by1other
+
+narrowAVX5122x2by1slide:
+	CMPQ         DI, $0x00000001
+	JL           narrowAVX5122x2by1other
+	MOVQ         16(CX), R8
+	MOVQ         56(AX), R9
+	IMULQ        168(AX), R8
+	ADDQ         16(AX), R8
+	VMOVUPS.Z    (R8), K1, Z0
+	VMOVUPS.Z    (R8)(R9*1), K1, Z1
+	ADDQ         40(AX), R8
+	VMOVUPS.Z    (R8), K1, Z2
+	VMOVUPS.Z    (R8)(R9*1), K1, Z3
+	MOVQ         SI, R8
+	MOVQ         R8, R9
+	ADDQ         32(AX), R9
+	LEAQ         (DX)(DX*2), R10
+	MOVQ         64(AX), R11
+	MOVQ         BX, R10
+	VMOVUPS.Z    (R8), K1, Z4
+	VMULPS       Z0, Z4, Z0
+	VMOVUPS.Z    (R9), K1, Z4
+	VFMADD231PS  Z2, Z4, Z0
+	VMOVUPS.Z    (R8)(DX*1), K1, Z2
+	VFMADD231PS  Z1, Z2, Z0
+	VMOVUPS.Z    (R9)(DX*1), K1, Z1
+	VFMADD231PS  Z3, Z1, Z0
+	MOVQ         96(AX), R8
+	TESTQ        R8, R8
+	JZ           narrowAVX5122x2by1slid0v0
+	MOVQ         104(AX), R9
+	VMOVUPS.Z    (R8), K1, Z1
+	VMOVUPS.Z    (R9), K1, Z2
+	VFMADD213PS  Z2, Z1, Z0
+	VBROADCASTSS 116(AX), Z1
+	VMAXPS       Z0, Z1, Z0
+	VCMPPS       $0x12, lane00000000<>+0(SB), Z0, K2
+	VMULPS.BCST  112(AX), Z0, K2, Z0
+
+narrowAVX5122x2by1slid0v0:
+	VMOVUPS Z0, K1, (R10)
+	ADDQ    R11, R10
+	MOVQ    64(AX), R8
+	IMUL3Q  $0x00000001, R8, R8
+	ADDQ    R8, BX
+	MOVQ    DX, R8
+	IMUL3Q  $0x00000001, R8, R8
+	ADDQ    R8, SI
+	SUBQ    $0x00000001, DI
+	JMP     narrowAVX5122x2by1slide
+
+narrowAVX5122x2by1other:
 narrowAVX512group8:
 	CMPQ   DI, $0x00000008
 	JL     narrowAVX512not8

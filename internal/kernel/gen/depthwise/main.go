@@ -141,13 +141,14 @@ func (k *rowKernel) advance(pixels int) {
 	SUBQ(U32(pixels), k.left)
 }
 
-// slide does group pixels at a time of 3×3 filters of stride and dilation 1: the nine taps stay in registers, and
-// each source pixel is loaded once for the three results of a row that read it.
-func (k *rowKernel) slide(name string, group int) {
+// slide does group pixels at a time of filters of so many rows and taps, of stride and dilation 1: the taps stay in
+// registers, and each source pixel is loaded once for the results of a row that read it.
+func (k *rowKernel) slide(name string, rows, taps, group int) {
 	w := k.w
-	CMPQ(field(k.seg, segTaps), U32(3))
+	name = fmt.Sprintf("%s%dx%dby%d", name, rows, taps, group)
+	CMPQ(field(k.seg, segTaps), U32(taps))
 	JNE(LabelRef(name + "other"))
-	CMPQ(field(k.c, callRows), U32(3))
+	CMPQ(field(k.c, callRows), U32(rows))
 	JNE(LabelRef(name + "other"))
 	CMPQ(k.srcStep, field(k.c, callSrcTap))
 	JNE(LabelRef(name + "other"))
@@ -158,8 +159,9 @@ func (k *rowKernel) slide(name string, group int) {
 		fp, fTap := get(k.seg, segTap), get(k.c, callFTap)
 		IMULQ(field(k.c, callTap), fp)
 		ADDQ(field(k.c, callF), fp)
-		var f [3][3]Vec
+		f := make([][]Vec, rows)
 		for r := range f {
+			f[r] = make([]Vec, taps)
 			for t := range f[r] {
 				m := Mem{Base: fp, Disp: j * int(w)}
 				if t > 0 {
@@ -167,11 +169,11 @@ func (k *rowKernel) slide(name string, group int) {
 				}
 				f[r][t] = k.load(m)
 			}
-			if r < 2 {
+			if r < rows-1 {
 				ADDQ(field(k.c, callFRow), fp)
 			}
 		}
-		var p [3]reg.GPVirtual
+		p := make([]reg.GPVirtual, rows)
 		for r := range p {
 			p[r] = GP64()
 			if r == 0 {
@@ -186,7 +188,7 @@ func (k *rowKernel) slide(name string, group int) {
 		dst, dstStep := GP64(), get(k.c, callDstStep)
 		MOVQ(k.dst, dst)
 		acc := make([]Vec, group)
-		for column := range group + 2 {
+		for column := range group + taps - 1 {
 			for r := range p {
 				m := Mem{Base: p[r], Disp: j * int(w)}
 				if column%3 > 0 {
@@ -206,7 +208,7 @@ func (k *rowKernel) slide(name string, group int) {
 					ADDQ(step3, p[r])
 				}
 			}
-			if done := column - 2; done >= 0 {
+			if done := column - taps + 1; done >= 0 {
 				k.finish(fmt.Sprintf("%sslid%dv%d", name, done, j), acc[done:done+1], j, func(int) Mem { return Mem{Base: dst, Disp: j * int(w)} })
 				ADDQ(dstStep, dst)
 			}
@@ -300,7 +302,12 @@ func row(w Width, name string, nv int, narrow bool, slide int, groups []int) {
 	ADDQ(field(k.c, callDst), k.dst)
 	ADDQ(field(k.c, callSrc), k.src)
 	k.left = get(k.seg, segN)
-	k.slide(name, slide)
+	for _, shape := range [][2]int{{3, 3}, {2, 3}, {3, 2}, {2, 2}} { // at the edges of a picture there are fewer
+		if shape[1] == 3 {
+			k.slide(name, shape[0], 3, slide)
+		}
+		k.slide(name, shape[0], shape[1], 1)
+	}
 	for _, group := range groups {
 		k.taps(name, group)
 	}
