@@ -89,7 +89,7 @@ func planWeightGrad[T Float](s *Shape) weightGrad[T] {
 	if t.source == pixels {
 		apart = s.C
 	}
-	if cpu.Current() == cpu.AVX2 && gemm.Clash[T](apart) {
+	if cpu.Current() == cpu.AVX2 && (gemm.Clash[T](apart) || t.source == banded && gemm.Clash[T](2*apart)) {
 		t.lane, t.source = laneBlock, banded
 		if t.view.plain(s.H, s.W) { // the copy, what it is copied from and what comes next share the second-level cache
 			t.step = max(1, min(t.step, copiedPixels/s.Q))
@@ -121,9 +121,9 @@ func (t *weightGrad[T]) tasks() int {
 // length is the number of pixels of a band.
 func (t *weightGrad[T]) length() int { return t.band.rows(t.view, t.step) * t.band.width }
 
-// bandStarts is where each output row begins in a band: in whole lanes, and in the last one if it is narrower; and
-// in the columns, if spans wants to know that.
-type bandStarts [3][maxBandRows]int
+// bandStarts is where each output row begins in a band: in whole lanes, and in the last one if it is narrower; then
+// what inside has picked.
+type bandStarts [4][maxBandRows]int
 
 func (s *bandStarts) of(width, lane int) []int {
 	if width < lane {
