@@ -7,7 +7,7 @@ import "github.com/stheno-ml/stheno/internal/kernel/gemm"
 const edgeRows = 3
 
 // bandTile computes output rows from a band, for one panel of output channels. Taps above, below and, in filters of
-// one row, beside the picture are left out: a seventh of the work of 7×1 and 1×7 on pictures of 17×17.
+// one row, beside the picture are left out: a tenth of the work of 7×1 and 1×7 on pictures of 17×17.
 type bandTile[T Float] struct {
 	gemm.Tile[T] // at the first pixel of the first row
 	p            *product[T]

@@ -3,7 +3,6 @@
 package norm
 
 import (
-	"math"
 	"unsafe"
 
 	"github.com/stheno-ml/stheno/internal/kernel/cpu"
@@ -13,23 +12,13 @@ import (
 
 // call is what the kernels read; the generator knows its layout. A kernel walks over rows of channels.
 type call struct {
-	rows, stride, channels int // stride: bytes from one row to the next
-	step                   int // bytes from one vector's parameters to the next's; 0 when all share one
-	slope                  float32
-	lo                     float32 // what values are raised to before the slope: 0 for a slope of 0, else −Inf
+	rows, stride, channels int     // stride: bytes from one row to the next
+	step                   int     // bytes from one vector's parameters to the next's; 0 when all share one
+	slope                  float32 // of the activation; 0 is ReLU, which has walks of its own, where ∞·0 is not made
 	arrays                 [5]unsafe.Pointer
 	params                 [6]unsafe.Pointer
 	sums                   unsafe.Pointer // for each vector: the doubles of the first sum, then those of the second
 	strideApart            int            // bytes from one row to the next of the array whose rows may lie apart: y forward, dy backward
-	keep                   uint32         // bits of a gradient times slope that are kept: none for a slope of 0, where ∞·0 would be NaN
-}
-
-// setMask tells how gradients pass the activation.
-func (c *call) setMask(slope float32) {
-	c.slope = slope
-	if slope != 0 {
-		c.keep = ^uint32(0)
-	}
 }
 
 // Places in call.arrays and call.params.
@@ -193,7 +182,7 @@ func (k *sumTask[T]) variant() variant {
 
 // set points a call at the operands from element i on; those of dy are elsewhere.
 func (k *sumTask[T]) set(c *call, i, dy int) {
-	c.setMask(float32(k.mask.Slope))
+	c.slope = float32(k.mask.Slope)
 	c.arrays[arrayX], c.arrays[arrayDy] = at(k.x, i), at(k.dy, dy)
 	if !k.mask.FromX {
 		c.arrays[arrayMask] = at(k.mask.Y, i)
@@ -260,9 +249,6 @@ func (k *forwardTask[T]) fast(lo, hi int) bool {
 		v = doNormalizeAct
 	}
 	c := call{slope: float32(k.post.Slope)}
-	if k.post.Slope != 0 {
-		c.lo = float32(math.Inf(-1))
-	}
 	set := func(y, i int) {
 		c.arrays[arrayY], c.arrays[arrayX], c.arrays[arrayAdd] = at(k.y, y), at(k.x, i), at(k.post.Add, i)
 	}
@@ -312,7 +298,7 @@ func (k *backwardTask[T]) fast(lo, hi int) bool {
 		copy(k.dadd[lo*per:hi*per], k.dy[lo*per:hi*per])
 	}
 	var c call
-	c.setMask(float32(k.mask.Slope))
+	c.slope = float32(k.mask.Slope)
 	set := func(i, dy int) {
 		c.arrays[arrayDx], c.arrays[arrayX], c.arrays[arrayDadd] = at(k.dx, i), at(k.x, i), at(k.dadd, i)
 		c.arrays[arrayDy] = at(k.dy, dy)

@@ -336,16 +336,16 @@ func (w Width) all(f Op) Vec {
 	return v
 }
 
-// ScaleWhere multiplies the lanes of v where v pred b by the float s, in place.
-func (w Width) ScaleWhere(pred uint8, v Vec, b, s Op) {
+// ScaleWhere multiplies the lanes of v where a pred b by the float s, in place.
+func (w Width) ScaleWhere(pred uint8, a Vec, b Op, v Vec, s Op) {
 	if w == AVX512 {
 		k := K()
-		VCMPPS(U8(pred), b, v, k)
+		VCMPPS(U8(pred), b, a, k)
 		VMULPS_BCST(s, v, k, v)
 		return
 	}
 	m, p := YMM(), YMM()
-	VCMPPS(U8(pred), b, v, m)
+	VCMPPS(U8(pred), b, a, m)
 	VMULPS(w.all(s), v, p)
 	VBLENDVPS(m, p, v, v)
 }
@@ -354,24 +354,7 @@ func (w Width) ScaleWhere(pred uint8, v Vec, b, s Op) {
 // with a slope of 0, lo must be 0 too, or −Inf would become NaN; with another slope it is −Inf. NaN stays NaN.
 func (w Width) Activate(v Vec, slope, lo Op) {
 	VMAXPS(v, w.all(lo), v) // where one is NaN, the operand named first
-	w.ScaleWhere(LE, v, Const(0), slope)
-}
-
-// ScaleWhere2 multiplies the lanes of v where a pred b by the float factor, in place, and keeps of the products the
-// bits that are set in keep: with a factor of 0 none, or infinity would become NaN.
-func (w Width) ScaleWhere2(pred uint8, a Vec, b Op, v Vec, factor, keep Op) {
-	if w == AVX512 {
-		k := K()
-		VCMPPS(U8(pred), b, a, k)
-		VMULPS_BCST(factor, v, k, v)
-		VANDPS_BCST(keep, v, k, v)
-		return
-	}
-	m, p := YMM(), YMM()
-	VCMPPS(U8(pred), b, a, m)
-	VMULPS(w.all(factor), v, p)
-	VANDPS(w.all(keep), p, p)
-	VBLENDVPS(m, p, v, v)
+	w.ScaleWhere(LE, v, Const(0), v, slope)
 }
 
 // ZeroWhere clears the lanes of v where a pred b.

@@ -16,9 +16,9 @@ import (
 // Offsets of the fields of norm.call.
 const (
 	callRows, callStride, callChannels, callStep = 0, 8, 16, 24
-	callSlope, callLo                            = 32, 36
+	callSlope                                    = 32
 	callArrays, callParams, callSums             = 40, 80, 128
-	callStrideApart, callKeep                    = 136, 144
+	callStrideApart                              = 136
 )
 
 // Arrays and per-channel parameters in the order of norm.call.
@@ -242,7 +242,7 @@ func (m maskKind) arrays() []int {
 }
 
 // gradient is dy of a row behind the mask; d is x − mean of that row, where the mask is worked out from it.
-func (k *kernel) gradient(kind maskKind, r int, d, scale, shift Vec, slope, keep Op) Vec {
+func (k *kernel) gradient(kind maskKind, r int, d, scale, shift Vec, slope Op) Vec {
 	g := k.at(dy, r)
 	var v Vec // whose sign tells
 	switch kind {
@@ -258,7 +258,7 @@ func (k *kernel) gradient(kind maskKind, r int, d, scale, shift Vec, slope, keep
 	if k.zero {
 		k.w.ZeroWhere(LE, v, Const(0), g)
 	} else {
-		k.w.ScaleWhere2(LE, v, Const(0), g, slope, keep)
+		k.w.ScaleWhere(LE, v, Const(0), g, slope)
 	}
 	return g
 }
@@ -276,10 +276,10 @@ func gradStats(w Width, name string, kind maskKind) {
 		if kind == fromX {
 			sc, sh = k.param(scale), k.param(shift)
 		}
-		slope, keep := k.closed(kind)
+		slope := k.slope(kind != noMask)
 		for r := range rows {
 			d := w.Sub(k.at(x, r), m)
-			g := k.gradient(kind, r, d, sc, sh, slope, keep)
+			g := k.gradient(kind, r, d, sc, sh, slope)
 			VADDPS(g, s, s)
 			w.AddMul(q, g, d)
 		}
@@ -293,12 +293,12 @@ func gradStats(w Width, name string, kind maskKind) {
 	})
 }
 
-// closed is by what, and by which bits, a gradient passes where the mask is closed.
-func (k *kernel) closed(kind maskKind) (slope, keep Op) {
-	if kind == noMask || k.zero {
-		return nil, nil
+// slope is the activation's in every lane, where there is one whose slope is not 0.
+func (k *kernel) slope(act bool) Op {
+	if !act || k.zero {
+		return nil
 	}
-	return k.w.Once(Mem{Base: k.c, Disp: callSlope}), k.w.Once(Mem{Base: k.c, Disp: callKeep})
+	return k.w.Once(Mem{Base: k.c, Disp: callSlope})
 }
 
 // normalize is y = act((x−mean)·scale + shift + add).
@@ -309,13 +309,7 @@ func normalize(w Width, name string, adds, act bool) {
 	}
 	emit(w, name, "normalises rows", 3, arrays, []int{mean, scale, shift}, false, act, y, func(k *kernel, rows int) {
 		m, s, t := k.param(mean), k.param(scale), k.param(shift)
-		var slope, lo Op
-		switch {
-		case k.zero:
-			lo = w.Zero()
-		case act:
-			slope, lo = w.Once(Mem{Base: k.c, Disp: callSlope}), w.Once(Mem{Base: k.c, Disp: callLo})
-		}
+		slope, zero := k.slope(act), w.Zero()
 		for r := range rows {
 			v := w.MulAdd(w.Sub(k.at(x, r), m), s, t)
 			if adds {
@@ -323,9 +317,9 @@ func normalize(w Width, name string, adds, act bool) {
 			}
 			switch {
 			case k.zero:
-				VMAXPS(v, lo, v) // where one is NaN, the operand named first
+				VMAXPS(v, zero, v) // where one is NaN, the operand named first
 			case act:
-				w.Activate(v, slope, lo)
+				w.ScaleWhere(LE, v, Const(0), v, slope)
 			}
 			k.store(v, k.arrays[y].row(r))
 		}
@@ -354,13 +348,13 @@ func inputGrad(w Width, name string, kind maskKind, split, frozen bool) {
 		for _, i := range params {
 			p[i] = k.param(i)
 		}
-		slope, keep := k.closed(kind)
+		slope := k.slope(kind != noMask)
 		for r := range rows {
 			var d Vec
 			if p[mean] != nil {
 				d = w.Sub(k.at(x, r), p[mean])
 			}
-			g := k.gradient(kind, r, d, p[scale], p[shift], slope, keep)
+			g := k.gradient(kind, r, d, p[scale], p[shift], slope)
 			var v Vec
 			if frozen {
 				v = w.Mul(g, p[gradA])
